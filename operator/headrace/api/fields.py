@@ -1,0 +1,149 @@
+"""The field types and the base class that all parts of a ModelRollout share."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+from headrace.errors import Fault
+
+__all__ = [
+    "Digest",
+    "Duration",
+    "Instant",
+    "JsonValue",
+    "Name",
+    "Part",
+    "Percent",
+    "RuleBroken",
+    "format_duration",
+    "format_instant",
+    "parse_duration",
+    "parse_instant",
+]
+
+
+class Part(BaseModel):
+    """A part of the resource: immutable, camelCase in YAML, unknown fields refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class RuleBroken(ValueError):
+    """Rules between fields that a document breaks, with paths relative to the part."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(map(str, faults)))
+
+
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_EXPECTED_DURATION = "a duration such as `90s`, `10m`, `1h30m`"
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|[smhd]))")
+
+
+def parse_duration(value: object) -> float:
+    """Read a duration as written in YAML, such as `90s`, `1h30m` or `250ms`.
+
+    Args:
+        value: The text; a number is refused, as its unit would be a guess.
+
+    Returns:
+        Seconds, >= 0.
+
+    Raises:
+        ValueError: It is no duration.
+    """
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        if math.isfinite(value) and value >= 0 and isinstance(value, float):
+            return value  # already parsed: a model that is copied or rebuilt from its own values
+        raise ValueError(
+            f"{value!r} has no unit; expected a duration such as `90s`, `10m`, `1h30m`"
+        )
+    text = str(value).strip()
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is no duration; expected {_EXPECTED_DURATION}")
+    return float(sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts))
+
+
+def format_duration(seconds: float) -> str:
+    """Write seconds as `parse_duration` reads them: `5400.0` becomes `1h30m`."""
+    milliseconds = round(seconds * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms" if milliseconds else "0s"
+    text = ""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, milliseconds = divmod(milliseconds, size)
+        text += f"{count}{unit}" if count else ""
+    return text
+
+
+def parse_instant(value: object) -> float:
+    """Read an instant: RFC 3339 text, or Unix seconds as the engine counts them.
+
+    Returns:
+        Unix seconds, rounded to the millisecond: the precision of Prometheus, so that an instant
+        survives the way through YAML to the bit.
+    """
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return round(float(value), 3)
+    if isinstance(value, datetime):
+        return round(value.timestamp(), 3)
+    return round(datetime.fromisoformat(str(value)).timestamp(), 3)
+
+
+def format_instant(instant: float) -> str:
+    """Write Unix seconds as RFC 3339 in UTC with milliseconds."""
+    moment = datetime.fromtimestamp(round(instant, 3), UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    Field(json_schema_extra={"type": "string", "examples": ["90s", "10m", "1h30m"]}),
+]
+"""Seconds; in YAML `90s`, `10m`, `1h30m`, `250ms`."""
+
+Instant = Annotated[
+    float, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)
+]
+"""Unix seconds; in YAML RFC 3339."""
+
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        max_length=53,
+        json_schema_extra={"examples": ["flight-delay"]},
+    ),
+]
+"""A DNS label, short enough to leave room for the suffixes of child objects."""
+
+Percent = Annotated[int, Field(ge=1, le=100, strict=True)]
+"""Whole per cent."""
+
+Digest = Annotated[
+    str,
+    Field(
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        json_schema_extra={"examples": ["sha256:" + "9f2c" * 16]},
+    ),
+]

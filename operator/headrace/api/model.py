@@ -1,0 +1,65 @@
+"""What is served, with what, and behind which router."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from headrace.api.fields import Digest, Name, Part
+
+
+class ModelSpec(Part):
+    """One version: a packaged model. Any change here starts a rollout."""
+
+    name: Name
+    """The model's name, also in the registry and in the metrics."""
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")]
+    """The version's name: a label value, quoted in YAML when it is a number."""
+    uri: Annotated[str, Field(min_length=1, json_schema_extra={"examples": ["s3://models/a/7"]})]
+    """Where its bundle is; anything that fsspec reads, such as `s3://`, `gs://`, `file://`."""
+    digest: Digest
+    """The bundle's digest as it was registered; a bundle with another one is never loaded."""
+    handler: Annotated[
+        str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$")
+    ] = "headrace.serving.server.ModelServer"
+    """The class that serves it; a subclass of the default may compute features of its own."""
+
+    def __str__(self) -> str:
+        """Give `name version`, as messages say it."""
+        return f"{self.name} {self.version}"
+
+
+class Resources(Part):
+    """Kubernetes resource requests and limits of one replica."""
+
+    requests: dict[str, str | int | float] = {}
+    limits: dict[str, str | int | float] = {}
+
+
+class ServingSpec(Part):
+    """How each version runs."""
+
+    backend: Literal["Kubernetes", "Seldon"] = "Kubernetes"
+    """Kubernetes (Deployment and Service) or Seldon (SeldonDeployment). A laptop has neither."""
+    replicas: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
+    """Servers per version; a laptop starts as many processes."""
+    resources: Resources = Resources()
+    """Per replica; not applied on a laptop."""
+    image: str = ""
+    """The model server's image; by default Headrace's own. Not used on a laptop."""
+
+
+class Gateway(Part):
+    """A Gateway API gateway by name."""
+
+    name: Name
+    namespace: str = ""
+
+
+class RoutingSpec(Part):
+    """Who splits the traffic in a cluster; on a laptop it is always a local Envoy."""
+
+    provider: Literal["GatewayAPI", "Istio", "Seldon", "None"] = "GatewayAPI"
+    gateway: Gateway | None = None
+    hostnames: list[str] = []

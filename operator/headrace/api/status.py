@@ -1,0 +1,160 @@
+"""What Headrace writes: all of its state, so that a restart changes nothing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import JsonValue
+
+from headrace.api.fields import Duration, Instant, Part
+from headrace.api.model import ModelSpec
+
+
+class Phase(StrEnum):
+    """Where a rollout is."""
+
+    IDLE = "Idle"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    PROMOTING = "Promoting"
+    ROLLING_BACK = "RollingBack"
+    HEALTHY = "Healthy"
+    ROLLED_BACK = "RolledBack"
+    INVALID = "Invalid"
+
+
+class Outcome(StrEnum):
+    """A check's answer. Only `Fail` rolls back."""
+
+    PASS = "Pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "Fail"
+    INCONCLUSIVE = "Inconclusive"
+    NO_DATA = "NoData"
+    ERROR = "Error"
+
+
+class Traffic(Part):
+    """Whole per cent of live requests per arm, and the share copied to the candidate."""
+
+    stable: int = 0
+    candidate: int = 0
+    mirror: int = 0
+
+
+class Weights(Part):
+    """The traffic that the plan asks for, and what the router has been seen to carry."""
+
+    asked: Traffic = Traffic()
+    seen: Traffic | None = None
+    """None while it could not be read."""
+
+
+class Requests(Part):
+    """Live requests since the rollout began, as the router counted them."""
+
+    stable: int = 0
+    candidate: int = 0
+    mirrored: int = 0
+    failed_stable: int = 0
+    failed_candidate: int = 0
+    failed_mirrored: int = 0
+
+
+class Interval(Part):
+    """An anytime-valid confidence interval and its middle."""
+
+    value: float
+    low: float
+    high: float
+
+
+class CheckStatus(Part):
+    """One check: its verdict for people and its test's state for the next tick."""
+
+    name: str
+    outcome: Outcome = Outcome.NO_DATA
+    reason: str = ""
+    message: str = ""
+    stable: Interval | None = None
+    """The stable arm's figure (error share, latency quantile in seconds)."""
+    candidate: Interval | None = None
+    stable_samples: int = 0
+    candidate_samples: int = 0
+    harm: float = 0.0
+    """Natural logarithm of the evidence that the candidate is worse than tolerated."""
+    proof: float = 0.0
+    """Natural logarithm of the evidence that the candidate is within the limit."""
+    observed_until: Instant | None = None
+    """End of the last interval in which both arms had data."""
+    held: Duration = 0.0
+    """How long both arms have had data within the current step."""
+    state: dict[str, JsonValue] = {}
+    """The sequential test itself, opaque to readers."""
+
+
+class DecisionStatus(Part):
+    """What the engine decided last, and why, in one sentence."""
+
+    action: str
+    reason: str
+    message: str
+    time: Instant
+
+
+class Condition(Part):
+    """A Kubernetes condition."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+    last_transition_time: Instant
+
+
+class HistoryEntry(Part):
+    """What was live when: the audit trail that a registry does not keep."""
+
+    version: str
+    outcome: Literal["Live", "Promoted", "RolledBack", "Superseded"]
+    previous: str = ""
+    reason: str
+    message: str
+    by: str
+    """`headrace`, or the person who asked."""
+    started: Instant
+    ended: Instant
+    requests: Requests = Requests()
+
+
+class Status(Part):
+    """Everything that must survive a restart."""
+
+    phase: Phase = Phase.IDLE
+    observed_generation: int = 0
+    stable: ModelSpec | None = None
+    candidate: ModelSpec | None = None
+    rejected: ModelSpec | None = None
+    """The version that was rolled back; it stays out until the spec names another one."""
+    step: int = 0
+    """Index of the current step; as many as there are steps once all have held."""
+    carried_since: Instant | None = None
+    """Since when the router has been seen to carry what the current step, or an end, asks for."""
+    held: Duration = 0.0
+    """How long the current step has been observed by every check that it concerns."""
+    elapsed: Duration = 0.0
+    """How long the steps before it were observed."""
+    started: Instant | None = None
+    """When the current rollout began."""
+    weights: Weights = Weights()
+    requests: Requests = Requests()
+    watermarks: dict[str, Instant] = {}
+    """Per metric, the end of what has been used of the counters."""
+    checks: list[CheckStatus] = []
+    decision: DecisionStatus | None = None
+    ended_by: str = ""
+    """While a rollout is being undone: `headrace`, or the person who asked for it."""
+    asked: str = ""
+    """Identity of the last person's request that was carried out."""
+    conditions: list[Condition] = []
+    history: list[HistoryEntry] = []
