@@ -1,0 +1,1 @@
+"""Where observations come from: PromQL and the Prometheus client."""

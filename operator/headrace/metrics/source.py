@@ -1,0 +1,65 @@
+"""The seam to the numbers: one `Metrics` protocol, asked once a tick for all rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from headrace.engine.observations import Interval, Metric, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which observations one rollout needs.
+
+    Attributes:
+        rollout: `namespace/name`.
+        model: The model's name, as its servers label their metrics.
+        stable: The stable version.
+        candidate: The candidate version.
+        since: Per metric, Unix seconds up to which its counters have been used.
+        interval: Seconds between judgements; an arm silent for longer than a few of them is gone.
+    """
+
+    rollout: str
+    model: str
+    stable: str
+    candidate: str
+    since: Mapping[Metric, float]
+    interval: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was read for one rollout.
+
+    Attributes:
+        intervals: Per metric in order of time; each increment of a counter is in exactly one.
+        watermarks: Per metric, the `since` of the next request.
+        problems: Metrics that could not be read. Missing data, not bad data.
+    """
+
+    intervals: tuple[Interval, ...] = ()
+    watermarks: Mapping[Metric, float] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+class Metrics(Protocol):
+    """Something that has counted what the arms did."""
+
+    def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
+        """Read what is new, for every rollout at once.
+
+        Reading is repeatable: the same request gives the same intervals, for as long as the
+        counters are kept. Never raises for a source that is down or answers nonsense: those are
+        `problems`.
+
+        Args:
+            requests: One per rollout.
+            now: Unix seconds.
+
+        Returns:
+            By the rollout's key; one entry per request.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The seam to the world: one `Platform` protocol, and its two adapters."""

@@ -1,0 +1,37 @@
+"""What a platform must be able to do. The controller knows no more of the world than this."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from headrace.api import ModelRollout
+from headrace.engine.observations import World
+from headrace.engine.plan import Plan
+
+
+class Platform(Protocol):
+    """Runs model servers and routes traffic to them."""
+
+    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+        """Make the world look like the plan.
+
+        Level-triggered: the second call with the same plan changes nothing. It starts what must
+        be started and returns; `observe` tells when it is there. Versions that the plan does not
+        name go away only after the router has stopped sending requests to them.
+
+        Args:
+            rollout: For how its versions are served and routed.
+            plan: The versions and the traffic that should exist.
+
+        Raises:
+            PlatformUnavailable: Something did not work this time; the next tick tries again.
+        """
+        ...
+
+    def observe(self, rollout: ModelRollout) -> World:
+        """Tell what exists of this rollout now.
+
+        Raises:
+            PlatformUnavailable: The world could not be seen.
+        """
+        ...

@@ -1,0 +1,197 @@
+"""The Prometheus adapter, against a real HTTP server that answers as told."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from headrace.engine.observations import Counts, Histogram, Metric
+from headrace.metrics.clusters import cluster_name
+from headrace.metrics.prometheus import PrometheusMetrics
+from headrace.metrics.queries import query_for
+from headrace.metrics.source import Measured, Request
+
+NOW = 1000.0
+KEY = "models/flight-delay"
+
+
+def request(*metrics: Metric) -> Request:
+    since = dict.fromkeys(metrics or tuple(Metric), 990.0)
+    return Request(KEY, "flight-delay", "1.0", "2.0", since, 1.0)
+
+
+CLUSTERS = "|".join(
+    f"models/flight-delay/{version}/{kind}"
+    for version in ("1~0", "2~0")
+    for kind in ("live", "mirror")
+)
+SHADOW = "headrace_shadow_agreements_total|headrace_shadow_disagreements_total"
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (
+            Metric.REQUESTS,
+            f'envoy_cluster_upstream_rq_xx{{envoy_cluster_name=~"{CLUSTERS}"}}[15s]',
+        ),
+        (
+            Metric.LATENCY,
+            f'envoy_cluster_upstream_rq_time_bucket{{envoy_cluster_name=~"{CLUSTERS}"}}[15s]',
+        ),
+        (
+            Metric.SERVER_LATENCY,
+            r'headrace_request_seconds_bucket{model=~"flight-delay",version=~"1\\.0|2\\.0"}[15s]',
+        ),
+        (
+            Metric.AGREEMENT,
+            rf'{{__name__=~"{SHADOW}",model=~"flight-delay",version=~"2\\.0"}}[15s]',
+        ),
+    ],
+)
+def test_a_query_asks_for_raw_counters(metric: Metric, expected: str) -> None:
+    assert query_for(metric, [request()], 15.0) == expected
+
+
+class Prometheus:
+    """A server that gives one answer to every query."""
+
+    def __init__(self) -> None:
+        self.answer: object = []
+        self.status = 200
+        self.queries: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                outer.queries.append(parse_qs(urlsplit(self.path).query)["query"][0])
+                body = json.dumps({"status": "success", "data": {"result": outer.answer}}).encode()
+                self.send_response(outer.status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def measure(self, *metrics: Metric) -> Measured:
+        return PrometheusMetrics(self.url).observe([request(*metrics)], NOW)[KEY]
+
+
+@pytest.fixture
+def prometheus() -> Iterator[Prometheus]:
+    one = Prometheus()
+    thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield one
+    one.server.shutdown()
+    thread.join()
+    one.server.server_close()
+
+
+def answers(version: str, kind: str, code: str, *values: float) -> dict[str, object]:
+    labels = {
+        "__name__": "envoy_cluster_upstream_rq_xx",
+        "instance": "envoy",
+        "envoy_cluster_name": cluster_name(KEY, version, kind),
+        "envoy_response_code_class": code,
+    }
+    return {"metric": labels, "values": [[990.0 + i, str(v)] for i, v in enumerate(values)]}
+
+
+def test_answers_become_counts_of_both_arms(prometheus: Prometheus) -> None:
+    prometheus.answer = [
+        answers("1.0", "live", "2", 100, 110, 120),
+        answers("1.0", "live", "5", 1, 1, 2),
+        answers("2.0", "live", "2", 10, 12, 13),
+        answers("2.0", "mirror", "2", 50, 90, 99),
+    ]
+    measured = prometheus.measure(Metric.REQUESTS)
+    assert [(i.start, i.end, i.stable, i.candidate) for i in measured.intervals] == [
+        (990.0, 991.0, Counts(0, 10), Counts(0, 2)),
+        (991.0, 992.0, Counts(1, 11), Counts(0, 1)),
+    ]
+    assert measured.watermarks == {Metric.REQUESTS: 992.0}
+
+
+def test_copied_requests_are_compared_with_the_live_ones_of_stable(prometheus: Prometheus) -> None:
+    prometheus.answer = [
+        answers("1.0", "live", "2", 100, 110),
+        answers("2.0", "mirror", "2", 50, 58),
+        answers("2.0", "mirror", "5", 1, 3),
+    ]
+    (interval,) = prometheus.measure(Metric.MIRRORED).intervals
+    assert (interval.stable, interval.candidate) == (Counts(0, 10), Counts(2, 10))
+
+
+def test_two_metrics_of_one_counter_cost_one_query(prometheus: Prometheus) -> None:
+    prometheus.measure(Metric.REQUESTS, Metric.MIRRORED)
+    assert len(prometheus.queries) == 1
+
+
+def test_envoys_milliseconds_become_seconds(prometheus: Prometheus) -> None:
+    prometheus.answer = [
+        {
+            "metric": {
+                "__name__": "envoy_cluster_upstream_rq_time_bucket",
+                "instance": "envoy",
+                "envoy_cluster_name": cluster_name(KEY, "1.0", "live"),
+                "le": le,
+            },
+            "values": [[990.0, "0"], [991.0, str(n)]],
+        }
+        for le, n in (("2.5", 3), ("10", 5), ("+Inf", 5))
+    ]
+    (interval,) = prometheus.measure(Metric.LATENCY).intervals
+    assert interval.stable == Histogram((0.0025, 0.01, float("inf")), (3.0, 2.0, 0.0))
+    assert interval.candidate is None
+
+
+def test_an_arm_that_was_not_seen_is_none_and_an_idle_one_is_zero(prometheus: Prometheus) -> None:
+    prometheus.answer = [answers("1.0", "live", "2", 100, 100)]
+    (interval,) = prometheus.measure(Metric.REQUESTS).intervals
+    assert interval.stable == Counts(0, 0)
+    assert interval.candidate is None
+
+
+def test_no_series_at_all_is_no_interval_and_no_problem(prometheus: Prometheus) -> None:
+    measured = prometheus.measure(Metric.REQUESTS)
+    assert measured == Measured(watermarks={Metric.REQUESTS: 990.0})
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "reason"),
+    [
+        pytest.param(500, [], "PrometheusUnavailable", id="an error"),
+        pytest.param(400, [], "PrometheusUnavailable", id="a query that it refuses"),
+        pytest.param(200, None, "PrometheusUnavailable", id="an answer without a result"),
+        pytest.param(
+            200,
+            [answers("1.0", "live", "2", float("nan"), float("nan"))],
+            "NotANumber",
+            id="nothing but NaN",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem(
+    prometheus: Prometheus, status: int, answer: object, reason: str
+) -> None:
+    prometheus.status, prometheus.answer = status, answer
+    measured = prometheus.measure(Metric.REQUESTS)
+    assert [problem.reason for problem in measured.problems] == [reason]
+    assert not measured.intervals
+    assert not measured.watermarks
+
+
+def test_a_prometheus_that_is_not_there_is_a_problem() -> None:
+    measured = PrometheusMetrics("http://127.0.0.1:9").observe([request()], NOW)[KEY]
+    assert {problem.reason for problem in measured.problems} == {"PrometheusUnavailable"}
