@@ -1,0 +1,78 @@
+"""One tick: observe the world and the numbers, let the engine decide, make the world so.
+
+Everything that can fail here is turned into something the engine can judge: a platform that does
+not answer and a Prometheus that is down are told to it as such, and hold the rollout.
+"""
+
+from __future__ import annotations
+
+from headrace.api import ModelRollout
+from headrace.engine.decide import decide, wanted_metrics
+from headrace.engine.decision import Tick
+from headrace.engine.observations import Ask, Observations, World
+from headrace.errors import PlatformUnavailable
+from headrace.metrics.source import Measured, Metrics, Request
+from headrace.runtime.platform import Platform
+
+
+def tick(
+    rollout: ModelRollout,
+    metrics: Metrics,
+    platform: Platform,
+    now: float,
+    ask: Ask | None = None,
+) -> Tick:
+    """Do all that one tick does but the writing of the status.
+
+    Args:
+        rollout: As it stands, with the status that the last tick wrote.
+        metrics: Where the numbers come from.
+        platform: Where the versions run.
+        now: Unix seconds.
+        ask: A person's request, if one waits.
+
+    Returns:
+        The engine's answer, already applied; its status is to be written.
+    """
+    measured = _measure(rollout, metrics, now)
+    observations = Observations(
+        intervals=measured.intervals,
+        watermarks=measured.watermarks,
+        problems=measured.problems,
+        world=_see(rollout, platform),
+        ask=ask,
+    )
+    answer = decide(rollout.spec, rollout.status, observations, now)
+    try:
+        platform.apply(rollout, answer.plan)
+    except PlatformUnavailable as error:
+        # The plan is the same at the next tick, which tries again; people must see why it waits.
+        decision = answer.status.decision
+        assert decision is not None
+        told = decision.model_copy(update={"message": f"{decision.message} ({error})"})
+        status = answer.status.model_copy(update={"decision": told})
+        return Tick(answer.decision, answer.plan, status, answer.verdicts)
+    return answer
+
+
+def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Measured:
+    status = rollout.status
+    wanted = wanted_metrics(rollout.spec, status)
+    if not wanted or status.stable is None or status.candidate is None:
+        return Measured()
+    request = Request(
+        rollout=rollout.key,
+        model=rollout.spec.model.name,
+        stable=status.stable.version,
+        candidate=status.candidate.version,
+        since={metric: status.watermarks.get(metric, now) for metric in wanted},
+        interval=rollout.spec.analysis.interval,
+    )
+    return metrics.observe([request], now)[rollout.key]
+
+
+def _see(rollout: ModelRollout, platform: Platform) -> World:
+    try:
+        return platform.observe(rollout)
+    except PlatformUnavailable as error:
+        return World(problem=str(error))

@@ -1,0 +1,182 @@
+"""The latency check that compares the candidate with stable.
+
+Harm is looked for in the whole histogram: any way of being slower counts. The proof is about one
+quantile: the share of requests slower than the first bucket bound above stable's quantile.
+
+Live requests are measured by the router. Copies are not, so that there the model servers' own
+histograms are compared; the two places have separate references, and one evidence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.api.status import Interval as Estimate
+from headrace.engine.checks.base import State
+from headrace.engine.checks.blocks import coarsened, histogram, overlaps
+from headrace.engine.checks.latency_reference import LatencyReference
+from headrace.engine.checks.state import dump, load, own
+from headrace.engine.checks.wording import count, seconds, seconds_range
+from headrace.engine.kernels.categories import log_categories
+from headrace.engine.kernels.confidence import quantile_interval
+from headrace.engine.kernels.mixture import Onsets, grown, log_mean
+from headrace.engine.kernels.relabelling import relabelling
+from headrace.engine.kernels.slowdowns import SLOWDOWNS, alternatives
+from headrace.engine.observations import Counts, Interval, Metric
+from headrace.engine.verdicts import Reading
+
+DEFAULT_QUANTILE = 0.95
+METRICS = (Metric.LATENCY, Metric.SERVER_LATENCY)
+_LOG_WEIGHTS = tuple(math.log(weight) for _, _, weight in SLOWDOWNS)
+
+
+def estimate(
+    quantile: float, bounds: Sequence[float], counts: Sequence[float], phi: float
+) -> Estimate:
+    """Give a quantile in seconds with its anytime-valid interval; there are requests."""
+    value, low, high = quantile_interval(quantile, bounds, counts, phi)
+    return Estimate(value=value, low=low, high=high)
+
+
+def described(arm: str, quantile: float, bounds: Sequence[float], figure: Estimate) -> str:
+    """Say what an arm's quantile is; above the last finite bound nothing more is known."""
+    name = f"{arm}'s p{100 * quantile:.4g} is"
+    if figure.value >= bounds[-1]:
+        return f"{name} over {seconds(bounds[-1])}"
+    return f"{name} {seconds(figure.value)} ({seconds_range(figure)})"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyAgainstStable:
+    """Is the candidate slower than stable?
+
+    Attributes:
+        name: The check's name.
+        required: Whether promotion waits for its proof.
+        ratio: Safety is the proof that `quantile` is less than so many times stable's; > 1.
+        tolerance: Harm is proved against "no slower than so many times stable"; >= 1.
+        margin: Seconds that count as no slowdown, for both; >= 0.
+        quantile: In (0, 1).
+        share: Its prior share of the risk.
+    """
+
+    name: str
+    required: bool
+    ratio: float
+    tolerance: float
+    margin: float
+    quantile: float
+    share: float = 0.5
+
+    reason = "Latency"
+    compares = True
+
+    @property
+    def _test(self) -> str:
+        return f"latency/1 {self.ratio!r} {self.tolerance!r} {self.margin!r} {self.quantile!r}"
+
+    def reads(self, *, live: bool) -> tuple[Metric, ...]:
+        """Name the router's latency, or the servers' while there are only copies."""
+        return (Metric.LATENCY,) if live else (Metric.SERVER_LATENCY,)
+
+    def initial(self) -> State:
+        """Give the state before any data."""
+        return {
+            "test": self._test,
+            "places": {},
+            "harm": dump(Onsets()),
+            "proof": [],
+            "used": [],
+            "last": "",
+        }
+
+    def absorb(self, state: State, interval: Interval) -> State:
+        """Learn from stable's history, or gather evidence from both arms."""
+        if interval.metric not in METRICS:
+            return state
+        parts = own(state, self._test, self.initial())
+        place = parts["places"].get(interval.metric.value) or _empty_place()
+        reference = LatencyReference.from_json(place["reference"])
+        stable, candidate = histogram(interval.stable), histogram(interval.candidate)
+        if stable is None or (candidate is None and reference.scatter is None):
+            return parts
+        if candidate is None:
+            place = {**place, "reference": reference.with_history(stable).to_json()}
+        else:
+            reference = reference.fixed(stable, candidate)
+            slow_s = coarsened(stable, reference.bounds)
+            slow_c = coarsened(candidate, reference.bounds)
+            if slow_s is not None and slow_c is not None:
+                if reference.ready and not overlaps(interval, parts["used"]):
+                    reference = reference.prepared(self.quantile, self.ratio, self.margin)
+                    self._judge(parts, reference, slow_c, slow_s)
+                    place = _counted(place, slow_c, slow_s)
+                    parts["used"] = [interval.start, interval.end]
+                    parts["last"] = interval.metric.value
+                reference = reference.followed(slow_s)
+            place = {**place, "reference": reference.to_json()}
+        parts["places"] = {**parts["places"], interval.metric.value: place}
+        return parts
+
+    def _judge(
+        self,
+        parts: dict[str, Any],
+        reference: LatencyReference,
+        candidate: Sequence[float],
+        stable: Sequence[float],
+    ) -> None:
+        n_c, n_s = sum(candidate), sum(stable)
+        phi = reference.dispersion.tempering(n_c, n_s)
+        moved = relabelling(reference.bounds, self.tolerance, self.margin)
+        if moved.bounds:
+            basis = tuple(moved.of_stable(reference.basis))
+            harm = log_categories(
+                moved.of_candidate(candidate),
+                moved.of_stable(stable),
+                alternatives(basis, moved.bounds),
+            )
+            parts["harm"] = dump(load(Onsets, parts["harm"]).grown(harm, phi))
+        above = reference.slow + 1
+        proof = reference.limit.log_proof(
+            Counts(sum(candidate[above:]), n_c),
+            Counts(sum(stable[above:]), n_s),
+            reference.slow_share,
+        )
+        parts["proof"] = grown(parts["proof"], proof, phi)
+
+    def read(self, state: State) -> Reading:
+        """Say what the evidence is now; the figures are those of the last place."""
+        parts = own(state, self._test, self.initial())
+        harm = load(Onsets, parts["harm"]).log_evidence(_LOG_WEIGHTS)
+        if not parts["last"]:
+            return Reading(harm, 0.0, 0.0, 0.0, None, None, "no requests of both arms yet")
+        place = parts["places"][parts["last"]]
+        reference = LatencyReference.from_json(place["reference"])
+        proof = log_mean(parts["proof"], reference.limit.log_weights)
+        phi, bounds = reference.dispersion.short, reference.bounds
+        n_s, n_c = sum(place["stable"]), sum(place["candidate"])
+        stable = estimate(self.quantile, bounds, place["stable"], phi)
+        candidate = estimate(self.quantile, bounds, place["candidate"], phi)
+        sentence = (
+            f"{described('candidate', self.quantile, bounds, candidate)} "
+            f"over {count(n_c, 'request')}, "
+            f"{described('stable', self.quantile, bounds, stable)} over {count(n_s)}"
+        )
+        return Reading(harm, proof, n_s, n_c, stable, candidate, sentence)
+
+
+def _empty_place() -> dict[str, Any]:
+    return {"reference": LatencyReference().to_json(), "stable": [], "candidate": []}
+
+
+def _counted(
+    place: dict[str, Any], candidate: Sequence[float], stable: Sequence[float]
+) -> dict[str, Any]:
+    counted = dict(place)
+    for arm, block in (("stable", stable), ("candidate", candidate)):
+        before = place[arm] or [0.0] * len(block)
+        counted[arm] = [a + x for a, x in zip(before, block, strict=True)]
+    return counted

@@ -1,0 +1,147 @@
+"""What is known of the stable arm's latency in one place of measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from typing import Any
+
+from headrace.engine.checks.blocks import coarsened
+from headrace.engine.checks.reference import KEEP
+from headrace.engine.checks.shares import WithinLimit
+from headrace.engine.checks.state import dump, load
+from headrace.engine.kernels.dispersion import Dispersion, Scatter
+from headrace.engine.kernels.slowdowns import distribution, smoothed
+from headrace.engine.observations import Histogram
+
+ENOUGH = 100.0
+"""Requests of stable that must be known before a block is judged."""
+_REFRESH = 20
+"""Blocks after which the alternatives are built again; building costs more than judging."""
+_LEAST_RATIO, _MOST_RATIO = 1.2, 2.0
+_OF_TAIL = 0.1
+
+
+def exceedances(counts: Sequence[float]) -> tuple[float, ...]:
+    """Count the requests above each finite bound, from counts per bucket."""
+    from_top = list(accumulate(reversed(counts)))
+    return tuple(reversed(from_top[:-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyReference:
+    """What was learned of stable before the block that is judged next.
+
+    Attributes:
+        bounds: Finite upper bounds in seconds; from the rollout's first data on those that both
+            arms have. Shape `(buckets - 1,)`.
+        learned: Discounted counts per bucket; empty before any data. Shape `(buckets,)`.
+        scatter: What was seen of the scatter; None once the rollout has data.
+        dispersion: What follows from it; fixed once the rollout has data.
+        basis: What the alternatives are built from: `learned` as it was up to 20 blocks ago.
+        age: Blocks since then.
+        slow: Index of the bound above which a request counts as slow, for the proof; -1 before it
+            is chosen. It stays.
+        ratio: The proof's limit on the candidate's slow share is `ratio p_s + margin`.
+        margin: See there.
+    """
+
+    bounds: tuple[float, ...] = ()
+    learned: tuple[float, ...] = ()
+    scatter: Scatter | None = field(default_factory=lambda: Scatter.empty(0))
+    dispersion: Dispersion = field(default_factory=Dispersion)
+    basis: tuple[float, ...] = ()
+    age: int = 0
+    slow: int = -1
+    ratio: float = _LEAST_RATIO
+    margin: float = 0.0
+
+    def with_history(self, stable: Histogram) -> LatencyReference:
+        """Learn a scrape from before the rollout; with other bounds than before it starts anew."""
+        scatter, bounds = self.scatter, stable.bounds[:-1]
+        if bounds != self.bounds or scatter is None:
+            fresh = LatencyReference(bounds=bounds, scatter=Scatter.empty(len(bounds)))
+            return fresh.with_history(stable)
+        learned = self.followed(stable.counts)
+        scatter = scatter.learned(stable.size, exceedances(stable.counts))
+        return replace(learned, scatter=scatter)
+
+    def followed(self, counts: Sequence[float]) -> LatencyReference:
+        """Learn a block of stable after it was judged."""
+        if not self.learned:
+            return replace(self, learned=tuple(counts))
+        learned = tuple(a * KEEP + x for a, x in zip(self.learned, counts, strict=True))
+        return replace(self, learned=learned, age=self.age + 1)
+
+    def fixed(self, stable: Histogram, candidate: Histogram) -> LatencyReference:
+        """Fix bounds and dispersion at the first block in which both arms have data."""
+        if self.scatter is None:
+            return self
+        before = self.bounds or stable.bounds[:-1]
+        common = tuple(b for b in before if b in stable.bounds and b in candidate.bounds)
+        learned = self.learned
+        if learned and common != before:
+            history = Histogram((*before, float("inf")), learned)
+            learned = coarsened(history, common) or ()
+        return LatencyReference(common, learned, None, self.scatter.dispersion())
+
+    @property
+    def ready(self) -> bool:
+        """Whether enough is known to judge the next block."""
+        return sum(self.learned) >= ENOUGH and bool(self.bounds)
+
+    def prepared(self, quantile: float, ratio: float, margin: float) -> LatencyReference:
+        """Choose the alternatives and the proof's limit from what is known, which is enough.
+
+        Args:
+            quantile: That the proof is about, in (0, 1).
+            ratio: How many times slower a candidate must be proved not to be, > 1.
+            margin: The same in seconds, >= 0; the larger of the two counts.
+        """
+        reference = self
+        if not self.basis or self.age >= _REFRESH:
+            reference = replace(self, basis=self.learned, age=0)
+        if self.slow >= 0:
+            return reference
+        probabilities = smoothed(self.learned)
+        below = list(accumulate(probabilities))
+        slow = next((i for i in range(len(self.bounds)) if below[i] >= quantile), -1)
+        slow = slow if slow >= 0 else len(self.bounds) - 1
+        bound = self.bounds[slow]
+        share = 1 - below[slow]
+        # Stable's slow share if each of its requests took `max(ratio t, t + margin)`.
+        edge = min(bound / ratio, bound - margin)
+        slower = 1 - distribution(probabilities, self.bounds)(edge) if edge > 0 else 1.0
+        slope = min(max(slower / share, _LEAST_RATIO), _MOST_RATIO)
+        # A tenth of the tail is not a shift of the quantile; and zero could not be proved.
+        intercept = max(_OF_TAIL * (1 - quantile), slower - slope * share)
+        return replace(reference, slow=slow, ratio=slope, margin=min(intercept, 0.99))
+
+    @property
+    def slow_share(self) -> float:
+        """A guess of the share of stable's requests above the bound, in (0, 1)."""
+        return sum(smoothed(self.learned)[self.slow + 1 :])
+
+    @property
+    def limit(self) -> WithinLimit:
+        """The proof's limit on the candidate's slow share."""
+        return WithinLimit(self.ratio, self.margin)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {
+            **dump(self),
+            "scatter": None if self.scatter is None else dump(self.scatter),
+            "dispersion": dump(self.dispersion),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> LatencyReference:
+        """Rebuild what `to_json` gave."""
+        scatter = value["scatter"]
+        return replace(
+            load(cls, value),
+            scatter=None if scatter is None else load(Scatter, scatter),
+            dispersion=load(Dispersion, value["dispersion"]),
+        )

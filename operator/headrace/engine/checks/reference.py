@@ -1,0 +1,75 @@
+"""What is known of the stable arm's failures: their share, and how they scatter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from headrace.engine.checks.state import dump, load
+from headrace.engine.kernels.dispersion import Dispersion, Scatter
+from headrace.engine.observations import Counts
+
+KEEP = 1 - 1 / 240
+"""What a scrape later is left of what was learned, so that a slow change is followed: an hour."""
+_PRIOR_BAD, _PRIOR_TOTAL = 0.5, 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReference:
+    """What was learned of stable before the block that is judged next.
+
+    Attributes:
+        bad: Discounted failures.
+        total: Discounted exposures.
+        scatter: What was seen of the scatter; None once the rollout has data.
+        dispersion: What follows from it; fixed once the rollout has data.
+    """
+
+    bad: float = 0.0
+    total: float = 0.0
+    scatter: Scatter | None = field(default_factory=lambda: Scatter.empty(1))
+    dispersion: Dispersion = field(default_factory=Dispersion)
+
+    @property
+    def share(self) -> float:
+        """A guess of stable's share, in (0, 1)."""
+        return (self.bad + _PRIOR_BAD) / (self.total + _PRIOR_TOTAL)
+
+    def learned(self, stable: Counts) -> FailureReference:
+        """Learn a scrape's share and, before the rollout has data, its scatter."""
+        scatter = self.scatter
+        if scatter is not None:
+            scatter = scatter.learned(stable.total, (stable.bad,))
+        return FailureReference(
+            self.bad * KEEP + stable.bad,
+            self.total * KEEP + stable.total,
+            scatter,
+            self.dispersion,
+        )
+
+    def fixed(self) -> FailureReference:
+        """Fix the dispersion: what comes after must not decide how it is judged."""
+        if self.scatter is None:
+            return self
+        return FailureReference(self.bad, self.total, None, self.scatter.dispersion())
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {
+            "bad": self.bad,
+            "total": self.total,
+            "scatter": None if self.scatter is None else dump(self.scatter),
+            "dispersion": dump(self.dispersion),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> FailureReference:
+        """Rebuild what `to_json` gave."""
+        scatter = value["scatter"]
+        return cls(
+            value["bad"],
+            value["total"],
+            None if scatter is None else load(Scatter, scatter),
+            load(Dispersion, value["dispersion"]),
+        )

@@ -1,0 +1,92 @@
+"""The affine e-value: a limit on the candidate's share of the form `a + b p_s`.
+
+The GRO e-value with the pooled share replaced by the reverse information projection of the
+alternative `(t_c, t_s)` onto the line `q_c = a + b q_s`::
+
+    (q_c, q_s) = argmin over the line of n_c KL(t_c || q_c) + n_s KL(t_s || q_s)
+    log S = x_c ln(t_c/q_c) + (n_c-x_c) ln((1-t_c)/(1-q_c)) + the same for stable
+
+Null: `p_c <= a + b p_s` if the alternative lies above the line, `p_c >= a + b p_s` if below.
+
+Why it is valid: `E[S] <= exp(n_c g_c (p_c - q_c) + n_s g_s (p_s - q_s))` with
+`g = (t - q) / (q (1-q))`, and the projection's first-order condition `b n_c g_c + n_s g_s = 0`
+turns the exponent into `n_c g_c (p_c - a - b p_s)`, which is at most 0 under the null. Nothing
+else is asked of the shares: base rates of zero are allowed.
+
+With `a > 0` it proves "not worse" where neither arm ever fails, which no ratio can.
+
+Source: Grünwald, de Heide and Koolen 2024, "Safe testing" (reverse information projection);
+Turner and Grünwald 2023, "Exact anytime-valid confidence intervals for contingency tables".
+"""
+
+from __future__ import annotations
+
+from headrace.engine.kernels.gro import log_likelihood_ratio
+from headrace.engine.kernels.root import root
+
+_PRECISION = 1e-10
+"""Relative; the last of Newton's steps squares it, which is the precision of a float."""
+
+
+def project(
+    n_c: float, n_s: float, t_c: float, t_s: float, intercept: float, slope: float
+) -> tuple[float, float]:
+    """Find the point of the line that is closest to an alternative.
+
+    Args:
+        n_c: Exposures of the candidate, > 0.
+        n_s: Exposures of stable, > 0.
+        t_c: The alternative's share of the candidate, 0 < t_c < 1.
+        t_s: The alternative's share of stable, 0 < t_s < 1.
+        intercept: `a`, 0 <= a < 1.
+        slope: `b`, > 0.
+
+    Returns:
+        `(q_c, q_s)`, both strictly between 0 and 1, with `q_c = a + b q_s`.
+    """
+    crossing = (t_c - intercept) / slope
+    if crossing == t_s:
+        return t_c, t_s
+    # Between these two the derivative changes its sign; it is infinite at shares of 0 and 1.
+    low = max(min(crossing, t_s), 0.0)
+    high = min(max(crossing, t_s), (1.0 - intercept) / slope, 1.0)
+
+    def derivative(q_s: float) -> tuple[float, float]:
+        # The objective's derivative times both variances: a cubic without poles.
+        q_c = intercept + slope * q_s
+        v_c, v_s = q_c * (1 - q_c), q_s * (1 - q_s)
+        d_c, d_s = n_c * slope * (q_c - t_c), n_s * (q_s - t_s)
+        rise_c, rise_s = slope * (1 - 2 * q_c), 1 - 2 * q_s
+        value = d_c * v_s + d_s * v_c
+        rise = n_c * slope * slope * v_s + d_c * rise_s + n_s * v_c + d_s * rise_c
+        return value, rise
+
+    start = (n_c * slope * (t_c - intercept) + n_s * t_s) / (n_c * slope * slope + n_s)
+    q_s = root(derivative, low, high, start, tolerance=_PRECISION * high)
+    return intercept + slope * q_s, q_s
+
+
+def log_affine(
+    x_c: float,
+    n_c: float,
+    x_s: float,
+    n_s: float,
+    t_c: float,
+    t_s: float,
+    intercept: float,
+    slope: float,
+) -> float:
+    """Give the logarithm of the e-value of one block.
+
+    Args:
+        x_c: Bad answers of the candidate, 0 <= x_c <= n_c.
+        n_c: Exposures of the candidate, > 0.
+        x_s: Bad answers of stable, 0 <= x_s <= n_s.
+        n_s: Exposures of stable, > 0.
+        t_c: The alternative's share of the candidate, 0 < t_c < 1.
+        t_s: The alternative's share of stable, 0 < t_s < 1.
+        intercept: `a`, 0 <= a < 1.
+        slope: `b`, > 0.
+    """
+    q_c, q_s = project(n_c, n_s, t_c, t_s, intercept, slope)
+    return log_likelihood_ratio(x_c, n_c, t_c, q_c) + log_likelihood_ratio(x_s, n_s, t_s, q_s)

@@ -1,0 +1,180 @@
+"""What the engine is told: what each arm did in each interval, and what exists.
+
+These are values. An adapter of `headrace.metrics` makes the intervals, one of `headrace.runtime`
+the world; the engine only reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from headrace.api import Traffic
+
+
+class Arm(StrEnum):
+    """A side of the comparison."""
+
+    STABLE = "stable"
+    CANDIDATE = "candidate"
+
+
+class Metric(StrEnum):
+    """What can be observed of an arm. Each has one unit and one place where it is counted."""
+
+    REQUESTS = "requests"
+    """Live answers and failed answers, counted by the router. `Counts`."""
+    MIRRORED = "mirrored"
+    """Copied requests and their failures, counted by the router. `Counts`; no users saw them."""
+    LATENCY = "latency"
+    """Seconds from router to server and back, for live requests. `Histogram`."""
+    SERVER_LATENCY = "server-latency"
+    """Seconds inside the model server, which is all there is for copied requests. `Histogram`."""
+    AGREEMENT = "agreement"
+    """Compared pairs of answers, and those that disagree; candidate only. `Counts`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many happened and how many of them were bad; 0 <= bad <= total."""
+
+    bad: float
+    total: float
+
+    @property
+    def size(self) -> float:
+        """The number of exposures."""
+        return self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts per bucket, not cumulative.
+
+    Attributes:
+        bounds: Upper bounds in seconds, rising; the last is `inf`. Shape `(buckets,)`.
+        counts: Requests in each bucket, >= 0. Shape `(buckets,)`.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[float, ...]
+
+    @property
+    def size(self) -> float:
+        """The number of exposures."""
+        return sum(self.counts)
+
+
+Value = Counts | Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What both arms did in `(start, end]`, each increment used exactly once.
+
+    Attributes:
+        metric: What was counted.
+        start: Unix seconds, exclusive.
+        end: Unix seconds, inclusive.
+        stable: None where the arm was not seen; zero counts where it was seen idle.
+        candidate: The same for the candidate; always None in the history before a rollout.
+    """
+
+    metric: Metric
+    start: float
+    end: float
+    stable: Value | None
+    candidate: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a metric could not be read. Not bad data: missing data.
+
+    Attributes:
+        metric: Which.
+        reason: CamelCase, such as `PrometheusUnavailable`, `QueryFailed`, `NotANumber`.
+        message: A sentence.
+    """
+
+    metric: Metric
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionState:
+    """What exists of one version.
+
+    Attributes:
+        wanted: Servers that should run.
+        ready: Servers that answer and have the model loaded.
+        restarts: Unplanned restarts since the version was first started.
+        refused: Why it can never be served (a wrong digest, say); empty if it can.
+    """
+
+    wanted: int
+    ready: int
+    restarts: int = 0
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the platform sees now.
+
+    Attributes:
+        versions: By version name.
+        traffic: What the router carries; None where it could not be read.
+        problem: Why the platform could not be seen or changed; empty if it could.
+    """
+
+    versions: Mapping[str, VersionState] = field(default_factory=dict)
+    traffic: Traffic | None = None
+    problem: str = ""
+
+
+class Wish(StrEnum):
+    """What a person may ask of a rollout."""
+
+    PROMOTE = "promote"
+    """Pass the approval or end the pause at hand; else promote now, without further proof."""
+    ABORT = "abort"
+    """Give all traffic back to stable and end the rollout."""
+    RETRY = "retry"
+    """Try a version again that was rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person's request, carried out once.
+
+    Attributes:
+        wish: What.
+        identity: Differs between any two requests.
+        by: Who, for the history.
+    """
+
+    wish: Wish
+    identity: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Everything that `decide` learns at one tick.
+
+    Attributes:
+        intervals: Fresh intervals, per metric in order of time.
+        watermarks: Per metric, up to where its counters are now used.
+        problems: Metrics that could not be read.
+        world: What exists.
+        ask: A person's request, if one waits.
+    """
+
+    intervals: tuple[Interval, ...] = ()
+    watermarks: Mapping[Metric, float] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    world: World = World()
+    ask: Ask | None = None

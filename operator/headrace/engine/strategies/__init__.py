@@ -1,0 +1,1 @@
+"""One module per strategy, all on the same steps."""

@@ -1,0 +1,126 @@
+"""Fakes of the two seams, for our own unit tests and for users' tests of their rollouts.
+
+`FakePlatform` carries out every plan at once; `FakeMetrics` says what a script tells it to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from headrace.api import ModelRollout, Traffic
+from headrace.engine.observations import Counts, Interval, Metric, Problem, VersionState, World
+from headrace.engine.plan import Plan
+from headrace.errors import PlatformUnavailable
+from headrace.metrics.source import Measured, Request
+
+
+@dataclass
+class FakeClock:
+    """Time that moves when told to."""
+
+    now: float = 1_000_000.0
+
+    def __call__(self) -> float:
+        """Give the time, Unix seconds."""
+        return self.now
+
+    def advance(self, seconds: float) -> float:
+        """Move on and give the new time."""
+        self.now += seconds
+        return self.now
+
+
+@dataclass
+class FakePlatform:
+    """Does as the plan says, unless told to be slow, broken or unable.
+
+    Attributes:
+        plans: Every plan that was applied, in order, without repetitions.
+        down: A sentence while the platform cannot be reached.
+        slow: While true, new plans do not change the traffic.
+        states: States of versions that are not just ready.
+    """
+
+    plans: list[Plan] = field(default_factory=list)
+    down: str = ""
+    slow: bool = False
+    states: dict[str, VersionState] = field(default_factory=dict)
+    traffic: Traffic | None = None
+
+    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+        """Carry out a plan."""
+        if self.down:
+            raise PlatformUnavailable(self.down)
+        if not self.plans or self.plans[-1] != plan:
+            self.plans.append(plan)
+        if not self.slow:
+            self.traffic = plan.traffic
+
+    def observe(self, rollout: ModelRollout) -> World:
+        """Show the last plan as done."""
+        if self.down:
+            raise PlatformUnavailable(self.down)
+        wanted = rollout.spec.serving.replicas
+        ready = VersionState(wanted=wanted, ready=wanted)
+        versions = self.plans[-1].versions if self.plans else ()
+        return World(
+            versions={v.version: self.states.get(v.version, ready) for v in versions},
+            traffic=self.traffic,
+        )
+
+
+@dataclass
+class Script:
+    """What the arms do in one interval.
+
+    Attributes:
+        requests: Live requests of both arms together, and of the mirror.
+        stable_errors: Share of the stable arm's requests that fail.
+        candidate_errors: The candidate's.
+    """
+
+    requests: float = 600.0
+    stable_errors: float = 0.0
+    candidate_errors: float = 0.0
+
+
+@dataclass
+class FakeMetrics:
+    """Counts as a script says, at the weights that a platform carries.
+
+    Attributes:
+        platform: Whose traffic decides the exposures.
+        script: What happens now; may be changed between ticks.
+        problem: While set, nothing can be read and this is why.
+    """
+
+    platform: FakePlatform
+    script: Script = field(default_factory=Script)
+    problem: str = ""
+
+    def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
+        """Give one interval per metric, from each watermark until now."""
+        return {request.rollout: self._measure(request, now) for request in requests}
+
+    def _measure(self, request: Request, now: float) -> Measured:
+        if self.problem:
+            problems = [Problem(m, "PrometheusUnavailable", self.problem) for m in request.since]
+            return Measured(problems=tuple(problems))
+        traffic, script = self.platform.traffic or Traffic(stable=100), self.script
+
+        def counts(percent: int, errors: float) -> Counts:
+            total = float(round(script.requests * percent / 100))
+            return Counts(bad=float(round(total * errors)), total=total)
+
+        stable = counts(traffic.stable, script.stable_errors)
+        live = counts(traffic.candidate, script.candidate_errors)
+        copied = counts(traffic.mirror, script.candidate_errors)
+        both = Interval(Metric.REQUESTS, 0.0, now, stable, live if traffic.candidate else None)
+        mirrored = replace(both, metric=Metric.MIRRORED, candidate=copied if copied.total else None)
+        intervals = [
+            replace(interval, start=request.since[interval.metric])
+            for interval in (both, mirrored)
+            if interval.metric in request.since
+        ]
+        return Measured(tuple(intervals), dict.fromkeys(request.since, now))
