@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -193,10 +194,8 @@ def test_nothing_but_a_fault_comes_of_nonsense(text: str) -> None:
 
 @given(st.sampled_from(sorted(range(len(GOOD)))), st.text(max_size=3))
 def test_a_damaged_document_is_read_or_refused_but_never_crashes(at: int, noise: str) -> None:
-    try:
+    with contextlib.suppress(InvalidRollout):
         parse_rollout(GOOD[:at] + noise + GOOD[at:])
-    except InvalidRollout as error:
-        assert error.faults
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

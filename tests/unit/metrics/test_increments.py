@@ -106,7 +106,8 @@ def test_the_cuts_do_not_depend_on_when_one_looked(
     a = series([(t, 0.0) for t in sorted(set(first))], "a")
     b = series([(t, 0.0) for t in sorted(set(second))], "b")
     at_once = boundaries([a, b], 0.0, 70.0, staleness=5.0)
-    since, in_parts = 0.0, []
+    since = 0.0
+    in_parts: list[float] = []
     for until in [*sorted(looks), 70.0]:
         ends = boundaries([a, b], since, until, staleness=5.0)
         in_parts += ends

@@ -9,7 +9,7 @@ from headrace.engine.checks.base import State
 from headrace.engine.checks.blocks import counts
 from headrace.engine.checks.error_rate import estimate
 from headrace.engine.checks.state import own
-from headrace.engine.checks.wording import count, percent, percent_range
+from headrace.engine.checks.wording import count, percent, percent_with_range
 from headrace.engine.observations import Interval, Metric
 from headrace.engine.verdicts import Reading
 
@@ -70,7 +70,7 @@ class Agreement:
         candidate = estimate(bad, total, 1.0)
         sentence = (
             f"candidate's answer differed from stable's in {count(bad)} of "
-            f"{count(total, 'request')} ({percent(candidate.value)}, {percent_range(candidate)}), "
+            f"{count(total, 'request')} ({percent_with_range(candidate)}), "
             f"limit {percent(self.limit.share)}"
         )
         return Reading(harm, proof, 0.0, total, None, candidate, sentence)

@@ -17,7 +17,7 @@ from headrace.engine.checks.blocks import counts, overlaps
 from headrace.engine.checks.reference import FailureReference
 from headrace.engine.checks.shares import LOG_EFFECT_WEIGHTS, WithinLimit, log_harm
 from headrace.engine.checks.state import dump, load, own
-from headrace.engine.checks.wording import count, percent, percent_range
+from headrace.engine.checks.wording import count, percent, percent_with_range
 from headrace.engine.kernels.confidence import share_interval
 from headrace.engine.kernels.mixture import Onsets, grown, log_mean
 from headrace.engine.observations import Counts, Interval, Metric
@@ -36,10 +36,8 @@ def estimate(bad: float, total: float, phi: float) -> Estimate:
 
 def failed(arm: str, bad: float, total: float, share: Estimate) -> str:
     """Say how many requests an arm failed."""
-    return (
-        f"{arm} failed {count(bad)} of {count(total, 'request')} "
-        f"({percent(share.value)}, {percent_range(share)})"
-    )
+    of_all = f"{arm} failed {count(bad)} of {count(total, 'request')}"
+    return f"{of_all} ({percent_with_range(share)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from headrace.api.status import Interval as Estimate
 from headrace.engine.checks.base import State
 from headrace.engine.checks.blocks import coarsened, histogram, overlaps
 from headrace.engine.checks.latency_reference import LatencyReference
+from headrace.engine.checks.shares import WithinLimit
 from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, seconds, seconds_range
 from headrace.engine.kernels.categories import log_categories
@@ -41,12 +42,14 @@ def estimate(
     return Estimate(value=value, low=low, high=high)
 
 
-def described(arm: str, quantile: float, bounds: Sequence[float], figure: Estimate) -> str:
+def described(whose: str, quantile: float, bounds: Sequence[float], figure: Estimate) -> str:
     """Say what an arm's quantile is; above the last finite bound nothing more is known."""
-    name = f"{arm}'s p{100 * quantile:.4g} is"
+    name = f"{whose} p{100 * quantile:.4g} is"
     if figure.value >= bounds[-1]:
         return f"{name} over {seconds(bounds[-1])}"
-    return f"{name} {seconds(figure.value)} ({seconds_range(figure)})"
+    known = figure.high < bounds[-1]
+    between = seconds_range(figure) if known else f"at least {seconds(figure.low)}"
+    return f"{name} {seconds(figure.value)} ({between})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +157,16 @@ class LatencyAgainstStable:
         if not parts["last"]:
             return Reading(harm, 0.0, 0.0, 0.0, None, None, "no requests of both arms yet")
         place = parts["places"][parts["last"]]
-        reference = LatencyReference.from_json(place["reference"])
-        proof = log_mean(parts["proof"], reference.limit.log_weights)
-        phi, bounds = reference.dispersion.short, reference.bounds
+        reference = place["reference"]
+        limit = WithinLimit(reference["ratio"], reference["margin"])
+        proof = log_mean(parts["proof"], limit.log_weights)
+        phi, bounds = reference["dispersion"]["short"], reference["bounds"]
         n_s, n_c = sum(place["stable"]), sum(place["candidate"])
         stable = estimate(self.quantile, bounds, place["stable"], phi)
         candidate = estimate(self.quantile, bounds, place["candidate"], phi)
-        sentence = (
-            f"{described('candidate', self.quantile, bounds, candidate)} "
-            f"over {count(n_c, 'request')}, "
-            f"{described('stable', self.quantile, bounds, stable)} over {count(n_s)}"
-        )
+        of_candidate = described("candidate's", self.quantile, bounds, candidate)
+        of_stable = described("stable's", self.quantile, bounds, stable)
+        sentence = f"{of_candidate} over {count(n_c, 'request')}, {of_stable} over {count(n_s)}"
         return Reading(harm, proof, n_s, n_c, stable, candidate, sentence)
 
 

@@ -116,10 +116,10 @@ class LatencyAgainstLimit:
                 f"took longer than {seconds(self.limit)}, {allowed}"
             )
         else:
-            slow = f"{count(certain.bad)} to {count(possible.bad)}"
+            slow = f"between {count(certain.bad)} and {count(possible.bad)}"
             sentence = (
                 f"{slow} of {count(certain.total, 'request')} of the candidate took longer than "
-                f"{seconds(self.limit)}, which is no bound of the histogram; {allowed}"
+                f"{seconds(self.limit)}, which is no bucket bound, {allowed}"
             )
         if not place["bounds"]:
             return Reading(harm, proof, 0.0, value.size, None, None, sentence)

@@ -10,17 +10,16 @@ from typing import Any
 from headrace.engine.checks.blocks import coarsened
 from headrace.engine.checks.reference import KEEP
 from headrace.engine.checks.shares import WithinLimit
+from headrace.engine.checks.slow_limit import slow_limit
 from headrace.engine.checks.state import dump, load
 from headrace.engine.kernels.dispersion import Dispersion, Scatter
-from headrace.engine.kernels.slowdowns import distribution, smoothed
+from headrace.engine.kernels.slowdowns import smoothed
 from headrace.engine.observations import Histogram
 
 ENOUGH = 100.0
 """Requests of stable that must be known before a block is judged."""
 _REFRESH = 20
 """Blocks after which the alternatives are built again; building costs more than judging."""
-_LEAST_RATIO, _MOST_RATIO = 1.2, 2.0
-_OF_TAIL = 0.1
 
 
 def exceedances(counts: Sequence[float]) -> tuple[float, ...]:
@@ -54,7 +53,7 @@ class LatencyReference:
     basis: tuple[float, ...] = ()
     age: int = 0
     slow: int = -1
-    ratio: float = _LEAST_RATIO
+    ratio: float = 0.0
     margin: float = 0.0
 
     def with_history(self, stable: Histogram) -> LatencyReference:
@@ -104,19 +103,11 @@ class LatencyReference:
             reference = replace(self, basis=self.learned, age=0)
         if self.slow >= 0:
             return reference
-        probabilities = smoothed(self.learned)
-        below = list(accumulate(probabilities))
-        slow = next((i for i in range(len(self.bounds)) if below[i] >= quantile), -1)
-        slow = slow if slow >= 0 else len(self.bounds) - 1
-        bound = self.bounds[slow]
-        share = 1 - below[slow]
-        # Stable's slow share if each of its requests took `max(ratio t, t + margin)`.
-        edge = min(bound / ratio, bound - margin)
-        slower = 1 - distribution(probabilities, self.bounds)(edge) if edge > 0 else 1.0
-        slope = min(max(slower / share, _LEAST_RATIO), _MOST_RATIO)
-        # A tenth of the tail is not a shift of the quantile; and zero could not be proved.
-        intercept = max(_OF_TAIL * (1 - quantile), slower - slope * share)
-        return replace(reference, slow=slow, ratio=slope, margin=min(intercept, 0.99))
+        chosen = slow_limit(
+            self.learned, self.bounds, quantile=quantile, ratio=ratio, margin=margin
+        )
+        limit = chosen.limit
+        return replace(reference, slow=chosen.bound, ratio=limit.ratio, margin=limit.margin)
 
     @property
     def slow_share(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, TypeVar
 
 from headrace.engine.checks.base import State
@@ -13,7 +12,7 @@ Part = TypeVar("Part")
 
 def dump(part: Any) -> dict[str, Any]:
     """Give a dataclass of numbers and tuples of numbers as JSON values."""
-    return {field.name: _listed(getattr(part, field.name)) for field in fields(part)}
+    return {name: _listed(getattr(part, name)) for name in part.__dataclass_fields__}
 
 
 def load(kind: type[Part], value: Mapping[str, Any]) -> Part:
@@ -36,8 +35,14 @@ def own(state: State, test: str, initial: State) -> dict[str, Any]:
 
 
 def _listed(value: Any) -> Any:
-    return [_listed(item) for item in value] if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    nested = value and isinstance(value[0], tuple)
+    return [_listed(item) for item in value] if nested else list(value)
 
 
 def _tupled(value: Any) -> Any:
-    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    nested = value and isinstance(value[0], list)
+    return tuple(_tupled(item) for item in value) if nested else tuple(value)

@@ -18,13 +18,14 @@ def percent(share: float) -> str:
     return f"{_percent(share)} %"
 
 
-def percent_range(estimate: Estimate) -> str:
-    """Write a share's interval, such as `between 0.9 and 2.9 %`."""
-    if estimate.low <= 0:
+def percent_with_range(estimate: Estimate) -> str:
+    """Write a share with its interval, such as `1.7 %, between 0.9 and 2.9 %`."""
+    if estimate.value <= 0:
         return f"at most {percent(estimate.high)}"
-    if estimate.high >= 1:
-        return f"at least {percent(estimate.low)}"
-    return f"between {_percent(estimate.low)} and {percent(estimate.high)}"
+    if estimate.value >= 1:
+        return f"100 %, at least {percent(estimate.low)}"
+    low, high = _percent(estimate.low), percent(estimate.high)
+    return f"{percent(estimate.value)}, between {low} and {high}"
 
 
 def seconds(value: float) -> str:

@@ -28,12 +28,7 @@ from headrace.engine.kernels.root import root
 ALPHA = 0.05
 _LOG_LIMIT = math.log(1 / ALPHA)
 _LOG_BETA_PRIOR = math.log(math.pi)
-_PRECISION = 1e-9
-
-
-def _log_beta(x: float, n: float) -> float:
-    lgamma = math.lgamma
-    return lgamma(0.5 + x) + lgamma(0.5 + n - x) - lgamma(1.0 + n) - _LOG_BETA_PRIOR
+_PRECISION = 1e-6
 
 
 def share_interval(bad: float, total: float, phi: float = 1.0) -> tuple[float, float]:
@@ -47,23 +42,28 @@ def share_interval(bad: float, total: float, phi: float = 1.0) -> tuple[float, f
     Returns:
         `(low, high)`, which contain `bad / total`, at a confidence of 95 %.
     """
-    x, n = bad / phi, total / phi
-    constant = _log_beta(x, n) - _LOG_LIMIT
-    estimate = x / n
+    x, good = bad / phi, (total - bad) / phi
+    return _lower_share(x, good), 1.0 - _lower_share(good, x)
 
-    def excess(p: float) -> tuple[float, float]:
-        value = constant - x * math.log(p) - (n - x) * math.log1p(-p)
-        return value, (n * p - x) / (p * (1 - p))
 
-    # Where to begin: the normal bound with the mixture's price, never outside (0, 1).
-    width = math.sqrt(2 * (_LOG_LIMIT + 0.5 * math.log1p(n)) * (x + 1) / n) / math.sqrt(n)
-    low, high = 0.0, 1.0
-    if bad > 0:
-        low = root(excess, estimate, 0.0, estimate - width, tolerance=_PRECISION * estimate)
-    if bad < total:
-        step = _PRECISION * (1 - estimate) * min(1.0, width)
-        high = root(excess, estimate, 1.0, estimate + width, tolerance=step)
-    return low, high
+def _lower_share(x: float, rest: float) -> float:
+    """Bound the share of x among x and the rest from below."""
+    if x <= 0:
+        return 0.0
+    n = x + rest
+    log_beta = math.lgamma(0.5 + x) + math.lgamma(0.5 + rest) - math.lgamma(1 + n)
+    constant = log_beta - _LOG_BETA_PRIOR - _LOG_LIMIT
+
+    # In the logarithm of the share: for rare events the function is nearly a straight line.
+    def excess(log_p: float) -> tuple[float, float]:
+        p = math.exp(log_p)
+        return constant - x * log_p - rest * math.log1p(-p), (n * p - x) / (1 - p)
+
+    estimate = math.log(x / n)
+    least = constant / x
+    width = math.sqrt(2 * (_LOG_LIMIT + 0.5 * math.log1p(n)) * min(x + 1, rest + 1)) / x
+    start = estimate + math.log1p(-width) if width < 1 else least
+    return math.exp(root(excess, estimate, least, start, tolerance=_PRECISION * min(width, 1.0)))
 
 
 def rank_interval(quantile: float, total: float, phi: float = 1.0) -> tuple[float, float]:
@@ -78,12 +78,13 @@ def rank_interval(quantile: float, total: float, phi: float = 1.0) -> tuple[floa
         Ranks between 0 and `total`, which contain `quantile * total`.
     """
     n = total / phi
-    log_q, log_rest = math.log(quantile), math.log1p(-quantile)
+    log_odds = math.log(quantile) - math.log1p(-quantile)
+    constant = _LOG_LIMIT + _LOG_BETA_PRIOR + math.lgamma(1 + n) + n * math.log1p(-quantile)
+    lgamma, log = math.lgamma, math.log
 
     def excess(x: float) -> tuple[float, float]:
-        value = _log_beta(x, n) - _LOG_LIMIT - x * log_q - (n - x) * log_rest
-        slope = math.log((x + 0.5) / (n - x + 0.5)) - log_q + log_rest
-        return value, slope
+        value = lgamma(0.5 + x) + lgamma(0.5 + n - x) - x * log_odds - constant
+        return value, log((x + 0.5) / (n - x + 0.5)) - log_odds
 
     middle = quantile * n
     spread = n * quantile * (1 - quantile)

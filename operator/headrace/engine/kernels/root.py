@@ -34,7 +34,8 @@ def root(
     Returns:
         The root.
     """
-    point = start if min(below, above) < start < max(below, above) else (below + above) / 2
+    inside = below < start < above or above < start < below
+    point = start if inside else (below + above) / 2
     for _ in range(_STEPS):
         value, slope = function(point)
         if value < 0:
@@ -42,7 +43,7 @@ def root(
         else:
             above = point
         step = point - value / slope if slope else math.inf
-        inside = min(below, above) < step < max(below, above)
+        inside = below < step < above or above < step < below
         if abs(step - point) <= tolerance:
             return step if inside else point
         if not inside:

@@ -1,0 +1,57 @@
+# `make demo` and `make test` set up what they need by themselves. `make help` lists the rest.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV_VERSION := 0.13.9
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup ## Release a real model three times on this machine, and watch it being judged
+	@$(BIN)/headrace demo
+
+.PHONY: test
+test: setup ## All tests: unit, then those with real processes
+	@$(BIN)/python -m pytest tests/unit components --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest tests/local
+
+.PHONY: unit
+unit: setup ## The tests that need no process and no network (seconds)
+	@$(BIN)/python -m pytest tests/unit components -q
+
+.PHONY: setup
+setup: ## Make both environments and find Prometheus; says so if there is nothing to do
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" UV_VERSION="$(UV_VERSION)" sh scripts/setup
+
+.PHONY: lint
+lint: setup ## ruff, mypy --strict, the layers, and the lock files against their sources
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+.PHONY: format
+format: setup ## Format the code and sort the imports
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+.PHONY: golden
+golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml
+	@$(BIN)/python -m headrace.training.compile
+
+.PHONY: bench
+bench: setup ## Measure, side by side with what one would use instead
+	@$(BIN)/python bench/decisions.py
+
+.PHONY: lock
+lock: setup ## Resolve the lock files anew
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev setup.cfg \
+	    -o requirements/toolkit.txt --no-emit-index-url --no-header --generate-hashes --upgrade
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 requirements/serving.in \
+	    -o requirements/serving.txt --no-emit-index-url --no-header --generate-hashes --upgrade
+
+.PHONY: clean
+clean: ## Remove what was made here: environments, runs, caches
+	rm -rf $(VENV) $(VENV)-serving .headrace .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,100 @@
+"""`headrace`: the group of commands, and what an error looks like to a person.
+
+Commands are imported when they are called, so that `headrace --help` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from headrace import __version__
+from headrace.errors import HeadraceError, InvalidInput
+
+_COMMANDS = {
+    "demo": (
+        "headrace.cli.demo",
+        "Release a real model three times on this machine, and judge it.",
+    ),
+    "up": ("headrace.cli.up", "Run a ModelRollout on this machine, until it ends."),
+    "status": ("headrace.cli.status", "Say where a rollout is, and why."),
+    "watch": ("headrace.cli.watch", "Show a running rollout, live."),
+    "promote": ("headrace.cli.promote", "Approve the step at hand, or promote now."),
+    "abort": ("headrace.cli.abort", "Give all traffic back to the stable version."),
+    "retry": ("headrace.cli.retry", "Try a version again that was rolled back."),
+    "bundle": ("headrace.cli.bundle", "Package a model file so that a rollout can name it."),
+    "doctor": ("headrace.cli.doctor", "Check what this machine has, and say what to do."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order in which one meets them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(importlib.import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="headrace")
+def cli() -> None:
+    """Put a new version of a model in front of live traffic, and let the numbers decide.
+
+    A ModelRollout says which version should be live and how it gets there: first a copy of the
+    traffic, then a small share, then more. Headrace compares the new version with the old one
+    while both serve, promotes it on proof that it is good enough, and takes it back on proof that
+    it is worse. `headrace demo` shows all of that with real data in about three minutes.
+
+    Exit codes: 0 done, 1 it failed or was rolled back, 2 the input was wrong, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command; turn errors into sentences and exit codes."""
+    signal.signal(signal.SIGTERM, _end_as_by_ctrl_c)
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _complain("Interrupted; everything that was started has been stopped.")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except InvalidInput as error:
+        _complain(str(error))
+        sys.exit(2)
+    except HeadraceError as error:
+        _complain(str(error))
+        sys.exit(1)
+
+
+def _end_as_by_ctrl_c(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _complain(message: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("headrace: ", "bold red"), message))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""`headrace up`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from headrace.api import ModelRollout, Phase, load_rollout
+from headrace.cli.places import home
+from headrace.controller.session import ENDED, LocalSession
+from headrace.controller.store import RolloutStore
+from headrace.errors import HeadraceError
+from headrace.load.process import Traffic
+from headrace.report.build import build_report
+from headrace.report.client import client_counts
+from headrace.report.journal import read_journal
+from headrace.report.terminal import release_table
+from headrace.report.write import write_report
+from headrace.runtime.local.bundles import BundleCache
+
+_A_DAY = 86_400.0
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0),
+    default=20.0,
+    show_default=True,
+    help="Requests a second that Headrace sends by itself; 0 leaves it to you.",
+)
+@click.option(
+    "--requests",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="JSON lines to send, each {column: value}; by default the bundle's examples.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=_A_DAY,
+    show_default="1 day",
+    help="Seconds after which to give up.",
+)
+@click.option("--keep", is_flag=True, help="Go on serving after the end, until Ctrl-C.")
+def up(file: Path, rate: float, requests: Path | None, timeout: float, keep: bool) -> None:
+    """Run a ModelRollout on this machine, until it ends.
+
+    Starts real model servers, a real Envoy and a real Prometheus as processes, and the same
+    controller that runs in a cluster. The first version of a rollout goes live at once. Run it
+    again with another version in FILE, and that version is rolled out beside the live one as the
+    strategy says: the state is kept in .headrace (or HEADRACE_HOME).
+
+    \b
+      headrace up rollout.yaml              version 1 goes live
+      # change spec.model to version 2
+      headrace up rollout.yaml              version 2 is tested, then promoted or rolled back
+
+    Exit code 0 when the version is live, 1 when it was rolled back.
+    """
+    console = Console(stderr=True)
+    rollout = _load(file)
+    store = RolloutStore(home() / rollout.metadata.namespace / rollout.metadata.name)
+    store.apply(rollout)
+    begun = time.time()
+
+    def say(message: str) -> None:
+        console.print(f"[dim]{time.time() - begun:6.1f} s[/dim]  ", end="")
+        console.print(message, markup=False, highlight=False)
+
+    def ended(now: ModelRollout) -> bool:
+        status = now.status
+        wanted = (status.stable, status.rejected)
+        return status.phase in ENDED and rollout.spec.model in wanted
+
+    with ExitStack() as exit_stack:
+        session = exit_stack.enter_context(LocalSession(store, say))
+        say(f"requests go to {session.platform.url}")
+        traffic = None
+        if rate > 0:
+            session.wait(lambda now: now.status.stable is not None or ended(now), timeout=timeout)
+            source = requests or _examples_of(rollout, session)
+            traffic = Traffic(session.platform.url, rate, store.directory / "ledger.json")
+            exit_stack.enter_context(traffic)
+            if source is not None:
+                traffic.send(source)
+        result = session.wait(ended, timeout=timeout)
+        if keep:
+            say(f"serving at {session.platform.url} until Ctrl-C")
+            with suppress(KeyboardInterrupt):
+                session.wait(lambda _: False, timeout=_A_DAY)
+        if traffic is not None:
+            traffic.stop()
+        counts = client_counts(traffic.counts) if traffic is not None else None
+    report = build_report(
+        result,
+        read_journal(store.journal_file),
+        session.events,
+        counts,
+        title=result.key,
+        created=time.time(),
+    )
+    Console().print(release_table(report))
+    html, _ = write_report(store.directory, report)
+    click.echo(f"Report: {html}")
+    if result.status.phase is Phase.ROLLED_BACK:
+        sys.exit(1)
+
+
+def _load(file: Path) -> ModelRollout:
+    if str(file) == "-":
+        from headrace.api import parse_rollout
+
+        return parse_rollout(sys.stdin.read(), "(standard input)")
+    return load_rollout(file)
+
+
+def _examples_of(rollout: ModelRollout, session: LocalSession) -> Path | None:
+    """Find requests to send: of the new version, or of the stable one where that is refused."""
+    cache = BundleCache(session.store.directory / "run" / "bundles")
+    for model in (rollout.spec.model, session.store.read().status.stable):
+        try:
+            if model is not None:
+                return cache.fetch(model.uri, model.digest) / "examples.jsonl"
+        except HeadraceError:
+            # The controller meets the same error, judges it and says why.
+            continue
+    return None

@@ -1,0 +1,217 @@
+"""The demo itself: a pipeline, a rollout and a judgement per release, then a report."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace.api import ModelRollout, TickRecord, load_rollout
+from headrace.controller.champion import Champion
+from headrace.controller.session import ENDED, LocalSession
+from headrace.controller.store import RolloutStore, owned
+from headrace.demo.narrator import Narrator
+from headrace.demo.releases import RELEASES, Release, template_for
+from headrace.demo.replay import replay_file
+from headrace.engine.steps import describe
+from headrace.errors import NotFound, PermanentError
+from headrace.load.process import Traffic
+from headrace.report.build import build_report
+from headrace.report.client import client_counts
+from headrace.report.journal import read_journal
+from headrace.report.report import Report
+from headrace.report.write import write_picture, write_report
+from headrace.training.local_run import Progress, run_pipeline
+
+RATE = 60.0
+FEEDBACK = 0.2
+ROLL_OUT = "roll-out"
+THRESHOLD = 0.5
+_LONGEST_ROLLOUT = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the demo keeps what it makes."""
+
+    home: Path
+
+    @property
+    def store(self) -> RolloutStore:
+        """The rollout's folder."""
+        return RolloutStore(self.home / "demo" / "flight-delay")
+
+    @property
+    def inbox(self) -> Path:
+        """Where the pipeline delivers rollouts."""
+        return self.home / "rollouts"
+
+    @property
+    def registry_uri(self) -> str:
+        """The MLflow database."""
+        return f"sqlite:///{(self.home / 'mlflow.db').resolve()}"
+
+
+def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Path]:
+    """Run all releases.
+
+    Args:
+        home: Everything that the demo makes goes here; what an earlier demo left is removed.
+        checkout: The repository, for its pipeline.
+        narrator: Is told what happens.
+
+    Returns:
+        The report, and its HTML file.
+
+    Raises:
+        HeadraceError: Something is missing on this machine, or went wrong on the way.
+    """
+    places = Places(home)
+    pipeline = _find_pipeline(checkout)
+    with ExitStack() as exit_stack:
+        exit_stack.enter_context(owned(home))
+        _clear(home)
+        replays = exit_stack.enter_context(_writing_replays(home))
+        champion = Champion(places.registry_uri, narrator.say)
+        exit_stack.callback(champion.close)
+
+        def on_tick(rollout: ModelRollout, record: TickRecord) -> None:
+            champion.follow(rollout)
+            narrator.doing(_progress(record))
+
+        session: LocalSession | None = None
+        traffic: Traffic | None = None
+        for release in RELEASES:
+            narrator.heading(f"Release {release.version}: {release.title}")
+            _train(pipeline, release, places, narrator)
+            rollout = load_rollout(places.inbox / "flight-delay.yaml")
+            places.store.apply(rollout)
+            if session is None or traffic is None:
+                session = LocalSession(places.store, narrator.say, on_tick=on_tick)
+                exit_stack.enter_context(session)
+                address = session.platform.url
+                traffic = Traffic(address, RATE, home / "ledger.json", FEEDBACK)
+                exit_stack.enter_context(traffic)
+                narrator.say(f"requests go to {address}")
+                replays.wait()
+            else:
+                _replay(traffic, home, release, narrator)
+            result = session.wait(_has_ended(rollout), timeout=_LONGEST_ROLLOUT)
+            if release is RELEASES[0]:
+                _replay(traffic, home, release, narrator)
+                session.wait(lambda now: champion.version == _stable(now), timeout=60)
+        assert session is not None
+        assert traffic is not None
+        traffic.stop()
+        counts = traffic.counts
+    result = places.store.read()
+    narrator.doing("writing the report")
+    report = build_report(
+        result,
+        read_journal(places.store.journal_file),
+        session.events,
+        client_counts(counts),
+        title="Headrace demo: will this flight be late?",
+        created=time.time(),
+    )
+    html, _ = write_report(home, report)
+    write_picture(home / "report.png", report)
+    return report, html
+
+
+def _has_ended(rollout: ModelRollout) -> Callable[[ModelRollout], bool]:
+    def ended(now: ModelRollout) -> bool:
+        wanted = rollout.spec.model
+        done = wanted in (now.status.stable, now.status.rejected)
+        return now.status.phase in ENDED and done
+
+    return ended
+
+
+def _stable(rollout: ModelRollout) -> str:
+    return rollout.status.stable.version if rollout.status.stable else ""
+
+
+def _progress(record: TickRecord) -> str:
+    checks = ", ".join(f"{check.name} {check.outcome.value}" for check in record.checks)
+    here = describe(record.asked) if record.checks else record.message
+    return f"release {record.version}: {here}" + (f"; {checks}" if checks else "")
+
+
+def _replay(traffic: Traffic, home: Path, release: Release, narrator: Narrator) -> None:
+    narrator.say(f"live requests: the flights from {release.replay_from} on, {RATE:.0f} a second")
+    traffic.send(replay_file(home, release.version), THRESHOLD)
+
+
+def _train(pipeline: Path, release: Release, places: Places, narrator: Narrator) -> None:
+    def tell(progress: Progress) -> None:
+        if progress.state == "Running":
+            narrator.doing(f"pipeline: {progress.task}, {progress.seconds:.0f} s")
+        else:
+            said = f"pipeline: {progress.task} {progress.state.lower()}"
+            narrator.say(f"  {said} in {progress.seconds:.1f} s")
+
+    narrator.doing("the pipeline starts")
+    run = run_pipeline(
+        pipeline,
+        {
+            "release": release.version,
+            "train_from": release.train_from,
+            "train_until": release.train_until,
+            "feature_set": release.feature_set,
+            "registry_uri": places.registry_uri,
+            "rollout_template": template_for(release),
+            "rollout_target": places.inbox.resolve().as_uri(),
+        },
+        places.home / "pipeline",
+        tell,
+    )
+    narrator.doing("")
+    if ROLL_OUT not in run.tasks:
+        raise PermanentError(
+            f"Release {release.version} did not pass its evaluation, so it is not rolled out; "
+            f"see the artifacts in {places.home / 'pipeline'}."
+        )
+
+
+def _find_pipeline(checkout: Path) -> Path:
+    file = checkout / "pipelines" / "flight_delay" / "pipeline.yaml"
+    if not file.exists():
+        raise NotFound(
+            f"The demo's pipeline is not at {file}. Run the demo in a checkout of Headrace: "
+            "git clone the repository, then make demo."
+        )
+    return file
+
+
+def _clear(home: Path) -> None:
+    for name in ("demo", "rollouts", "pipeline"):
+        shutil.rmtree(home / name, ignore_errors=True)
+    for file in (*home.glob("mlflow.db*"), *home.glob("requests-*"), *home.glob("report.*")):
+        file.unlink()
+
+
+class _writing_replays:  # noqa: N801 - used like a function
+    """Writes the live requests in a process of its own, while the first pipeline runs."""
+
+    def __init__(self, home: Path) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "headrace.demo.replay", str(home)], stdin=subprocess.DEVNULL
+        )
+
+    def __enter__(self) -> _writing_replays:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def wait(self) -> None:
+        if self._process.wait() != 0:
+            raise PermanentError("The live requests could not be written; see the lines above.")

@@ -1,0 +1,1 @@
+"""Live requests at a steady rate: a file of requests sent to one address, bounded in both."""

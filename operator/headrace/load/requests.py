@@ -1,0 +1,61 @@
+"""Requests to send: JSON lines, each `{column: value}` or `{"request": {...}, "label": 0|1}`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headrace.errors import InvalidData, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One request.
+
+    Attributes:
+        body: The request's JSON in the Seldon protocol, encoded once.
+        label: What turned out to be true, 0 or 1; None where nobody knows.
+    """
+
+    body: bytes
+    label: int | None
+
+
+def read_lines(path: Path) -> tuple[Line, ...]:
+    """Read a file of requests.
+
+    Raises:
+        NotFound: There is no such file.
+        InvalidData: A line is no request, or there is none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFound(f"There is no file of requests {path}.") from None
+    lines = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InvalidData(f"{path}, line {number}: not JSON: {error.msg}.") from error
+        if not isinstance(entry, Mapping) or not entry:
+            raise InvalidData(f"{path}, line {number}: expected an object {{column: value}}.")
+        label = entry.get("label") if "request" in entry else None
+        columns = entry.get("request", entry)
+        if not isinstance(columns, Mapping):
+            raise InvalidData(f"{path}, line {number}: `request` must be an object.")
+        lines.append(Line(encode(columns), None if label is None else int(bool(label))))
+    if not lines:
+        raise InvalidData(f"{path} has no requests.")
+    return tuple(lines)
+
+
+def encode(columns: Mapping[str, Any]) -> bytes:
+    """Write one row in the Seldon protocol."""
+    data = {"names": list(columns), "ndarray": [list(columns.values())]}
+    return json.dumps({"data": data}).encode()

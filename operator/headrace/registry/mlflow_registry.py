@@ -1,0 +1,273 @@
+"""The registry on MLflow.
+
+A version keeps the name that it was packaged with: MLflow's own counter is an implementation
+detail and appears in no rollout. The bundle stays where it is; MLflow holds its uri and digest,
+its parameters, metrics and card. MLflow keeps no history of what was live: the rollout's status
+does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
+from headrace.registry.client import open_client
+from headrace.serving.bundle import Bundle, read_bundle
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION = "champion"
+"""The alias of the version that has the users now."""
+
+CHALLENGER = "challenger"
+"""The alias of the version under test."""
+
+VERSION_TAG = "headrace.version"
+DIGEST_TAG = "headrace.digest"
+EXPERIMENT = "headrace"
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version as the registry knows it.
+
+    Attributes:
+        name: The model's name.
+        version: The name that the version was packaged with.
+        uri: Where its bundle is.
+        digest: The bundle's digest, `sha256:` and 64 hexadecimal digits.
+        aliases: The aliases that point at it, sorted.
+        run_id: The MLflow run with its parameters, metrics and card.
+    """
+
+    name: str
+    version: str
+    uri: str
+    digest: str
+    aliases: tuple[str, ...]
+    run_id: str
+
+
+class Registry:
+    """Packaged models and their aliases in one MLflow database or server.
+
+    Every method may raise PlatformUnavailable when MLflow does not answer, and SetupError when it
+    is not installed.
+    """
+
+    def __init__(self, tracking_uri: str) -> None:
+        """Remember where; nothing is opened before the first call of a method.
+
+        Args:
+            tracking_uri: `sqlite:///path/to/file.db`, or the address of a tracking server. The
+                directory of a database is made if it is missing.
+
+        Raises:
+            InvalidInput: It is neither.
+        """
+        if not tracking_uri.startswith(
+            ("sqlite:///", "http://", "https://", "postgresql", "mysql")
+        ):
+            raise InvalidInput(
+                f"The registry {tracking_uri!r} is not supported; expected "
+                "sqlite:///path/to/file.db or the address of an MLflow server."
+            )
+        self.tracking_uri = tracking_uri
+
+    def register(
+        self,
+        bundle_dir: Path,
+        digest: str,
+        metrics: Mapping[str, float],
+        params: Mapping[str, str | float | int],
+        metadata: Mapping[str, str],
+        uri: str = "",
+    ) -> RegisteredVersion:
+        """Add a bundle, under the name and version of its signature.
+
+        Registering the same bundle again changes nothing and gives the version that is there.
+
+        Args:
+            bundle_dir: The bundle.
+            digest: The digest it must have.
+            metrics: Finite numbers by name.
+            params: What it was trained with.
+            metadata: Tags of the version.
+            uri: Where servers find the bundle; empty for `bundle_dir` itself.
+
+        Raises:
+            DigestMismatch: The bundle has another digest.
+            InvalidBundle: The bundle cannot be served.
+            NotFound: There is no bundle.
+            Conflict: The version is registered already, with another digest.
+        """
+        bundle = read_bundle(bundle_dir, digest)
+        name, version = bundle.signature.name, bundle.signature.version
+        with self._answering():
+            known = self._find(name, version)
+            if known is not None:
+                return _same(_registered(known), bundle)
+            run_id = self._log_run(bundle, metrics, params)
+            tags = {**metadata, VERSION_TAG: version, DIGEST_TAG: bundle.digest}
+            source = uri or bundle_dir.resolve().as_uri()
+            created = self._client.create_model_version(
+                name, source=source, run_id=run_id, tags=tags
+            )
+            return _registered(created)
+
+    def version_of(self, name: str, alias: str) -> RegisteredVersion | None:
+        """Give the version that an alias points at, None if it points at none."""
+        database = self._database
+        if database is not None and not database.exists():
+            # Asking makes no database, and needs no MLflow to know the answer.
+            return None
+        with self._answering():
+            for model in self._client.search_registered_models(f"name='{_plain(name)}'"):
+                if alias in model.aliases:
+                    return _registered(self._client.get_model_version(name, model.aliases[alias]))
+        return None
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Point an alias at a version; it leaves the version that it pointed at before.
+
+        Raises:
+            NotFound: The version is not registered.
+        """
+        with self._answering():
+            known = self._require(name, version)
+            if alias not in known.aliases:
+                self._client.set_registered_model_alias(name, alias, known.version)
+
+    def promote(self, name: str, version: str) -> None:
+        """Make a version the champion. It stops being the challenger; a second call does nothing.
+
+        Call it after the traffic has moved, never before.
+
+        Raises:
+            NotFound: The version is not registered.
+        """
+        with self._answering():
+            known = self._require(name, version)
+            if CHAMPION not in known.aliases:
+                self._client.set_registered_model_alias(name, CHAMPION, known.version)
+            if CHALLENGER in known.aliases:
+                self._client.delete_registered_model_alias(name, CHALLENGER)
+
+    @property
+    def _database(self) -> Path | None:
+        """The file of an SQLite database, None for a server."""
+        prefix = "sqlite:///"
+        if not self.tracking_uri.startswith(prefix):
+            return None
+        return Path(self.tracking_uri.removeprefix(prefix))
+
+    @property
+    def _place(self) -> str:
+        """The address without the user and password that it may hold."""
+        return re.sub(r"//[^/@]*@", "//", self.tracking_uri)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn the errors of MLflow and of the database into ours."""
+        try:
+            yield
+        except Exception as error:
+            if _is_foreign(error):
+                raise PlatformUnavailable(
+                    f"The registry {self._place} does not do as asked: {error}"
+                ) from error
+            raise
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        if self._database is not None:
+            self._database.parent.mkdir(parents=True, exist_ok=True)
+        return open_client(self.tracking_uri)
+
+    def _log_run(
+        self, bundle: Bundle, metrics: Mapping[str, float], params: Mapping[str, str | float | int]
+    ) -> str:
+        signature = bundle.signature
+        run = self._client.create_run(
+            self._experiment(), run_name=f"{signature.name} {signature.version}"
+        )
+        run_id: str = run.info.run_id
+        for key, value in params.items():
+            self._client.log_param(run_id, key, value)
+        for key, number in metrics.items():
+            self._client.log_metric(run_id, key, number)
+        self._client.log_text(run_id, bundle.card, "README.md")
+        self._client.set_terminated(run_id)
+        if not self._client.search_registered_models(f"name='{_plain(signature.name)}'"):
+            self._client.create_registered_model(signature.name)
+        return run_id
+
+    def _experiment(self) -> str:
+        known = self._client.get_experiment_by_name(EXPERIMENT)
+        if known is not None:
+            return str(known.experiment_id)
+        # Without a location of its own, MLflow writes to ./mlruns of whoever calls.
+        location = None
+        if self._database is not None:
+            location = (self._database.resolve().parent / "artifacts").as_uri()
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
+
+    def _find(self, name: str, version: str) -> ModelVersion | None:
+        query = f"name='{_plain(name)}' and tags.`{VERSION_TAG}`='{_plain(version)}'"
+        for found in self._client.search_model_versions(query):
+            # What a search gives lacks the aliases.
+            return self._client.get_model_version(name, found.version)
+        return None
+
+    def _require(self, name: str, version: str) -> ModelVersion:
+        known = self._find(name, version)
+        if known is None:
+            raise NotFound(
+                f"{name} {version} is not registered at {self._place}: register it first."
+            )
+        return known
+
+
+def _registered(found: ModelVersion) -> RegisteredVersion:
+    return RegisteredVersion(
+        name=found.name,
+        version=found.tags[VERSION_TAG],
+        uri=found.source,
+        digest=found.tags.get(DIGEST_TAG, ""),
+        aliases=tuple(sorted(found.aliases)),
+        run_id=found.run_id,
+    )
+
+
+def _same(known: RegisteredVersion, bundle: Bundle) -> RegisteredVersion:
+    if known.digest != bundle.digest:
+        raise Conflict(
+            f"{known.name} {known.version} is registered with digest {known.digest}, but this "
+            f"bundle has {bundle.digest}. A version is never replaced: package it under a new one."
+        )
+    return known
+
+
+def _plain(text: str) -> str:
+    """Insist on a name that needs no quoting in MLflow's queries."""
+    if not _PLAIN.fullmatch(text):
+        raise InvalidInput(
+            f"{text!r} cannot name a model or version in the registry: "
+            "expected letters, digits, dots, hyphens and underscores."
+        )
+    return text
+
+
+def _is_foreign(error: Exception) -> bool:
+    package = type(error).__module__.split(".")[0]
+    return isinstance(error, OSError) or package in {"mlflow", "sqlalchemy", "requests"}

@@ -1,0 +1,216 @@
+"""What a terminal shows: the table of a report's releases, and where a rollout is right now."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from headrace.api import CheckStatus, ModelRollout, Phase, Traffic
+from headrace.api.fields import format_duration
+from headrace.engine.steps import describe_step
+from headrace.report import wording
+from headrace.report.report import Release, Report
+
+_WIDE = 118
+"""From here on every fact has a column of its own."""
+
+_SENTENCE = 400
+"""Characters of a sentence that are shown; the report has all of it."""
+
+_CELL = 240
+"""The same in the table of releases."""
+
+_STYLES = {
+    "Live": "blue",
+    "Promoted": "green",
+    "RolledBack": "red",
+    "Superseded": "dim",
+    "InProgress": "yellow",
+    "Pass": "green",
+    "Fail": "bold red",
+    "Inconclusive": "",
+    "NoData": "yellow",
+    "Error": "yellow",
+    Phase.IDLE: "dim",
+    Phase.PROGRESSING: "blue",
+    Phase.PAUSED: "yellow",
+    Phase.PROMOTING: "green",
+    Phase.ROLLING_BACK: "red",
+    Phase.HEALTHY: "green",
+    Phase.ROLLED_BACK: "red",
+    Phase.INVALID: "red",
+}
+
+_ENDED = (Phase.IDLE, Phase.HEALTHY, Phase.ROLLED_BACK, Phase.INVALID)
+
+
+def release_table(report: Report) -> RenderableType:
+    """Show the releases of a report; fits a narrow terminal as well as a wide one."""
+    if not report.releases:
+        return Text(wording.plain(report.summary))
+    return _ReleaseTable(report.releases)
+
+
+class _ReleaseTable:
+    """Chooses its columns when it knows how wide the terminal is."""
+
+    def __init__(self, releases: tuple[Release, ...]) -> None:
+        self._releases = releases
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = options.max_width >= _WIDE
+        lines = box.ASCII2 if options.ascii_only else box.SIMPLE_HEAD
+        table = Table(box=lines, show_edge=False, pad_edge=False, collapse_padding=True)
+        table.add_column("Release", no_wrap=True, max_width=12)
+        table.add_column("Outcome", no_wrap=True)
+        table.add_column("Why" if wide else "Why, and who was affected", ratio=3 if wide else None)
+        table.add_column("Requests", justify="right", no_wrap=True)
+        table.add_column("Duration", justify="right", no_wrap=True)
+        if wide:
+            table.add_column("Who was affected", ratio=2)
+        for index, release in enumerate(self._releases):
+            last = index == len(self._releases) - 1
+            why = Text(_sentence(release.message, _CELL))
+            affected = Text(_sentence(release.affected, _CELL))
+            if not wide:
+                why = Text.assemble(why, "\n", ("Affected: ", "dim"), affected)
+            requests = release.requests.stable + release.requests.candidate
+            row: list[RenderableType] = [
+                Text(wording.plain(release.version), style="bold"),
+                Text(wording.OUTCOME_WORDS[release.outcome], style=_STYLES[release.outcome]),
+                why,
+                Text(wording.count(requests)),
+                Text(wording.span(release.duration_seconds)),
+            ]
+            table.add_row(*row, *([affected] if wide else []))
+            if not last:
+                table.add_row()
+        yield table
+
+
+def render_status(rollout: ModelRollout, now: float) -> RenderableType:
+    """Show where a rollout is: phase, step, weights, requests, checks, and the last decision.
+
+    Args:
+        rollout: With its status.
+        now: Unix seconds.
+    """
+    status = rollout.status
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column()
+    facts.add_row("phase", _phase(rollout, now))
+    facts.add_row("versions", _versions(rollout))
+    if status.candidate is not None:
+        facts.add_row("step", _step(rollout))
+    traffic = status.weights.seen or status.weights.asked
+    if status.stable is not None or status.candidate is not None:
+        facts.add_row("traffic", _Weights(traffic, seen=status.weights.seen is not None))
+        facts.add_row("requests", _requests(rollout))
+    if status.decision is not None:
+        decision = status.decision
+        ago = wording.span(max(0.0, now - decision.time))
+        told = Text.assemble(
+            (f"{wording.plain(decision.action)} {wording.plain(decision.reason)}", "bold"),
+            (f", {ago} ago", "dim"),
+            "\n",
+            _sentence(decision.message),
+        )
+        facts.add_row("decision", told)
+    parts: list[RenderableType] = [Text(wording.plain(rollout.key), style="bold"), facts]
+    if status.checks and status.candidate is not None:
+        parts += [Text(""), _checks(status.checks)]
+    return Group(*parts)
+
+
+def _sentence(text: str, limit: int = _SENTENCE) -> str:
+    return wording.shorten(wording.sentence(text), limit)
+
+
+def _phase(rollout: ModelRollout, now: float) -> Text:
+    status = rollout.status
+    text = Text(status.phase.value, style=_STYLES[status.phase])
+    if status.started is not None and status.phase not in _ENDED:
+        text.append(f", for {wording.span(now - status.started)}", style="dim")
+    return text
+
+
+def _versions(rollout: ModelRollout) -> Text:
+    status = rollout.status
+    text = Text(f"stable {status.stable.version}" if status.stable else "no stable version yet")
+    if status.candidate is not None:
+        text.append(f", candidate {status.candidate.version}")
+    if status.rejected is not None:
+        text.append(f", {status.rejected.version} was rolled back")
+    return text
+
+
+def _step(rollout: ModelRollout) -> Text:
+    status, steps = rollout.status, rollout.spec.strategy.canary.steps
+    if status.step >= len(steps):
+        return Text(f"all {len(steps)} have held")
+    step = steps[status.step]
+    text = Text(f"{status.step + 1} of {len(steps)}: {describe_step(step)}")
+    if step.approval is not None:
+        text.append(", waits for `headrace promote`")
+    elif status.carried_since is None:
+        text.append(", the traffic is not there yet")
+    else:
+        held = format_duration(float(round(status.held)))
+        text.append(f", held {held} of {format_duration(step.hold or 0.0)}")
+    return text
+
+
+def _requests(rollout: ModelRollout) -> Text:
+    requests = rollout.status.requests
+    arms = [
+        ("stable", requests.stable, requests.failed_stable),
+        ("candidate", requests.candidate, requests.failed_candidate),
+        ("copied", requests.mirrored, requests.failed_mirrored),
+    ]
+    text = Text()
+    for name, total, failed in arms:
+        if total or name == "stable":
+            text.append(", " if text else "")
+            text.append(f"{name} {wording.count(total)}")
+            text.append(f" ({wording.count(failed)} failed)", style="red" if failed else "dim")
+    return text
+
+
+class _Weights:
+    """A bar of the live weights, which says the same without colour."""
+
+    def __init__(self, traffic: Traffic, *, seen: bool) -> None:
+        self._traffic, self._seen = traffic, seen
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        traffic = self._traffic
+        width = max(10, min(40, options.max_width - 38))
+        full, part = ("#", "=") if options.ascii_only else ("█", "▒")
+        candidate = round(width * traffic.candidate / 100)
+        if traffic.candidate:
+            candidate = min(max(candidate, 1), width - (1 if traffic.stable else 0))
+        bar = Text.assemble((full * (width - candidate), "blue"), (part * candidate, "dark_orange"))
+        bar.append(f" stable {traffic.stable} %")
+        if traffic.candidate:
+            bar.append(f", candidate {traffic.candidate} %")
+        if traffic.mirror:
+            bar.append(f", {traffic.mirror} % copied")
+        if not self._seen:
+            bar.append(" (asked, not seen)", style="dim")
+        yield bar
+
+
+def _checks(checks: list[CheckStatus]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, max_width=20)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for check in checks:
+        outcome = check.outcome.value
+        table.add_row(
+            Text(check.name), Text(outcome, style=_STYLES[outcome]), Text(_sentence(check.message))
+        )
+    return table

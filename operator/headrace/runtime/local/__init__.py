@@ -1,0 +1,1 @@
+"""The local platform: model servers, Envoy and Prometheus as processes of one machine."""

@@ -1,0 +1,1 @@
+"""The bundle format and the model server. Imports nothing that the serving image lacks."""

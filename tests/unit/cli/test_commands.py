@@ -1,0 +1,134 @@
+"""The commands as a person meets them: help, errors, exit codes."""
+
+from __future__ import annotations
+
+import io
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from headrace.cli.main import main
+from headrace.controller.store import RolloutStore
+from tests.unit.engine.rollouts import live
+
+COMMANDS = ["demo", "up", "status", "watch", "promote", "abort", "retry", "bundle", "doctor"]
+
+
+class Said(NamedTuple):
+    """What a command answered."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Headrace = Callable[..., Said]
+
+
+@pytest.fixture
+def headrace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Headrace]:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: str, home: Path, text: str = "") -> Said:
+        monkeypatch.chdir(home)
+        monkeypatch.setenv("HEADRACE_HOME", str(home))
+        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.setattr(sys, "argv", ["headrace", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        return Said(code, *capsys.readouterr())
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    world = live()
+    world.want("2")
+    world.until("StepHeld")
+    store = RolloutStore(tmp_path / "models" / "flight-delay")
+    store.apply(world.rollout)
+    store.write_status(world.status)
+    return tmp_path
+
+
+def test_the_help_lists_every_command(tmp_path: Path, headrace: Headrace) -> None:
+    said = headrace("--help", home=tmp_path)
+    assert said.returncode == 0
+    assert all(f"\n  {command} " in said.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, tmp_path: Path, headrace: Headrace) -> None:
+    said = headrace(command, "--help", home=tmp_path)
+    assert said.returncode == 0
+    assert len(said.stdout.splitlines()) > 5
+
+
+def test_an_invalid_rollout_is_refused_with_every_fault_and_starts_nothing(
+    tmp_path: Path, headrace: Headrace
+) -> None:
+    said = headrace("up", "-", home=tmp_path, text="spec: {model: {version: 7}}")
+    assert said.returncode == 2
+    assert "(standard input) is not a valid ModelRollout" in said.stderr
+    assert "spec.model.version: is 7; expected string" in said.stderr
+    assert "spec.strategy: is missing" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, headrace: Headrace) -> None:
+    said = headrace("up", "absent.yaml", home=tmp_path)
+    assert said.returncode == 1
+    assert "There is no file absent.yaml" in said.stderr
+
+
+def test_the_status_says_where_the_rollout_is_and_why(home: Path, headrace: Headrace) -> None:
+    said = headrace("status", home=home)
+    assert said.returncode == 0
+    assert "Progressing" in said.stdout
+    assert "errors" in said.stdout
+    assert "\x1b" not in said.stdout
+
+
+def test_the_status_as_json_is_the_resource(home: Path, headrace: Headrace) -> None:
+    said = headrace("status", "--json", home=home)
+    assert '"phase": "Progressing"' in said.stdout
+
+
+@pytest.mark.parametrize("wish", ["promote", "abort", "retry"])
+def test_a_request_is_kept_for_the_next_run_where_nothing_runs(
+    wish: str, home: Path, headrace: Headrace
+) -> None:
+    said = headrace(wish, home=home)
+    assert said.returncode == 0
+    assert "takes effect at the next `headrace up`" in said.stdout
+    ask = RolloutStore(home / "models" / "flight-delay").pending_ask()
+    assert ask is not None
+    assert ask.wish.value == wish
+
+
+def test_where_there_is_no_rollout_every_command_says_what_to_do(
+    tmp_path: Path, headrace: Headrace
+) -> None:
+    for command in ("status", "watch", "promote", "abort", "retry"):
+        said = headrace(command, home=tmp_path)
+        assert said.returncode == 1
+        assert "headrace up ROLLOUT.yaml" in said.stderr
+
+
+def test_a_demo_outside_a_checkout_says_so(tmp_path: Path, headrace: Headrace) -> None:
+    said = headrace("demo", home=tmp_path)
+    assert said.returncode == 1
+    assert "Run the demo in a checkout" in said.stderr

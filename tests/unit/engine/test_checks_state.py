@@ -1,0 +1,299 @@
+"""What all checks have in common: their state, and what they make of missing data."""
+
+import itertools
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headrace.api import Analysis, Check, LatencyLimit, WorseThanStable
+from headrace.engine.checks.base import SequentialCheck, State
+from headrace.engine.checks.build import checks_of
+from headrace.engine.observations import Counts, Histogram, Interval, Metric, Value
+
+BOUNDS = (0.01, 0.025, 0.05, math.inf)
+WORSE = WorseThanStable(ratio=1.5)
+CHECKS = checks_of(
+    Analysis(
+        checks=[
+            Check(name="errors", metric="error-rate", worse_than_stable=WORSE),
+            Check(name="slo", metric="error-rate", above=0.02, required=False),
+            Check(name="latency", metric="latency", worse_than_stable=WORSE),
+            Check(name="fast", metric="latency", above=LatencyLimit(limit=0.025)),
+            Check(name="agreement", metric="shadow-agreement", below=0.97),
+        ]
+    )
+)
+every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+
+HISTOGRAMS = (Metric.LATENCY, Metric.SERVER_LATENCY)
+
+
+def a_value(metric: Metric, size: float = 100.0) -> Value:
+    if metric in HISTOGRAMS:
+        return Histogram(BOUNDS, (0.5 * size, 0.3 * size, 0.15 * size, 0.05 * size))
+    return Counts(0.03 * size, size)
+
+
+def values(metric: Metric) -> st.SearchStrategy[Value | None]:
+    count = st.integers(0, 60).map(float)
+    if metric in HISTOGRAMS:
+        counts = st.tuples(count, count, count, count)
+        return st.none() | counts.map(lambda x: Histogram(BOUNDS, x))
+    return st.none() | st.tuples(count, count).map(lambda x: Counts(x[0], x[0] + x[1]))
+
+
+@st.composite
+def intervals(draw: st.DrawFn) -> list[Interval]:
+    """A history, and a rollout in which arms come and go, mirrored and live."""
+    made = []
+    for at in range(draw(st.integers(0, 12))):
+        metric = draw(st.sampled_from([Metric.REQUESTS, *HISTOGRAMS]))
+        made.append(Interval(metric, 15.0 * at, 15.0 * at + 15, draw(values(metric)), None))
+    for at in range(12, 12 + draw(st.integers(0, 6))):
+        for metric in draw(st.lists(st.sampled_from(list(Metric)), max_size=3)):
+            arms = draw(values(metric)), draw(values(metric))
+            made.append(Interval(metric, 15.0 * at, 15.0 * at + 15, *arms))
+    return made
+
+
+def through_json(state: State) -> State:
+    text = json.dumps(state, allow_nan=False)
+    restored = json.loads(text)
+    assert isinstance(restored, dict)
+    return restored
+
+
+def through_an_api_server(state: Any) -> Any:
+    """Integral numbers lose their point on the way through Kubernetes."""
+    if isinstance(state, dict):
+        return {key: through_an_api_server(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [through_an_api_server(value) for value in state]
+    return int(state) if isinstance(state, float) and state.is_integer() else state
+
+
+def metrics_of(check: SequentialCheck) -> set[Metric]:
+    return {metric for live in (True, False) for metric in check.reads(live=live)}
+
+
+def full(check: SequentialCheck) -> State:
+    """The state in the middle of a rollout."""
+    state = check.initial()
+    for metric in Metric:
+        for at in range(-30, 0):
+            interval = Interval(metric, 15.0 * at, 15.0 * at + 15, a_value(metric, 200 + at), None)
+            state = check.absorb(state, interval)
+    for at, metric in itertools.product(range(3), Metric):
+        start = 15.0 * (3 * list(Metric).index(metric) + at)
+        arms = a_value(metric), a_value(metric, 40)
+        state = check.absorb(state, Interval(metric, start, start + 15, *arms))
+    return state
+
+
+@every_check
+@given(given_intervals=intervals())
+@settings(max_examples=25)
+def test_a_restart_at_every_tick_changes_nothing(
+    check: SequentialCheck, given_intervals: list[Interval]
+) -> None:
+    kept = restarted = check.initial()
+    for interval in given_intervals:
+        kept = check.absorb(kept, interval)
+        restarted = check.absorb(through_an_api_server(through_json(restarted)), interval)
+        assert restarted == kept
+        assert check.read(through_json(restarted)) == check.read(kept)
+
+
+@every_check
+def test_absorbing_leaves_the_given_state_as_it_was(check: SequentialCheck) -> None:
+    state = full(check)
+    before = json.dumps(state)
+    for metric in Metric:
+        check.absorb(state, Interval(metric, 900.0, 915.0, a_value(metric), a_value(metric)))
+    assert json.dumps(state) == before
+
+
+@every_check
+@pytest.mark.parametrize(
+    "missing",
+    [
+        None,
+        Counts(0.0, 0.0),
+        Counts(math.nan, 10.0),
+        Counts(1.0, math.inf),
+        Counts(1.0, -4.0),
+        Histogram(BOUNDS, (0.0, 0.0, 0.0, 0.0)),
+        Histogram(BOUNDS, (1.0, math.nan, 0.0, 0.0)),
+        Histogram(BOUNDS, (1.0, -1.0, 4.0, 0.0)),
+        Histogram(BOUNDS, (1.0, 2.0)),
+        Histogram((0.02, 0.01, math.inf), (1.0, 2.0, 3.0)),
+        Histogram((0.01, 0.02), (1.0, 2.0)),
+        Histogram((), ()),
+    ],
+    ids=[
+        "not seen",
+        "idle",
+        "not a number",
+        "infinite",
+        "negative",
+        "an idle histogram",
+        "a histogram with NaN",
+        "a negative bucket",
+        "too few buckets",
+        "bounds that fall",
+        "no last bucket",
+        "no buckets",
+    ],
+)
+def test_missing_data_change_no_evidence(check: SequentialCheck, missing: Value | None) -> None:
+    state = full(check)
+    before = check.read(state)
+    assert before.harm != 0
+    assert before.proof != 0
+    for at, metric in enumerate(Metric, start=100):
+        for arms in ((a_value(metric), missing), (missing, missing)):
+            state = check.absorb(state, Interval(metric, 15.0 * at, 15.0 * at + 15, *arms))
+        if check.compares:
+            arms = missing, a_value(metric)
+            state = check.absorb(state, Interval(metric, 15.0 * at, 15.0 * at + 15, *arms))
+    assert check.read(state) == before
+
+
+@every_check
+def test_other_metrics_change_nothing(check: SequentialCheck) -> None:
+    state = full(check)
+    for metric in set(Metric) - metrics_of(check):
+        interval = Interval(metric, 900.0, 915.0, a_value(metric), a_value(metric))
+        assert check.absorb(state, interval) == state
+
+
+@every_check
+def test_there_is_no_evidence_before_any_data(check: SequentialCheck) -> None:
+    for state in (check.initial(), {}, {"test": "another one's"}):
+        reading = check.read(state)
+        assert (reading.harm, reading.proof, reading.candidate_samples) == (0.0, 0.0, 0.0)
+        assert reading.stable is None
+        assert reading.candidate is None
+        assert reading.sentence.startswith("no ")
+
+
+@every_check
+def test_history_is_no_evidence(check: SequentialCheck) -> None:
+    state = check.initial()
+    for at, metric in itertools.product(range(20), Metric):
+        start = 300.0 * list(Metric).index(metric) + 15.0 * at
+        state = check.absorb(state, Interval(metric, start, start + 15, a_value(metric), None))
+    assert check.read(state).harm == check.read(state).proof == 0.0
+
+
+@every_check
+def test_the_state_is_small_and_stays_so(check: SequentialCheck) -> None:
+    state = full(check)
+    for at in range(100, 160):
+        for metric in check.reads(live=True) or check.reads(live=False):
+            interval = Interval(metric, 15.0 * at, 15.0 * at + 15, a_value(metric), a_value(metric))
+            state = check.absorb(state, interval)
+    assert len(json.dumps(state)) < 3000
+
+
+def test_a_state_of_other_limits_is_not_used() -> None:
+    errors = CHECKS[0]
+    changed = Check(
+        name="errors", metric="error-rate", worse_than_stable=WorseThanStable(ratio=1.2)
+    )
+    (other,) = checks_of(Analysis(checks=[changed]))
+    state = full(errors)
+    assert other.read(state).candidate_samples == 0
+    again = other.absorb(state, Interval(Metric.REQUESTS, 0, 15, None, None))
+    assert again["test"] != state["test"]
+
+
+def test_more_failures_than_requests_are_clamped() -> None:
+    slo = CHECKS[1]
+    block = Interval(Metric.REQUESTS, 0.0, 15.0, None, Counts(12.0, 10.0))
+    all_failed = Interval(Metric.REQUESTS, 0.0, 15.0, None, Counts(10.0, 10.0))
+    assert slo.absorb(slo.initial(), block) == slo.absorb(slo.initial(), all_failed)
+
+
+def test_stables_requests_are_not_used_twice() -> None:
+    """Copies and live requests of one time share stable's counts."""
+    errors = CHECKS[0]
+    arms = Counts(3.0, 100.0), Counts(9.0, 100.0)
+    state = errors.absorb(errors.initial(), Interval(Metric.MIRRORED, 0.0, 15.0, *arms))
+    once = errors.read(state)
+    state = errors.absorb(state, Interval(Metric.REQUESTS, 5.0, 20.0, *arms))
+    assert errors.read(state) == once
+    state = errors.absorb(state, Interval(Metric.REQUESTS, 20.0, 35.0, *arms))
+    assert errors.read(state).harm > once.harm
+
+
+def test_the_first_copies_are_judged_though_stable_was_seen_live_at_the_same_time() -> None:
+    errors = CHECKS[0]
+    state = errors.initial()
+    for at in range(4):
+        times = 15.0 * at, 15.0 * at + 15
+        stable = Counts(3.0, 100.0)
+        state = errors.absorb(state, Interval(Metric.REQUESTS, *times, stable, None))
+        if at > 0:
+            interval = Interval(Metric.MIRRORED, *times, stable, Counts(3.0, 100.0))
+            state = errors.absorb(state, interval)
+    assert errors.read(state).candidate_samples == 200
+
+
+def test_the_guess_of_a_block_does_not_know_the_block() -> None:
+    """Its own counts of stable may only be learned after it was judged."""
+    latency = CHECKS[2]
+    metric = Metric.LATENCY
+    first = latency.initial()
+    for at in range(20):
+        first = latency.absorb(first, Interval(metric, at, at + 1, a_value(metric), None))
+    slow = Histogram(BOUNDS, (0.0, 0.0, 0.0, 500.0))
+    judged = latency.absorb(first, Interval(metric, 20.0, 21.0, slow, a_value(metric)))
+    places: Any = judged["places"]
+    assert places["latency"]["reference"]["basis"][3] < 200 < 500
+    assert places["latency"]["reference"]["learned"][3] > 500
+
+
+@pytest.mark.parametrize("history", [0, 1], ids=["no history", "one scrape of history"])
+def test_without_history_latency_learns_first(history: int) -> None:
+    latency, metric = CHECKS[2], Metric.LATENCY
+    state = latency.initial()
+    for at in range(history):
+        state = latency.absorb(state, Interval(metric, at, at + 1, a_value(metric, 30), None))
+    arms = a_value(metric, 80), a_value(metric, 20)
+    readings = []
+    for at in range(10, 14):
+        state = latency.absorb(state, Interval(metric, at, at + 1, *arms))
+        readings.append(latency.read(state).candidate_samples)
+    assert readings == ([0, 0, 20, 40] if history == 0 else [0, 20, 40, 60])
+
+
+def test_arms_with_different_buckets_are_compared_where_they_agree() -> None:
+    latency, metric = CHECKS[2], Metric.LATENCY
+    state = latency.initial()
+    for at in range(20):
+        state = latency.absorb(state, Interval(metric, at, at + 1, a_value(metric), None))
+    candidate = Histogram((0.005, 0.01, 0.05, 1.0, math.inf), (20.0, 30.0, 45.0, 5.0, 0.0))
+    for at in range(20, 22):
+        state = latency.absorb(state, Interval(metric, at, at + 1, a_value(metric), candidate))
+    places: Any = state["places"]
+    assert places["latency"]["reference"]["bounds"] == [0.01, 0.05]
+    assert places["latency"]["candidate"] == [100.0, 90.0, 10.0]
+    assert latency.read(state).harm != 0
+    fewer = Histogram((0.05, math.inf), (50.0, 50.0))
+    interval = Interval(metric, 22.0, 23.0, a_value(metric), fewer)
+    assert latency.absorb(state, interval) == state
+
+
+def test_arms_without_a_common_bucket_give_no_evidence() -> None:
+    latency, metric = CHECKS[2], Metric.LATENCY
+    strange = Histogram((0.5, math.inf), (10.0, 90.0))
+    state = latency.initial()
+    for at in range(30):
+        state = latency.absorb(state, Interval(metric, at, at + 1, a_value(metric), strange))
+    reading = latency.read(state)
+    assert (reading.harm, reading.proof) == (0.0, 0.0)
