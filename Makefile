@@ -18,12 +18,12 @@ demo: setup ## Release a real model three times on this machine, and watch it be
 
 .PHONY: test
 test: setup ## All tests: unit, then those with real processes
-	@$(BIN)/python -m pytest tests/unit components --cov --cov-report=term:skip-covered
-	@$(BIN)/python -m pytest tests/local
+	@$(BIN)/python -m pytest tests/unit -n 2 --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest components tests/local
 
 .PHONY: unit
 unit: setup ## The tests that need no process and no network (seconds)
-	@$(BIN)/python -m pytest tests/unit components -q
+	@$(BIN)/python -m pytest tests/unit -n 2 -q
 
 .PHONY: setup
 setup: ## Make both environments and find Prometheus; says so if there is nothing to do

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -46,8 +46,10 @@ class Risk(Part):
 class WorseThanStable(Part):
     """A comparison of the two arms over the same time.
 
-    Rolls back on proof that the candidate is worse than `tolerance` times stable plus `margin`;
-    lets it be promoted on proof that it is better than `ratio` times stable plus `margin`.
+    Rolls back on proof that the candidate is worse than `tolerance` times stable; lets it be
+    promoted on proof that it is better than `ratio` times stable. `margin` loosens the second by
+    an absolute amount, for services that hardly ever fail; for latency it loosens both, as few
+    milliseconds are nobody's harm: whichever of factor and margin allows more counts.
     """
 
     ratio: Annotated[float, Field(gt=1, le=100)] = 1.5
@@ -55,7 +57,7 @@ class WorseThanStable(Part):
     tolerance: Annotated[float, Field(ge=1, le=100)] = 1.0
     """How many times as bad as stable a candidate may be without a rollback."""
     margin: float | Duration | None = None
-    """Absolute: a share for error-rate (`0.005`), a duration for latency (`5ms`)."""
+    """Absolute: a share for error-rate (`0.005`, the default), a duration for latency (`5ms`)."""
     quantile: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Latency only: the quantile that is compared for promotion; default 0.95."""
 
@@ -90,6 +92,18 @@ class Check(Part):
     """For shadow-agreement: the least share of equal answers."""
     required: bool = True
     """Whether promotion waits for this check's proof."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _margin_is_a_share(cls, check: Any) -> Any:
+        # A duration reads as a number too, so this must be asked of what the user wrote.
+        if isinstance(check, dict) and check.get("metric") == "error-rate":
+            comparison = check.get("worseThanStable")
+            margin = comparison.get("margin") if isinstance(comparison, dict) else None
+            if isinstance(margin, str):
+                path = "worseThanStable.margin"
+                raise RuleBroken([Fault(path, f"is {margin!r}", "a share", "margin: 0.005")])
+        return check
 
     @model_validator(mode="after")
     def _fits_metric(self) -> Self:

@@ -56,10 +56,10 @@ RELEASES = (
         version="3",
         title="with newer data, its serving code rewritten, in a hurry: without a shadow step",
         train_from="2013-01-01",
-        train_until="2013-09-01",
+        train_until="2013-08-01",
         feature_set="schedule-and-weather",
         handler="headrace.demo.handlers.FlightDelayRewritten",
-        replay_from="2013-09-01",
+        replay_from="2013-08-01",
         shadow=False,
     ),
 )

@@ -90,19 +90,16 @@ class ServedModel:
         """
         try:
             columns = self._reader.read(body)
+            inputs = self._inputs(columns)
         except InvalidInput as error:
             return self.refusal(400, "InvalidRequest", str(error))
+        except Exception as error:  # noqa: BLE001, whatever a user's code raises is a 500
+            return self._failure(error, request_id)
         try:
-            inputs, predictions = self._answer(columns)
+            predictions = self._answer(inputs)
             self.counters.count_prediction(inputs, predictions)
         except Exception as error:  # noqa: BLE001, whatever a user's code raises is a 500
-            # Neither the message nor the values: they may hold what the client sent.
-            name = type(error).__name__
-            logger.error(
-                "request %r failed: %s at %s", request_id[:LONGEST_ID], name, _place(error)
-            )
-            text = f"The model failed on this request with {name}; the server's log says where."
-            return self.refusal(500, "ModelFailed", text)
+            return self._failure(error, request_id)
         self.ring.add(request_id, predictions)
         data = {
             "names": [self.signature.output.name],
@@ -137,17 +134,26 @@ class ServedModel:
         status = {"status": 1, "code": code, "reason": reason, "info": text}
         return Reply(code, {"status": status, "meta": self._meta})
 
-    def _answer(
-        self, columns: Columns
-    ) -> tuple[Mapping[str, Sequence[Cell]], list[float] | list[str]]:
+    def _failure(self, error: Exception, request_id: str) -> Reply:
+        # Neither the message nor the values: they may hold what the client sent.
+        name = type(error).__name__
+        logger.error("request %r failed: %s at %s", request_id[:LONGEST_ID], name, _place(error))
+        text = f"The model failed on this request with {name}; the server's log says where."
+        return self.refusal(500, "ModelFailed", text)
+
+    def _inputs(self, columns: Columns) -> Mapping[str, Sequence[Cell]]:
+        if self._transform is None:
+            return columns
+        inputs = self._transform(columns)
         rows = len(next(iter(columns.values())))
-        inputs: Mapping[str, Sequence[Cell]] = columns
-        if self._transform is not None:
-            inputs = self._transform(columns)
-            for column in self.signature.inputs:
-                if column.name not in inputs or len(inputs[column.name]) != rows:
-                    raise ValueError(f"transform() gave no {rows} values for {column.name}")
-        return inputs, checked(self._model.predict(inputs), rows, self.signature.output)
+        for column in self.signature.inputs:
+            if column.name not in inputs or len(inputs[column.name]) != rows:
+                raise ValueError(f"transform() gave no {rows} values for {column.name}")
+        return inputs
+
+    def _answer(self, inputs: Mapping[str, Sequence[Cell]]) -> list[float] | list[str]:
+        rows = len(inputs[self.signature.inputs[0].name])
+        return checked(self._model.predict(inputs), rows, self.signature.output)
 
     def _warm_up(self, examples: Sequence[Example]) -> None:
         """Answer the first examples, so that no user waits for what is done only once.
@@ -156,7 +162,7 @@ class ServedModel:
         """
         for number, example in enumerate(examples[:WARM_UP_EXAMPLES], 1):
             try:
-                self._answer(self._reader.read(example_body(example)))
+                self._answer(self._inputs(self._reader.read(example_body(example))))
             except Exception as error:
                 raise InvalidBundle(
                     f"{self.signature.name} {self.signature.version} cannot answer line {number} "

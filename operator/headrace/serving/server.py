@@ -67,6 +67,10 @@ class ModelServer:
 
         Returns:
             At least the model's inputs, with as many values in each.
+
+        Raises:
+            InvalidInput: May be raised for a request that makes no sense; the client gets 400
+                with its text. Any other error is the version's own failure, and counts as one.
         """
         return columns
 

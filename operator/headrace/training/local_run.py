@@ -15,7 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -86,8 +86,8 @@ def run_pipeline(
         timeout: Seconds after which it is stopped, > 0.
 
     Raises:
-        InvalidInput: There is no such file.
-        InvalidInput: Also when a task refused what it was given; the text has task and reason.
+        InvalidInput: There is no such file, or a task refused what it was given; the text has the
+            task and its reason.
         PermanentError: A task failed otherwise, the text has its last lines; or a condition could
             not be evaluated.
         PlatformUnavailable: A task says that a retry may help, or it took too long.
@@ -216,15 +216,16 @@ def _process(order: Mapping[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the process and its tasks, which share its group."""
+    """End the process and its tasks, which share its group, unless it has ended by itself."""
     if process.poll() is not None:
         return
     os.killpg(process.pid, signal.SIGTERM)
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+    # The group outlives its leader while a task is left that takes no notice.
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
 
 
 def _lines(process: subprocess.Popen[bytes], timeout: float) -> Iterator[str | None]:

@@ -143,6 +143,12 @@ def test_a_document_survives_the_way_through_json() -> None:
             id="more tolerance than the ratio",
         ),
         pytest.param(
+            "ratio: 1.5",
+            "ratio: 1.5, margin: 5ms",
+            "spec.analysis.checks[0].worseThanStable.margin: is '5ms'; expected a share",
+            id="a margin of time for a share",
+        ),
+        pytest.param(
             "metric: error-rate",
             "metric: errors",
             "spec.analysis.checks[0].metric: is 'errors'; expected one of",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from headrace.errors import InvalidBundle
+from headrace.errors import InvalidBundle, InvalidInput
 from headrace.serving.bundle import Bundle, Column, Example, Output
 from headrace.serving.counters import HistogramSample
 from headrace.serving.model import ServedModel, checked
@@ -145,6 +145,17 @@ def test_a_transform_computes_the_models_inputs_from_other_columns(bundle: Bundl
     }
     assert model.predict(REQUEST).code == 400
     assert counted(model) == 1
+
+
+def test_a_transform_may_refuse_a_request_with_a_sentence(bundle: Bundle) -> None:
+    def transform(columns: Columns) -> Columns:
+        if columns["distance"] == [-1.0]:
+            raise InvalidInput("distance is -1; expected miles")
+        return columns
+
+    model = ServedModel(bundle, transform)
+    reply = model.predict(example_body({"distance": -1, "carrier": "AA"}))
+    assert (reply.code, reply.document["status"]["info"]) == (400, "distance is -1; expected miles")
 
 
 @pytest.mark.parametrize(

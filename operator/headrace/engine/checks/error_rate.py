@@ -15,7 +15,12 @@ from headrace.engine.checks.absolute import AbsoluteLimit
 from headrace.engine.checks.base import State
 from headrace.engine.checks.blocks import counts, overlaps
 from headrace.engine.checks.reference import FailureReference
-from headrace.engine.checks.shares import LOG_EFFECT_WEIGHTS, WithinLimit, log_harm
+from headrace.engine.checks.shares import (
+    LOG_EFFECT_WEIGHTS,
+    LOG_PROOF_WEIGHTS,
+    WithinLimit,
+    log_harm,
+)
 from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, percent, percent_with_range
 from headrace.engine.kernels.confidence import share_interval
@@ -128,7 +133,7 @@ class ErrorRateAgainstStable:
         """Say what the evidence is now."""
         parts = own(state, self._test, self.initial())
         harm = load(Onsets, parts["harm"]).log_evidence(LOG_EFFECT_WEIGHTS)
-        proof = log_mean(parts["proof"], self.limit.log_weights)
+        proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
         (x_s, n_s), (x_c, n_c) = parts["stable"], parts["candidate"]
         if not n_c:
             return Reading(harm, proof, 0.0, 0.0, None, None, "no requests of both arms yet")

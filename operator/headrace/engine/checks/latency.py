@@ -18,7 +18,7 @@ from headrace.api.status import Interval as Estimate
 from headrace.engine.checks.base import State
 from headrace.engine.checks.blocks import coarsened, histogram, overlaps
 from headrace.engine.checks.latency_reference import LatencyReference
-from headrace.engine.checks.shares import WithinLimit
+from headrace.engine.checks.shares import LOG_PROOF_WEIGHTS, WithinLimit
 from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, seconds, seconds_range
 from headrace.engine.kernels.categories import log_categories
@@ -158,8 +158,7 @@ class LatencyAgainstStable:
             return Reading(harm, 0.0, 0.0, 0.0, None, None, "no requests of both arms yet")
         place = parts["places"][parts["last"]]
         reference = place["reference"]
-        limit = WithinLimit(reference["ratio"], reference["margin"])
-        proof = log_mean(parts["proof"], limit.log_weights)
+        proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
         phi, bounds = reference["dispersion"]["short"], reference["bounds"]
         n_s, n_c = sum(place["stable"]), sum(place["candidate"])
         stable = estimate(self.quantile, bounds, place["stable"], phi)

@@ -28,8 +28,7 @@ _TOWARDS_LIMIT = 0.3
 _OF_MARGIN = (0.02, 0.2)
 _RELATIVE, _NEAR_ZERO = (0.06, 0.12, 0.20, 0.12), (0.15, 0.15)
 _AT_ANY_BASE = (0.03, 0.05, 0.07, 0.05)
-_LOG_WEIGHTS_WITH_MARGIN = tuple(map(math.log, _RELATIVE + _NEAR_ZERO + _AT_ANY_BASE))
-_LOG_WEIGHTS_WITHOUT = tuple(math.log(w / 0.7) for w in _RELATIVE + _AT_ANY_BASE)
+LOG_PROOF_WEIGHTS = tuple(map(math.log, _RELATIVE + _NEAR_ZERO + _AT_ANY_BASE))
 
 
 def log_harm(candidate: Counts, stable: Counts, tolerance: float, base: float) -> list[float]:
@@ -67,13 +66,11 @@ class WithinLimit:
     ratio: float
     margin: float
 
-    @property
-    def log_weights(self) -> tuple[float, ...]:
-        """Logarithms of the alternatives' weights."""
-        return _LOG_WEIGHTS_WITH_MARGIN if self.margin > 0 else _LOG_WEIGHTS_WITHOUT
-
     def log_proof(self, candidate: Counts, stable: Counts, base: float) -> list[float]:
         """Give one block's evidence against `p_c >= ratio p_s + margin`, per alternative.
+
+        The alternatives are as many for every limit, because one proof may go on from blocks of
+        one limit to blocks of another: their weights are `LOG_PROOF_WEIGHTS`.
 
         Args:
             candidate: With exposures.
@@ -87,6 +84,9 @@ class WithinLimit:
         points = [(share, base) for share in shares]
         if self.margin > 0:
             points += [(factor * self.margin, factor * self.margin) for factor in _OF_MARGIN]
+        else:
+            # Without a margin nothing can be proved near zero: equality takes those places.
+            points += [(base, base)] * len(_OF_MARGIN)
         steps = [
             log_affine(x_c, n_c, x_s, n_s, t_c, t_s, self.margin, self.ratio) for t_c, t_s in points
         ]
