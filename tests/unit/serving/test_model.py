@@ -155,7 +155,13 @@ def test_a_transform_may_refuse_a_request_with_a_sentence(bundle: Bundle) -> Non
 
     model = ServedModel(bundle, transform)
     reply = model.predict(example_body({"distance": -1, "carrier": "AA"}))
-    assert (reply.code, reply.document["status"]["info"]) == (400, "distance is -1; expected miles")
+    assert reply.code == 400
+    assert reply.document["status"] == {
+        "code": 400,
+        "info": "distance is -1; expected miles",
+        "reason": "InvalidRequest",
+        "status": 1,
+    }
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from headrace.api.status import Interval as Estimate
 from headrace.engine.checks.base import State
 from headrace.engine.checks.blocks import coarsened, histogram, overlaps
 from headrace.engine.checks.latency_reference import LatencyReference
-from headrace.engine.checks.shares import LOG_PROOF_WEIGHTS, WithinLimit
+from headrace.engine.checks.shares import LOG_PROOF_WEIGHTS
 from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, seconds, seconds_range
 from headrace.engine.kernels.categories import log_categories
