@@ -20,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m headrace.load", description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--requests", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=0, help="start with this line, from 0")
     parser.add_argument("--rate", type=float, required=True, help="requests a second")
     parser.add_argument("--count", type=int, required=True, help="at most so many requests")
     parser.add_argument("--seconds", type=float, required=True, help="for at most so long")
@@ -32,6 +33,8 @@ def main() -> None:
 
 async def _send(arguments: argparse.Namespace) -> None:
     lines = read_lines(arguments.requests)
+    first = arguments.first % len(lines)
+    lines = (*lines[first:], *lines[:first])
     sender = Sender(arguments.url, arguments.rate, arguments.feedback, arguments.threshold)
     sending = asyncio.current_task()
     if sending is not None:
