@@ -82,7 +82,8 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
 
         def on_tick(rollout: ModelRollout, record: TickRecord) -> None:
             champion.follow(rollout)
-            narrator.doing(_progress(record))
+            if rollout.status.candidate is not None:
+                narrator.doing(_progress(record))
 
         def keep_sending() -> None:
             ended = traffic.revive() if traffic is not None else ""
