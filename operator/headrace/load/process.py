@@ -66,6 +66,8 @@ class Traffic:
         process, sending = self._process, self._sending
         if process is None or sending is None or process.poll() is None:
             return ""
+        if process.stdin is not None:
+            process.stdin.close()
         sent = self._collect()
         self._fruitless = 0 if sent else self._fruitless + 1
         if self._fruitless >= _MOST_FRUITLESS:
