@@ -126,9 +126,8 @@ def main() -> None:
     for kind, size in memory.holders.most_common(8):
         print(f"  {size / 1e6:7,.0f} MB  {kind}")
     print(f"from the scrape to the decision: {decided:.2f} s")
-    print(
-        f"from the decision to a tick that saw weight 0: at most {carried:.2f} s (tick {tick:.1f} s)"
-    )
+    print(f"from the decision to a tick that saw weight 0: at most {carried:.2f} s")
+    print(f"  (one tick is {tick:.1f} s)")
     for peer, looks in PEERS_LOOKS.items():
         least = (looks - 1) * PEERS_INTERVAL
         print(f"{peer}: at least {least:.0f} s, {least / (decided + carried):.0f} times as long")
