@@ -120,6 +120,12 @@ class LatencyAgainstStable:
                     parts["used"] = [interval.start, interval.end]
                     parts["last"] = interval.metric.value
                 reference = reference.followed(slow_s)
+            else:
+                before = reference.bounds
+                reference = reference.misfitted(stable, candidate)
+                if reference.bounds != before:
+                    # The figures that are shown begin anew, the evidence goes on.
+                    place = {**place, "stable": [], "candidate": []}
             place = {**place, "reference": reference.to_json()}
         parts["places"] = {**parts["places"], interval.metric.value: place}
         return parts
@@ -154,11 +160,11 @@ class LatencyAgainstStable:
         """Say what the evidence is now; the figures are those of the last place."""
         parts = own(state, self._test, self.initial())
         harm = load(Onsets, parts["harm"]).log_evidence(_LOG_WEIGHTS)
-        if not parts["last"]:
-            return Reading(harm, 0.0, 0.0, 0.0, None, None, "no requests of both arms yet")
-        place = parts["places"][parts["last"]]
-        reference = place["reference"]
         proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
+        place = parts["places"].get(parts["last"])
+        if not place or not place["candidate"]:
+            return Reading(harm, proof, 0.0, 0.0, None, None, "no requests of both arms yet")
+        reference = place["reference"]
         phi, bounds = reference["dispersion"]["short"], reference["bounds"]
         n_s, n_c = sum(place["stable"]), sum(place["candidate"])
         stable = estimate(self.quantile, bounds, place["stable"], phi)
