@@ -79,7 +79,7 @@ class LatencyAgainstStable:
 
     @property
     def _test(self) -> str:
-        return f"latency/1 {self.ratio!r} {self.tolerance!r} {self.margin!r} {self.quantile!r}"
+        return f"latency/2 {self.ratio!r} {self.tolerance!r} {self.margin!r} {self.quantile!r}"
 
     def reads(self, *, live: bool) -> tuple[Metric, ...]:
         """Name the router's latency, or the servers' while there are only copies."""
