@@ -91,8 +91,8 @@ def test_two_blocks_on_the_way_to_the_line_are_an_e_value() -> None:
 
 def test_evidence_that_would_jump_over_the_line_is_put_to_use() -> None:
     onsets = near(LIMIT + math.log(0.9))
-    plain, boosted = (after(onsets, 1, 30, 3, 570, limit) for limit in (math.inf, LIMIT))
-    assert boosted > 1.04 * plain
+    plain, boosted = (after(onsets, 0, 30, 4, 570, limit) for limit in (math.inf, LIMIT))
+    assert boosted > 1.1 * plain
 
 
 def test_evidence_ends_at_the_line() -> None:

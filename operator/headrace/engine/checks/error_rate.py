@@ -99,10 +99,10 @@ class ErrorRateAgainstStable:
         """
         if interval.metric not in METRICS:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = self._parts(state)
         reference = FailureReference.from_json(parts["reference"])
         stable, candidate = counts(interval.stable), counts(interval.candidate)
-        if candidate is not None:
+        if candidate is not None and reference.scatter is not None:
             reference = reference.fixed()
             parts["reference"] = reference.to_json()
         is_history = reference.scatter is not None and interval.metric is Metric.REQUESTS
@@ -115,6 +115,9 @@ class ErrorRateAgainstStable:
         parts["reference"] = reference.learned(stable).to_json()
         parts["used"] = [interval.start, interval.end]
         return parts
+
+    def _parts(self, state: State) -> dict[str, Any]:
+        return dict(state if state.get("test") == self._test else self.initial())
 
     def _judge(
         self,
@@ -143,7 +146,7 @@ class ErrorRateAgainstStable:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
-        parts = own(state, self._test, self.initial())
+        parts = self._parts(state)
         harm = load(Onsets, parts["harm"]).log_evidence(LOG_EFFECT_WEIGHTS)
         proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
         (x_s, n_s), (x_c, n_c) = parts["stable"], parts["candidate"]

@@ -19,7 +19,7 @@ from headrace.engine.checks.base import State
 from headrace.engine.checks.blocks import coarsened, histogram, overlaps
 from headrace.engine.checks.latency_reference import LatencyReference
 from headrace.engine.checks.shares import LOG_PROOF_WEIGHTS
-from headrace.engine.checks.state import dump, load, own
+from headrace.engine.checks.state import dump, load
 from headrace.engine.checks.wording import count, seconds, seconds_range
 from headrace.engine.kernels.categories import log_categories
 from headrace.engine.kernels.confidence import quantile_interval
@@ -100,7 +100,7 @@ class LatencyAgainstStable:
         """Learn from stable's history, or gather evidence from both arms."""
         if interval.metric not in METRICS:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = self._parts(state)
         place = parts["places"].get(interval.metric.value) or _empty_place()
         reference = LatencyReference.from_json(place["reference"])
         stable, candidate = histogram(interval.stable), histogram(interval.candidate)
@@ -130,6 +130,9 @@ class LatencyAgainstStable:
         parts["places"] = {**parts["places"], interval.metric.value: place}
         return parts
 
+    def _parts(self, state: State) -> dict[str, Any]:
+        return dict(state if state.get("test") == self._test else self.initial())
+
     def _judge(
         self,
         parts: dict[str, Any],
@@ -158,7 +161,7 @@ class LatencyAgainstStable:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now; the figures are those of the last place."""
-        parts = own(state, self._test, self.initial())
+        parts = self._parts(state)
         harm = load(Onsets, parts["harm"]).log_evidence(_LOG_WEIGHTS)
         proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
         place = parts["places"].get(parts["last"])
