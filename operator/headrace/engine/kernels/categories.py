@@ -46,9 +46,7 @@ def monotone_ratios(alternative: Sequence[float], stable: Sequence[float]) -> Ra
     return tuple(ratio / mean for ratio in ratios)
 
 
-def log_categories(
-    x_c: Sequence[float], x_s: Sequence[float], alternatives: Table
-) -> list[float]:
+def log_categories(x_c: Sequence[float], x_s: Sequence[float], alternatives: Table) -> list[float]:
     """Give the logarithm of the e-value of one block for each alternative.
 
     Args:
