@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from headrace.api import Analysis, Check, LatencyLimit, WorseThanStable
 from headrace.engine.checks.absolute import AbsoluteLimit
 from headrace.engine.checks.agreement import Agreement
@@ -22,7 +25,16 @@ def checks_of(analysis: Analysis) -> tuple[SequentialCheck, ...]:
     Args:
         analysis: Valid; each of its checks has exactly one limit that fits its metric.
     """
-    return tuple(_check(check) for check in analysis.checks)
+    checks = tuple(_check(check) for check in analysis.checks)
+    total = sum(check.share for check in checks)
+    limit = math.log(1 / analysis.risk.false_rollback)
+    # A check alone rolls back when its share of the combined evidence reaches the limit.
+    return tuple(
+        replace(check, enough=limit + math.log(total / check.share))
+        if isinstance(check, ErrorRateAgainstStable)
+        else check
+        for check in checks
+    )
 
 
 def _check(check: Check) -> SequentialCheck:
