@@ -23,7 +23,7 @@ def load(kind: type[Part], value: Mapping[str, Any]) -> Part:
 
 
 @lru_cache(maxsize=64)
-def _names(kind: type[Any]) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
