@@ -14,7 +14,7 @@ Part = TypeVar("Part")
 
 def dump(part: Any) -> dict[str, Any]:
     """Give a dataclass of numbers and tuples of numbers as JSON values."""
-    return {name: _listed(getattr(part, name)) for name in _names(type(part))}
+    return {name: _listed(getattr(part, name)) for name in _names(part.__class__)}
 
 
 def load(kind: type[Part], value: Mapping[str, Any]) -> Part:
