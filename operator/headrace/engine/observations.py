@@ -33,6 +33,8 @@ class Metric(StrEnum):
     """Seconds inside the model server, which is all there is for copied requests. `Histogram`."""
     AGREEMENT = "agreement"
     """Compared pairs of answers, and those that disagree; candidate only. `Counts`."""
+    REWARD = "reward"
+    """Rewards that came back for live answers, each from 0 to 1. `Moments`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,27 @@ class Histogram:
         return sum(self.counts)
 
 
-Value = Counts | Histogram
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """How many values came in, their sum, and the sum of their squares.
+
+    Attributes:
+        count: >= 0.
+        total: Sum of the values.
+        squares: Sum of their squares, >= 0.
+    """
+
+    count: float
+    total: float
+    squares: float
+
+    @property
+    def size(self) -> float:
+        """The number of values."""
+        return self.count
+
+
+Value = Counts | Histogram | Moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +101,8 @@ class Interval:
         end: Unix seconds, inclusive.
         stable: None where the arm was not seen; zero counts where it was seen idle.
         candidate: The same for the candidate; always None in the history before a rollout.
+        challenger: Which further candidate that is; empty for the first one. Intervals of one
+            metric are cut at the same places for all candidates.
     """
 
     metric: Metric
@@ -86,6 +110,7 @@ class Interval:
     end: float
     stable: Value | None
     candidate: Value | None
+    challenger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
