@@ -115,6 +115,7 @@ class Challenger(Part):
     checks: list[CheckStatus] = []
     requests: Requests = Requests()
     """Its own in the candidate's fields; stable's are in the rollout's."""
+    watermarks: dict[str, Instant] = {}
 
 
 class Dropped(Part):
@@ -131,8 +132,6 @@ class Rewards(Part):
     version: str
     count: float = 0.0
     total: float = 0.0
-    squares: float = 0.0
-    """Sum of the squares, which tells how much single rewards differ."""
     interval: Interval | None = None
     """The mean with its anytime-valid interval."""
 

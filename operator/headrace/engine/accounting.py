@@ -23,7 +23,14 @@ def account(status: Status, observations: Observations) -> Status:
             update={
                 "requests": add_up(
                     challenger.requests, intervals, started, challenger.model.version
-                )
+                ),
+                "watermarks": challenger.watermarks
+                | {
+                    metric.value: end
+                    for metric, end in observations.challengers.get(
+                        challenger.model.version, {}
+                    ).items()
+                },
             }
         )
         for challenger in status.challengers

@@ -82,7 +82,8 @@ def begin(status: Status, spec: RolloutSpec, models: Sequence[ModelSpec], now: f
         "ended_by": "",
         "previous": None,
     }
-    challengers = [Challenger(model=model) for model in models[1:]]
+    watermarks = {metric.value: since for metric in Metric}
+    challengers = [Challenger(model=model, watermarks=watermarks) for model in models[1:]]
     update |= _NOTHING_UNDER_TEST | {"challengers": challengers}
     out = [v for v in rejected_in(status) if v in spec.versions and v not in models]
     return status.model_copy(update=update | _rejecting(out))

@@ -34,7 +34,7 @@ class Metric(StrEnum):
     AGREEMENT = "agreement"
     """Compared pairs of answers, and those that disagree; candidate only. `Counts`."""
     REWARD = "reward"
-    """Rewards that came back for live answers, each from 0 to 1. `Moments`."""
+    """Rewards in [0, 1] that came back as feedback, counted by the model server. `Sums`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +69,26 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
-    """How many values came in, their sum, and the sum of their squares.
+class Sums:
+    """How many values there were, and their sum.
 
     Attributes:
-        count: >= 0.
-        total: Sum of the values.
-        squares: Sum of their squares, >= 0.
+        count: >= 0; may be fractional where counters were clamped.
+        sum: In the unit of the values.
+        squares: The sum of their squares; None if nobody counts it.
     """
 
     count: float
-    total: float
-    squares: float
+    sum: float
+    squares: float | None = None
 
     @property
     def size(self) -> float:
-        """The number of values."""
+        """The number of exposures."""
         return self.count
 
 
-Value = Counts | Histogram | Moments
+Value = Counts | Histogram | Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,8 @@ class Interval:
         end: Unix seconds, inclusive.
         stable: None where the arm was not seen; zero counts where it was seen idle.
         candidate: The same for the candidate; always None in the history before a rollout.
-        challenger: Which further candidate that is; empty for the first one. Intervals of one
-            metric are cut at the same places for all candidates.
+        challenger: Which further candidate that is; empty for the first one. Each candidate is
+            observed together with stable, whose increments are then in the intervals of each.
     """
 
     metric: Metric
@@ -196,6 +196,7 @@ class Observations:
         problems: Metrics that could not be read.
         world: What exists.
         ask: A person's request, if one waits.
+        challengers: Per further candidate, the same as `watermarks`.
     """
 
     intervals: tuple[Interval, ...] = ()
@@ -203,3 +204,4 @@ class Observations:
     problems: tuple[Problem, ...] = ()
     world: World = World()
     ask: Ask | None = None
+    challengers: Mapping[str, Mapping[Metric, float]] = field(default_factory=dict)

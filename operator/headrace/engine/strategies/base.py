@@ -50,7 +50,7 @@ class Scene:
         return tuple(arm for arm in self.arms if arm.judgement.suspicious)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy(ABC):
     """How a new version gets its traffic, and how that ends.
 

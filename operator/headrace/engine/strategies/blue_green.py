@@ -16,7 +16,7 @@ from headrace.engine.strategies import proof
 from headrace.engine.strategies.base import Scene, Strategy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlueGreenStrategy(Strategy):
     """The strategy `blueGreen`; its time after the switch is that of every strategy."""
 

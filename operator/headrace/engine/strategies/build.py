@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from headrace.api import BlueGreen, Canary, RolloutSpec, Shadow
+from headrace.api import AbTest, Bandit, BlueGreen, Canary, RolloutSpec, Shadow
+from headrace.engine.strategies.ab_test import ab_test_strategy
+from headrace.engine.strategies.bandit import bandit_strategy
 from headrace.engine.strategies.base import Strategy
 from headrace.engine.strategies.blue_green import blue_green_strategy
 from headrace.engine.strategies.canary import canary_strategy
@@ -19,5 +21,7 @@ def strategy_of(spec: RolloutSpec) -> Strategy:
             return shadow_strategy(chosen, analysis)
         case BlueGreen():
             return blue_green_strategy(chosen, analysis)
-        case _:
-            raise NotImplementedError
+        case AbTest():
+            return ab_test_strategy(chosen)
+        case Bandit():
+            return bandit_strategy(chosen)

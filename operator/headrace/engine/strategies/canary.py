@@ -44,7 +44,7 @@ def steps_of(canary: Canary) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryStrategy(Strategy):
     """The strategy `canary`.
 
@@ -54,8 +54,8 @@ class CanaryStrategy(Strategy):
         compared: Names of the checks whose figures bound that.
     """
 
-    budget: int | None = None
-    compared: frozenset[str] = frozenset()
+    budget: int | None
+    compared: frozenset[str]
 
     def early(self, scene: Scene) -> str:
         """Say why the next weight is affordable before its time; empty if it is not shown."""

@@ -12,7 +12,7 @@ from headrace.engine.strategies import proof
 from headrace.engine.strategies.base import Scene, Strategy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowStrategy(Strategy):
     """The strategy `shadow`.
 
@@ -20,7 +20,7 @@ class ShadowStrategy(Strategy):
         then: What follows once the copies have been observed for long enough.
     """
 
-    then: Then = Then.PAUSE
+    then: Then
 
     def conclude(self, scene: Scene) -> Decision:
         """Promote on proof, ask a person, or discard with what was found."""
