@@ -17,21 +17,43 @@ def account(status: Status, observations: Observations) -> Status:
     """
     fresh = {metric.value: end for metric, end in observations.watermarks.items()}
     started = status.started if status.started is not None else float("inf")
+    intervals = observations.intervals
+    challengers = [
+        challenger.model_copy(
+            update={
+                "requests": add_up(
+                    challenger.requests, intervals, started, challenger.model.version
+                ),
+                "watermarks": challenger.watermarks
+                | {
+                    metric.value: end
+                    for metric, end in observations.challengers.get(
+                        challenger.model.version, {}
+                    ).items()
+                },
+            }
+        )
+        for challenger in status.challengers
+    ]
     return status.model_copy(
         update={
-            "requests": add_up(status.requests, observations.intervals, started),
+            "requests": add_up(status.requests, intervals, started),
+            "challengers": challengers,
             "watermarks": status.watermarks | fresh,
         }
     )
 
 
-def add_up(requests: Requests, intervals: Iterable[Interval], started: float) -> Requests:
+def add_up(
+    requests: Requests, intervals: Iterable[Interval], started: float, challenger: str = ""
+) -> Requests:
     """Add what happened since the rollout began.
 
     Args:
         requests: The sums so far.
         intervals: Fresh ones; those that ended before `started` are history and not counted.
         started: Unix seconds.
+        challenger: Whose intervals; empty for the first candidate.
     """
     sums = requests.model_dump(by_alias=False)
 
@@ -41,7 +63,7 @@ def add_up(requests: Requests, intervals: Iterable[Interval], started: float) ->
             sums[failed] += round(value.bad)
 
     for interval in intervals:
-        if interval.end <= started:
+        if interval.end <= started or interval.challenger != challenger:
             continue
         if interval.metric is Metric.REQUESTS:
             add("stable", "failed_stable", interval.stable)

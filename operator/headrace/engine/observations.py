@@ -33,6 +33,8 @@ class Metric(StrEnum):
     """Seconds inside the model server, which is all there is for copied requests. `Histogram`."""
     AGREEMENT = "agreement"
     """Compared pairs of answers, and those that disagree; candidate only. `Counts`."""
+    REWARD = "reward"
+    """Rewards in [0, 1] that came back as feedback, counted by the model server. `Sums`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,27 @@ class Histogram:
         return sum(self.counts)
 
 
-Value = Counts | Histogram
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """How many values there were, and their sum.
+
+    Attributes:
+        count: >= 0; may be fractional where counters were clamped.
+        sum: In the unit of the values.
+        squares: The sum of their squares; None if nobody counts it.
+    """
+
+    count: float
+    sum: float
+    squares: float | None = None
+
+    @property
+    def size(self) -> float:
+        """The number of exposures."""
+        return self.count
+
+
+Value = Counts | Histogram | Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +101,8 @@ class Interval:
         end: Unix seconds, inclusive.
         stable: None where the arm was not seen; zero counts where it was seen idle.
         candidate: The same for the candidate; always None in the history before a rollout.
+        challenger: Which further candidate that is; empty for the first one. Each candidate is
+            observed together with stable, whose increments are then in the intervals of each.
     """
 
     metric: Metric
@@ -86,6 +110,7 @@ class Interval:
     end: float
     stable: Value | None
     candidate: Value | None
+    challenger: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +196,7 @@ class Observations:
         problems: Metrics that could not be read.
         world: What exists.
         ask: A person's request, if one waits.
+        challengers: Per further candidate, the same as `watermarks`.
     """
 
     intervals: tuple[Interval, ...] = ()
@@ -178,3 +204,4 @@ class Observations:
     problems: tuple[Problem, ...] = ()
     world: World = World()
     ask: Ask | None = None
+    challengers: Mapping[str, Mapping[Metric, float]] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from headrace.api import CheckStatus, ModelRollout, Phase, Traffic
 from headrace.api.fields import format_duration
-from headrace.engine.steps import describe_step
+from headrace.engine.strategies.build import strategy_of
 from headrace.report import wording
 from headrace.report.report import Release, Report
 
@@ -27,6 +27,7 @@ _STYLES = {
     "Promoted": "green",
     "RolledBack": "red",
     "Superseded": "dim",
+    "Discarded": "dim",
     "InProgress": "yellow",
     "Pass": "green",
     "Fail": "bold red",
@@ -148,18 +149,20 @@ def _versions(rollout: ModelRollout) -> Text:
 
 
 def _step(rollout: ModelRollout) -> Text:
-    status, steps = rollout.status, rollout.spec.strategy.canary.steps
+    status, steps = rollout.status, strategy_of(rollout.spec).steps
+    if not steps:
+        return Text("one, until there is an answer")
     if status.step >= len(steps):
         return Text(f"all {len(steps)} have held")
     step = steps[status.step]
-    text = Text(f"{status.step + 1} of {len(steps)}: {describe_step(step)}")
-    if step.approval is not None:
+    text = Text(f"{status.step + 1} of {len(steps)}: {step}")
+    if step.approval:
         text.append(", waits for `headrace promote`")
     elif status.carried_since is None:
         text.append(", the traffic is not there yet")
     else:
         held = format_duration(float(round(status.held)))
-        text.append(f", held {held} of {format_duration(step.hold or 0.0)}")
+        text.append(f", held {held} of {format_duration(step.hold)}")
     return text
 
 

@@ -15,6 +15,7 @@ OUTCOME_WORDS: dict[ReleaseOutcome, str] = {
     "Promoted": "promoted",
     "RolledBack": "rolled back",
     "Superseded": "superseded",
+    "Discarded": "tried and taken away",
     "InProgress": "in progress",
 }
 
@@ -145,6 +146,7 @@ def summarise(name: str, releases: Sequence[Release], stable: str) -> str:
         "Promoted": "{} promoted",
         "RolledBack": "{} rolled back",
         "Superseded": "{} superseded",
+        "Discarded": "{} tried and taken away",
         "InProgress": "{} in progress",
     }
     told = [text.format(count(outcomes[key])) for key, text in parts.items() if outcomes[key]]
