@@ -7,6 +7,7 @@ not answer and a Prometheus that is down are told to it as such, and hold the ro
 from __future__ import annotations
 
 from headrace.api import ModelRollout
+from headrace.engine.checks.build import queries_of
 from headrace.engine.decide import decide, wanted_metrics
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Ask, Observations, World
@@ -58,6 +59,7 @@ def tick(
 def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Measured:
     status = rollout.status
     wanted = wanted_metrics(rollout.spec, status)
+    queries = queries_of(rollout.spec.analysis)
     if not wanted or status.stable is None or status.candidate is None:
         return Measured()
     request = Request(
@@ -67,6 +69,7 @@ def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Measured:
         candidate=status.candidate.version,
         since={metric: status.watermarks.get(metric, now) for metric in wanted},
         interval=rollout.spec.analysis.interval,
+        queries=queries,
     )
     return metrics.observe([request], now)[rollout.key]
 

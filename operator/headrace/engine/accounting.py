@@ -15,7 +15,7 @@ def account(status: Status, observations: Observations) -> Status:
         status: With the sums so far; intervals that ended before it began are history.
         observations: Fresh intervals, each increment once.
     """
-    fresh = {metric.value: end for metric, end in observations.watermarks.items()}
+    fresh = {str(metric): end for metric, end in observations.watermarks.items()}
     started = status.started if status.started is not None else float("inf")
     return status.model_copy(
         update={

@@ -17,11 +17,11 @@ from headrace.api import (
     Weights,
 )
 from headrace.engine.accounting import account
-from headrace.engine.checks.build import checks_of
+from headrace.engine.checks.build import checks_of, metrics_of
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.judgement import Judgement, absorb, judge
 from headrace.engine.lifecycle import begin, enter_step, finish, has_arrived, leave_test
-from headrace.engine.observations import Metric, Observations, VersionState, Wish
+from headrace.engine.observations import MetricKey, Observations, VersionState, Wish
 from headrace.engine.plan import Plan
 from headrace.engine.steps import ALL_CANDIDATE, ALL_STABLE, describe, traffic_at
 from headrace.engine.strategies import canary
@@ -34,11 +34,11 @@ CRASHES_ALLOWED = 3
 """Unplanned restarts of a candidate before it counts as one that keeps crashing."""
 
 
-def wanted_metrics(spec: RolloutSpec, status: Status) -> tuple[Metric, ...]:
+def wanted_metrics(spec: RolloutSpec, status: Status) -> tuple[MetricKey, ...]:
     """Name the metrics that the next `decide` can use; none while nothing is under test."""
     if status.candidate is None or status.stable is None:
         return ()
-    return tuple(Metric)
+    return metrics_of(spec.analysis)
 
 
 def decide(spec: RolloutSpec, status: Status, observations: Observations, now: float) -> Tick:
@@ -132,7 +132,12 @@ def _under_test(spec: RolloutSpec, status: Status, observations: Observations, n
     status = _note_arrival(status, traffic, now)
     checks = checks_of(spec.analysis)
     absorbed = absorb(
-        checks, status.checks, observations.intervals, live=live, carried_since=status.carried_since
+        checks,
+        status.checks,
+        observations.intervals,
+        live=live,
+        carried_since=status.carried_since,
+        share=traffic.candidate / 100 if live else None,
     )
     judgement = judge(
         spec.analysis, checks, absorbed, observations.problems, live=live, started=started, now=now

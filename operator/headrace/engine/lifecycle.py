@@ -14,7 +14,7 @@ from headrace.api import (
     Traffic,
     Weights,
 )
-from headrace.engine.observations import Metric
+from headrace.engine.checks.build import metrics_of
 from headrace.engine.steps import ALL_STABLE
 
 HISTORY_INTERVALS = 240
@@ -38,7 +38,7 @@ def begin(status: Status, analysis: Analysis, model: ModelSpec, now: float) -> S
             "elapsed": 0.0,
             "started": now,
             "requests": Requests(),
-            "watermarks": {metric.value: since for metric in Metric},
+            "watermarks": {str(metric): since for metric in metrics_of(analysis)},
             "checks": [],
             "ended_by": "",
         }

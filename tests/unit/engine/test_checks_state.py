@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from headrace.api import Analysis, Check, LatencyLimit, WorseThanStable
 from headrace.engine.checks.base import SequentialCheck, State
 from headrace.engine.checks.build import checks_of
-from headrace.engine.observations import Counts, Histogram, Interval, Metric, Value
+from headrace.engine.observations import Counts, Histogram, Interval, Metric, MetricKey, Value
 
 BOUNDS = (0.01, 0.025, 0.05, math.inf)
 WORSE = WorseThanStable(ratio=1.5)
@@ -32,13 +32,13 @@ every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.n
 HISTOGRAMS = (Metric.LATENCY, Metric.SERVER_LATENCY)
 
 
-def a_value(metric: Metric, size: float = 100.0) -> Value:
+def a_value(metric: MetricKey, size: float = 100.0) -> Value:
     if metric in HISTOGRAMS:
         return Histogram(BOUNDS, (0.5 * size, 0.3 * size, 0.15 * size, 0.05 * size))
     return Counts(0.03 * size, size)
 
 
-def values(metric: Metric) -> st.SearchStrategy[Value | None]:
+def values(metric: MetricKey) -> st.SearchStrategy[Value | None]:
     count = st.integers(0, 60).map(float)
     if metric in HISTOGRAMS:
         counts = st.tuples(count, count, count, count)
@@ -76,7 +76,7 @@ def through_an_api_server(state: Any) -> Any:
     return int(state) if isinstance(state, float) and state.is_integer() else state
 
 
-def metrics_of(check: SequentialCheck) -> set[Metric]:
+def metrics_of(check: SequentialCheck) -> set[MetricKey]:
     return {metric for live in (True, False) for metric in check.reads(live=live)}
 
 

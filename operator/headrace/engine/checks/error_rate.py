@@ -25,7 +25,7 @@ from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, percent, percent_with_range
 from headrace.engine.kernels.confidence import share_interval
 from headrace.engine.kernels.mixture import Onsets, grown, log_mean
-from headrace.engine.observations import Counts, Interval, Metric
+from headrace.engine.observations import Counts, Interval, Metric, MetricKey
 from headrace.engine.verdicts import Reading
 
 DEFAULT_MARGIN = 0.005
@@ -71,7 +71,7 @@ class ErrorRateAgainstStable:
         limit = self.limit
         return f"error-rate/1 {self.tolerance!r} {limit.ratio!r} {limit.margin!r}"
 
-    def reads(self, *, live: bool) -> tuple[Metric, ...]:
+    def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name live requests, or copies while there are only those."""
         return (Metric.REQUESTS,) if live else (Metric.MIRRORED,)
 
@@ -168,7 +168,7 @@ class ErrorRateAgainstLimit:
     def _test(self) -> str:
         return f"error-rate-limit/1 {self.limit.share!r}"
 
-    def reads(self, *, live: bool) -> tuple[Metric, ...]:
+    def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name live requests, or copies while there are only those."""
         return (Metric.REQUESTS,) if live else (Metric.MIRRORED,)
 

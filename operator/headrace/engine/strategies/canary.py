@@ -97,6 +97,10 @@ def _by_schedule(
     if unseen:
         message = f"{unseen[0].check}: {unseen[0].message}; nothing changes until data is there"
         return Decision(Action.HOLD, unseen[0].reason, message)
+    if judgement.holding:
+        first = judgement.holding[0]
+        message = f"{first.check}: {first.message}; nothing changes until that is settled"
+        return Decision(Action.HOLD, first.reason, message)
     if status.step < len(steps):
         step = steps[status.step]
         if step.approval is not None:
