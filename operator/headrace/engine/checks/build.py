@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from headrace.api import Analysis, Check, LatencyLimit, WorseThanStable
+from headrace.api import Analysis, Check, DriftLimit, LatencyLimit, WorseThanStable
 from headrace.engine.checks.absolute import AbsoluteLimit
 from headrace.engine.checks.agreement import Agreement
 from headrace.engine.checks.base import SequentialCheck
-from headrace.engine.checks.counted import Counted, Source, of_query, of_rewards
+from headrace.engine.checks.counted import Counted, of_query, of_rewards
+from headrace.engine.checks.drift_reference import DriftFromTraining
+from headrace.engine.checks.drift_stable import DriftFromStable
 from headrace.engine.checks.error_rate import (
     DEFAULT_MARGIN,
     ErrorRateAgainstLimit,
     ErrorRateAgainstStable,
 )
+from headrace.engine.checks.histogram_query import HistogramQuery
 from headrace.engine.checks.latency import DEFAULT_QUANTILE, LatencyAgainstStable
 from headrace.engine.checks.latency_limit import LatencyAgainstLimit
+from headrace.engine.checks.mean import Mean, MeanLimit
 from headrace.engine.checks.request_split import RequestSplit
 from headrace.engine.checks.shares import WithinLimit
+from headrace.engine.checks.threshold import Threshold
 from headrace.engine.checks.wording import number, percent
-from headrace.engine.observations import Metric, MetricKey, query_metric
+from headrace.engine.observations import Metric, MetricKey, feature_metric, query_metric
 
 
 def checks_of(analysis: Analysis) -> tuple[SequentialCheck, ...]:
@@ -53,8 +58,16 @@ def _check(check: Check) -> SequentialCheck:
             return RequestSplit(check.name, check.required)
         case "reward":
             return _reward(check)
+        case "prediction-drift" | "feature-drift":
+            return _drift(check)
         case "Counts":
             return _counts(check)
+        case "Mean":
+            return _mean(check)
+        case "Histogram":
+            return _histogram(check)
+        case "Value":
+            return _value(check)
     assert check.below is not None, "the schema asks for exactly one limit"
     return Agreement(check.name, check.required, AbsoluteLimit(1 - check.below))
 
@@ -102,13 +115,57 @@ def _reward(check: Check) -> Counted:
     return Counted(check.name, check.required, source, below, limit=number(check.below))
 
 
+def _drift(check: Check) -> DriftFromStable | DriftFromTraining:
+    limit = check.above
+    assert isinstance(limit, DriftLimit), "the schema asks for exactly one limit"
+    metric: MetricKey = Metric.PREDICTION
+    noun, of = "prediction", ""
+    if check.feature is not None:
+        metric, noun, of = feature_metric(check.feature), "value", f" of {check.feature}"
+    if limit.moved is not None:
+        return DriftFromStable(check.name, check.required, metric, noun, limit.moved, of)
+    assert limit.psi is not None, "the schema asks for exactly one limit"
+    return DriftFromTraining(check.name, check.required, metric, noun, limit.psi, of)
+
+
 def _counts(check: Check) -> Counted:
-    source = _source_of_query(check)
-    test = _error_rate(check)
+    source = of_query(query_metric(check.name), _identity(check))
     limit = percent(check.above) if isinstance(check.above, float) else ""
-    return Counted(check.name, check.required, source, test, limit)
+    return Counted(check.name, check.required, source, _error_rate(check), limit)
 
 
-def _source_of_query(check: Check) -> Source:
+def _mean(check: Check) -> Mean:
+    higher, limit = check.higher_is_better, check.worse_than_stable
+    if limit is not None:
+        allowed = MeanLimit(higher, limit.ratio, limit.tolerance, limit.margin or 0.0)
+    else:
+        bound = check.below if higher else check.above
+        assert isinstance(bound, float), "the schema asks for exactly one limit"
+        allowed = MeanLimit(higher, number=bound)
+    metric = query_metric(check.name)
+    return Mean(check.name, check.required, metric, _identity(check), allowed)
+
+
+def _histogram(check: Check) -> HistogramQuery:
+    test = _latency(check)
+    limit = ""
+    if isinstance(check.above, LatencyLimit):
+        limit = f"limit {number(check.above.limit)}"
+    metric = query_metric(check.name)
+    return HistogramQuery(
+        check.name, check.required, metric, _identity(check), test.quantile, test, limit
+    )
+
+
+def _value(check: Check) -> Threshold:
+    limit = check.below if check.above is None else check.above
+    assert isinstance(limit, float), "the schema asks for exactly one limit"
+    metric = query_metric(check.name)
+    above = check.above is not None
+    return Threshold(check.name, check.required, metric, check.query or "", limit, above)
+
+
+def _identity(check: Check) -> str:
+    """Write down a user's query, so that a changed one begins a new test."""
     texts = [f"{name}={text}" for name, text in check.selectors.items()]
-    return of_query(query_metric(check.name), " ".join([check.label, *texts]))
+    return " ".join([check.label, *texts])

@@ -11,18 +11,18 @@ onsets. It has a risk of its own, 1 in 1,000 rollouts.
 
 A router that counts (smooth round robin) scatters less than that, which only slows the test down.
 Requests that come in sessions scatter more, so the evidence is tempered by the scatter from one
-block to the next, as seen before the block; until some blocks are known it is taken as twofold.
+block to the next (`checks.jumps`).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from headrace.api import Outcome
 from headrace.api.status import Interval as Estimate
 from headrace.engine.checks.base import State
+from headrace.engine.checks.jumps import Jumps
 from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, percent, percent_with_range
 from headrace.engine.kernels.confidence import share_interval
@@ -36,7 +36,6 @@ TILTS = (0.02, 0.25, 0.5, 0.7, 0.83, 0.91, 1.1, 1.2, 1.4, 2.0, 4.0, 50.0)
 LOG_TILT_WEIGHTS = (math.log(1 / len(TILTS)),) * len(TILTS)
 
 _LIMIT = math.log(1 / ALPHA)
-_PRIOR_SCATTER, _PRIOR_PAIRS = 2.0, 4.0
 
 
 def _requests(value: Value | None) -> float | None:
@@ -72,9 +71,7 @@ class RequestSplit:
             "test": "request-split/1",
             "evidence": dump(Onsets()),
             "share": 0.0,
-            "last": [],
-            "scatter": 0.0,
-            "pairs": 0.0,
+            "jumps": dump(Jumps()),
             "asked": 0.0,
             "candidate": 0.0,
             "total": 0.0,
@@ -90,20 +87,15 @@ class RequestSplit:
             return state
         parts = own(state, "request-split/1", self.initial())
         n = n_c + n_s
+        jumps = load(Jumps, parts["jumps"])
         if share != parts["share"]:
             # Requests that were routed before the change are counted when they end.
-            parts |= {"share": share, "last": []}
+            parts |= {"share": share, "jumps": dump(replace(jumps, last=()))}
             return parts
-        phi = _scatter(parts)
         tilted = [odds_times(share, tilt) for tilt in TILTS]
         steps = log_one_sample(n_c, n, tilted, share)
-        parts["evidence"] = dump(load(Onsets, parts["evidence"]).grown(steps, phi))
-        if parts["last"]:
-            n_c_before, n_before = parts["last"]
-            jump = n_c / n - n_c_before / n_before
-            parts["scatter"] += jump * jump * n * n_before / (n + n_before) / (share * (1 - share))
-            parts["pairs"] += 1.0
-        parts["last"] = [n_c, n]
+        parts["evidence"] = dump(load(Onsets, parts["evidence"]).grown(steps, jumps.dispersion))
+        parts["jumps"] = dump(jumps.learned((n_c, n_s), (share, 1 - share)))
         parts["asked"] += share * n
         parts["candidate"] += n_c
         parts["total"] += n
@@ -118,7 +110,7 @@ class RequestSplit:
             verdict = self._verdict(Outcome.INCONCLUSIVE, "NotYetSeen", sentence)
             return Reading(0.0, 0.0, 0.0, 0.0, None, None, sentence, verdict)
         log_odds = load(Onsets, parts["evidence"]).log_evidence(LOG_TILT_WEIGHTS)
-        low, high = share_interval(candidate, total, _scatter(parts))
+        low, high = share_interval(candidate, total, load(Jumps, parts["jumps"]).dispersion)
         seen = Estimate(value=candidate / total, low=low, high=high)
         sentence = (
             f"candidate got {count(candidate)} of {count(total, 'request')} "
@@ -133,9 +125,3 @@ class RequestSplit:
 
     def _verdict(self, outcome: Outcome, reason: str, message: str) -> Verdict:
         return Verdict(self.name, outcome, f"{self.reason}{reason}", message)
-
-
-def _scatter(parts: dict[str, Any]) -> float:
-    """Give the dispersion that is known so far, >= 1."""
-    known = _PRIOR_SCATTER * _PRIOR_PAIRS + parts["scatter"]
-    return max(1.0, float(known / (_PRIOR_PAIRS + parts["pairs"])))
