@@ -131,7 +131,7 @@ class DriftFromTraining:
         index = 2 * divergence(reference, shrunk(parts["counts"], reference, 1.0))
         sentence = (
             f"candidate's {count(total, self.noun)}{self.of} are at a stability index of "
-            f"{number(index)} from its {count(parts['rows'])} training rows, "
+            f"{number(round(index, 3))} from its {count(parts['rows'])} training rows, "
             f"limit {number(self.limit)}"
         )
         return Reading(harm, proof, 0.0, total, None, None, sentence)

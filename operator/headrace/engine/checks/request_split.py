@@ -11,7 +11,7 @@ onsets. It has a risk of its own, 1 in 1,000 rollouts.
 
 A router that counts (smooth round robin) scatters less than that, which only slows the test down.
 Requests that come in sessions scatter more, so the evidence is tempered by the scatter from one
-block to the next (`checks.jumps`).
+block to the next (`checks.jumps`); the first blocks only teach how large that is.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ TILTS = (0.02, 0.25, 0.5, 0.7, 0.83, 0.91, 1.1, 1.2, 1.4, 2.0, 4.0, 50.0)
 LOG_TILT_WEIGHTS = (math.log(1 / len(TILTS)),) * len(TILTS)
 
 _LIMIT = math.log(1 / ALPHA)
+_ENOUGH_PAIRS = 8
 
 
 def _requests(value: Value | None) -> float | None:
@@ -93,8 +94,9 @@ class RequestSplit:
             parts |= {"share": share, "jumps": dump(replace(jumps, last=()))}
             return parts
         tilted = [odds_times(share, tilt) for tilt in TILTS]
-        steps = log_one_sample(n_c, n, tilted, share)
-        parts["evidence"] = dump(load(Onsets, parts["evidence"]).grown(steps, jumps.dispersion))
+        if jumps.pairs >= _ENOUGH_PAIRS:
+            steps = log_one_sample(n_c, n, tilted, share)
+            parts["evidence"] = dump(load(Onsets, parts["evidence"]).grown(steps, jumps.dispersion))
         parts["jumps"] = dump(jumps.learned((n_c, n_s), (share, 1 - share)))
         parts["asked"] += share * n
         parts["candidate"] += n_c

@@ -91,11 +91,18 @@ def log_close(x: Shares, reference: Shares, tau: float) -> float:
     if n <= 0:
         return 0.0
     marginal = log_sum([_log_marginal(x, n, reference, a) for a in _CONCENTRATIONS])
-    return marginal - math.log(len(_CONCENTRATIONS)) - _log_best_beyond(x, n, reference, tau)
+    return marginal - math.log(len(_CONCENTRATIONS)) - log_best_beyond(x, reference, tau)
 
 
-def _log_best_beyond(x: Shares, n: float, reference: Shares, tau: float) -> float:
-    """Give the largest log-likelihood of a distribution outside of the divergence."""
+def log_best_beyond(x: Shares, reference: Shares, tau: float) -> float:
+    """Give the largest log-likelihood of a distribution that is at least so far away.
+
+    Args:
+        x: Counts per bin, >= 0, with a sum > 0.
+        reference: The known distribution, all > 0, summing to 1.
+        tau: The least divergence, > 0.
+    """
+    n = sum(x)
     seen = [count / n for count in x]
     if divergence(reference, seen) >= tau:
         return sum(count * math.log(q) for count, q in zip(x, seen, strict=True) if count)
