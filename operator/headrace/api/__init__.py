@@ -1,6 +1,7 @@
 """The ModelRollout resource: what users write (`spec`) and what Headrace writes (`status`)."""
 
-from headrace.api.analysis import Analysis, Check, LatencyLimit, Mode, OnNoData, WorseThanStable
+from headrace.api.analysis import Analysis, Mode, OnNoData
+from headrace.api.check import Check, DriftLimit, LatencyLimit, WorseThanStable
 from headrace.api.documents import load_rollout, parse_rollout
 from headrace.api.model import ModelSpec, RoutingSpec, ServingSpec, Stickiness
 from headrace.api.record import TickRecord
@@ -49,6 +50,7 @@ __all__ = [
     "CheckStatus",
     "Condition",
     "DecisionStatus",
+    "DriftLimit",
     "Dropped",
     "Ending",
     "Goal",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue, SerializerFunctionWrapHandler, model_serializer
 
-from headrace.api.analysis import Check
+from headrace.api.check import Check
 from headrace.api.fields import Duration, Instant, Part
 from headrace.api.model import ModelSpec
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from headrace.api import ModelRollout, ModelSpec
+from headrace.engine.checks.build import queries_of
 from headrace.engine.decide import decide, wanted_metrics
 from headrace.engine.decision import Tick
-from headrace.engine.observations import Ask, Metric, Observations, World
+from headrace.engine.observations import Ask, MetricKey, Observations, World
 from headrace.errors import PlatformUnavailable
 from headrace.metrics.source import Measured, Metrics, Request
 from headrace.runtime.platform import Platform
@@ -76,7 +77,7 @@ def _pair(
     now: float,
     candidate: ModelSpec,
     watermarks: Mapping[str, float],
-    wanted: tuple[Metric, ...],
+    wanted: tuple[MetricKey, ...],
 ) -> Measured:
     assert rollout.status.stable is not None
     request = Request(
@@ -86,6 +87,7 @@ def _pair(
         candidate=candidate.version,
         since={metric: watermarks.get(metric, now) for metric in wanted},
         interval=rollout.spec.analysis.interval,
+        queries=queries_of(rollout.spec.analysis),
     )
     return metrics.observe([request], now)[rollout.key]
 

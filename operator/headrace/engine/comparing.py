@@ -16,6 +16,8 @@ def compare(
     observations: Observations,
     traffic: Traffic,
     now: float,
+    *,
+    sticky: bool = False,
 ) -> tuple[Status, tuple[Arm, ...]]:
     """Judge every candidate that is still in the test.
 
@@ -26,20 +28,33 @@ def compare(
         observations: Fresh intervals of all candidates.
         traffic: What is asked for.
         now: Unix seconds.
+        sticky: Whether users stay with their arm, so that the weights are those of new users only.
 
     Returns:
         The status with the checks' new statuses and the time held, and the candidates.
     """
     assert status.candidate is not None
     live = traffic.live > 0
+    started = now if status.started is None else status.started
     out = {dropped.version for dropped in status.dropped}
     arms, held = [], []
 
     def judged(model: ModelSpec, known: list[CheckStatus], challenger: str) -> list[CheckStatus]:
         if model.version in out:
             return known
-        judgement = _judge(
-            analysis, checks, known, status, observations, challenger, live=live, now=now
+        carried = not sticky and status.weights.seen == traffic
+        share = _share(traffic, challenger) if carried else None
+        intervals = [i for i in observations.intervals if i.challenger == challenger]
+        absorbed = absorb(
+            checks,
+            known,
+            intervals,
+            live=live,
+            carried_since=status.carried_since,
+            share=share,
+        )
+        judgement = judge(
+            analysis, checks, absorbed, observations.problems, live=live, started=started, now=now
         )
         arms.append(Arm(model, judgement))
         held.append(_held(checks, judgement, live=live, else_=status.held))
@@ -59,23 +74,10 @@ def compare(
     return status.model_copy(update=update), tuple(arms)
 
 
-def _judge(
-    analysis: Analysis,
-    checks: tuple[SequentialCheck, ...],
-    known: list[CheckStatus],
-    status: Status,
-    observations: Observations,
-    challenger: str,
-    *,
-    live: bool,
-    now: float,
-) -> Judgement:
-    intervals = [i for i in observations.intervals if i.challenger == challenger]
-    absorbed = absorb(checks, known, intervals, live=live, carried_since=status.carried_since)
-    started = now if status.started is None else status.started
-    return judge(
-        analysis, checks, absorbed, observations.problems, live=live, started=started, now=now
-    )
+def _share(traffic: Traffic, challenger: str) -> float | None:
+    """Give the candidate's share of its own and stable's requests; None where one has none."""
+    weight = traffic.challengers.get(challenger, 0) if challenger else traffic.candidate
+    return weight / (weight + traffic.stable) if weight and traffic.stable else None
 
 
 def _held(

@@ -11,20 +11,17 @@ from headrace.api import Phase, RolloutSpec, Status
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.endings import promoting, rolling_back
 from headrace.engine.lifecycle import wanted
-from headrace.engine.observations import Metric, Observations, World
+from headrace.engine.observations import MetricKey, Observations, World
 from headrace.engine.rest import at_rest, first_version
-from headrace.engine.strategies.build import strategy_of
+from headrace.engine.strategies.build import metrics_of, strategy_of
 from headrace.engine.trial import carry_out, under_test
 
-_ALWAYS = tuple(metric for metric in Metric if metric is not Metric.REWARD)
 
-
-def wanted_metrics(spec: RolloutSpec, status: Status) -> tuple[Metric, ...]:
+def wanted_metrics(spec: RolloutSpec, status: Status) -> tuple[MetricKey, ...]:
     """Name the metrics that the next `decide` can use; none while nothing is under test."""
     if status.candidate is None or status.stable is None:
         return ()
-    further = strategy_of(spec).metrics
-    return (*_ALWAYS, *(metric for metric in further if metric not in _ALWAYS))
+    return metrics_of(spec)
 
 
 def decide(spec: RolloutSpec, status: Status, observations: Observations, now: float) -> Tick:

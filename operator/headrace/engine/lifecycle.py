@@ -20,8 +20,8 @@ from headrace.api import (
     Weights,
 )
 from headrace.engine.decision import Decision
-from headrace.engine.observations import Metric
 from headrace.engine.steps import ALL_STABLE
+from headrace.engine.strategies.build import metrics_of
 
 HISTORY_INTERVALS = 240
 """How many intervals of the stable arm's past are read before a rollout: one hour at 15 s. Enough
@@ -69,6 +69,7 @@ def begin(status: Status, spec: RolloutSpec, models: Sequence[ModelSpec], now: f
         now: Unix seconds.
     """
     since = now - HISTORY_INTERVALS * spec.analysis.interval
+    watermarks = {str(metric): since for metric in metrics_of(spec)}
     update: dict[str, object] = {
         "phase": Phase.PROGRESSING,
         "candidate": models[0],
@@ -77,12 +78,11 @@ def begin(status: Status, spec: RolloutSpec, models: Sequence[ModelSpec], now: f
         "elapsed": 0.0,
         "started": now,
         "requests": Requests(),
-        "watermarks": {metric.value: since for metric in Metric},
+        "watermarks": watermarks,
         "checks": [],
         "ended_by": "",
         "previous": None,
     }
-    watermarks = {metric.value: since for metric in Metric}
     challengers = [Challenger(model=model, watermarks=watermarks) for model in models[1:]]
     update |= _NOTHING_UNDER_TEST | {"challengers": challengers}
     out = [v for v in rejected_in(status) if v in spec.versions and v not in models]

@@ -34,6 +34,9 @@ def next_decision(strategy: Strategy, scene: Scene) -> Decision:
     if looks and (unseen := _unseen(scene)) is not None:
         message = f"{unseen.check}: {unseen.message}; nothing changes until data is there"
         return Decision(Action.HOLD, unseen.reason, message)
+    if (held := _holding(scene)) is not None:
+        message = f"{held.check}: {held.message}; nothing changes until that is settled"
+        return Decision(Action.HOLD, held.reason, message)
     if scene.status.step < len(strategy.steps):
         decision = _in_step(strategy, scene)
         if decision is not None:
@@ -87,6 +90,11 @@ def _still(status: Status) -> Decision:
 def _unseen(scene: Scene) -> Verdict | None:
     verdicts = (verdict for arm in scene.arms for verdict in arm.judgement.verdicts)
     return next((v for v in verdicts if v.outcome in (Outcome.NO_DATA, Outcome.ERROR)), None)
+
+
+def _holding(scene: Scene) -> Verdict | None:
+    """Give the first verdict of a check that judges by itself and wants nothing to change."""
+    return next((v for arm in scene.arms for v in arm.judgement.holding), None)
 
 
 def _in_step(strategy: Strategy, scene: Scene) -> Decision | None:

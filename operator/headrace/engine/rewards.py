@@ -31,7 +31,7 @@ def sums(value: Value | None) -> Sums | None:
 
 def rewards_in(intervals: Iterable[Interval], challenger: str = "") -> tuple[Interval, ...]:
     """Give the intervals of rewards of one candidate, in order of time."""
-    return tuple(i for i in intervals if i.metric is Metric.REWARD and i.challenger == challenger)
+    return tuple(i for i in intervals if i.metric == Metric.REWARD and i.challenger == challenger)
 
 
 def candidates_of(status: Status) -> dict[str, str]:

@@ -34,7 +34,9 @@ def under_test(spec: RolloutSpec, status: Status, observations: Observations, no
         1 + len(status.challengers),
         watched=strategy.after.post_promotion is not None,
     )
-    status, arms = compare(analysis, checks, status, observations, traffic, now)
+    status, arms = compare(
+        analysis, checks, status, observations, traffic, now, sticky=strategy.sticky
+    )
     status = account(strategy.learn(status, observations, now), observations)
     status, asked = heed(strategy, status, observations.ask)
     verdicts = tuple(verdict for arm in arms for verdict in arm.judgement.verdicts)

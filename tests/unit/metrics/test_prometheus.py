@@ -11,18 +11,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from headrace.engine.observations import Counts, Histogram, Metric
+from headrace.engine.observations import Counts, Histogram, Metric, MetricKey
 from headrace.metrics.clusters import cluster_name
 from headrace.metrics.prometheus import PrometheusMetrics
-from headrace.metrics.queries import query_for
+from headrace.metrics.queries import families_of, query_for
 from headrace.metrics.source import Measured, Request
 
 NOW = 1000.0
 KEY = "models/flight-delay"
 
 
-def request(*metrics: Metric) -> Request:
-    since = dict.fromkeys(metrics or tuple(Metric), 990.0)
+def request(*metrics: MetricKey) -> Request:
+    since: dict[MetricKey, float] = dict.fromkeys(metrics or tuple(Metric), 990.0)
     return Request(KEY, "flight-delay", "1.0", "2.0", since, 1.0)
 
 
@@ -56,7 +56,8 @@ SHADOW = "headrace_shadow_agreements_total|headrace_shadow_disagreements_total"
     ],
 )
 def test_a_query_asks_for_raw_counters(metric: Metric, expected: str) -> None:
-    assert query_for(metric, [request()], 15.0) == expected
+    (family,) = families_of(metric, request()).values()
+    assert query_for([family], 15.0) == expected
 
 
 class Prometheus:
@@ -83,7 +84,7 @@ class Prometheus:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
-    def measure(self, *metrics: Metric) -> Measured:
+    def measure(self, *metrics: MetricKey) -> Measured:
         return PrometheusMetrics(self.url).observe([request(*metrics)], NOW)[KEY]
 
 
@@ -172,7 +173,7 @@ def test_no_series_at_all_is_no_interval_and_no_problem(prometheus: Prometheus) 
     ("status", "answer", "reason"),
     [
         pytest.param(500, [], "PrometheusUnavailable", id="an error"),
-        pytest.param(400, [], "PrometheusUnavailable", id="a query that it refuses"),
+        pytest.param(400, [], "QueryFailed", id="a query that it refuses"),
         pytest.param(200, None, "PrometheusUnavailable", id="an answer without a result"),
         pytest.param(
             200,

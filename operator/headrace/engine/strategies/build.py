@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from headrace.api import AbTest, Bandit, BlueGreen, Canary, RolloutSpec, Shadow
+from headrace.engine.checks import build
+from headrace.engine.observations import MetricKey
 from headrace.engine.strategies.ab_test import ab_test_strategy
 from headrace.engine.strategies.bandit import bandit_strategy
 from headrace.engine.strategies.base import Strategy
@@ -25,3 +27,9 @@ def strategy_of(spec: RolloutSpec) -> Strategy:
             return ab_test_strategy(chosen)
         case Bandit():
             return bandit_strategy(chosen)
+
+
+def metrics_of(spec: RolloutSpec) -> tuple[MetricKey, ...]:
+    """Name every metric that a rollout can use, for its checks and for its strategy."""
+    checks = build.metrics_of(spec.analysis)
+    return tuple(dict.fromkeys((*checks, *strategy_of(spec).metrics)))

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headrace.api import Analysis, Canary, Traffic
-from headrace.api.analysis import Check
+from headrace.api.check import Check
 from headrace.engine.decision import Decision
 from headrace.engine.steps import ALL_STABLE, Step, describe
 from headrace.engine.strategies import proof
