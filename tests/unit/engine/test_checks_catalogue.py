@@ -2,7 +2,8 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,8 +25,11 @@ from headrace.engine.observations import (
     Sums,
     Value,
 )
+from headrace.metrics.source import Measured, Request
+from headrace.testing import FakeMetrics, Script
 from tests.unit.engine.examples import BY_NAME, METRICS, NAMES, SPECS, TRAINING
 from tests.unit.engine.examples import metrics_of as read_by
+from tests.unit.engine.rollouts import World, live
 
 ROLL_BACK, PROMOTE = math.log(100), math.log(20)
 Draw = Callable[[random.Random, int], Value]
@@ -422,3 +426,56 @@ def test_only_what_is_read_is_asked_for() -> None:
     wanted: set[MetricKey] = set(metrics_of(everything))
     assert wanted == set(METRICS)
     assert set(queries_of(everything)) == {name for name in wanted if name.startswith("check:")}
+
+
+class Skewed:
+    """Metrics of a router that gives the candidate only a part of its share."""
+
+    def __init__(self, honest: FakeMetrics, part: float) -> None:
+        self.honest, self.part = honest, part
+
+    def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
+        return {
+            rollout: replace(measured, intervals=tuple(map(self._skewed, measured.intervals)))
+            for rollout, measured in self.honest.observe(requests, now).items()
+        }
+
+    def _skewed(self, interval: Interval) -> Interval:
+        stable, candidate = interval.stable, interval.candidate
+        if interval.metric != Metric.REQUESTS or not isinstance(candidate, Counts):
+            return interval
+        assert isinstance(stable, Counts)
+        kept = Counts(round(candidate.bad * self.part), round(candidate.total * self.part))
+        rest = Counts(stable.bad, stable.total + candidate.total - kept.total)
+        return replace(interval, stable=rest, candidate=kept)
+
+
+BOTH = """[{name: errors, metric: error-rate, worseThanStable: {}},
+    {name: split, metric: request-split}]"""
+SLOWLY = "[{weight: 20, hold: 10m}, {weight: 50, hold: 10m}]"
+
+
+def rolled_out(part: float) -> tuple[World, set[str]]:
+    """Roll out version 2 for an hour, and give the reasons of all decisions."""
+    world = live(steps=SLOWLY, checks=BOTH)
+    world.want("2")
+    honest = world.metrics
+    honest.script = Script(requests=600.0)
+    world.metrics = Skewed(honest, part)  # type: ignore[assignment]
+    return world, {world.tick().decision.reason for _ in range(240)}
+
+
+def test_a_rollout_with_the_split_that_was_asked_for_is_promoted() -> None:
+    world, reasons = rolled_out(1.0)
+    assert world.status.stable is not None
+    assert world.status.stable.version == "2"
+    assert "RequestSplitMismatch" not in reasons
+
+
+def test_a_rollout_with_a_wrong_split_holds_for_ever_and_is_never_rolled_back() -> None:
+    world, _ = rolled_out(0.6)
+    assert world.status.candidate is not None
+    assert world.status.decision is not None
+    assert world.status.decision.reason == "RequestSplitMismatch"
+    assert world.status.step == 0
+    assert not world.status.history[1:]

@@ -35,7 +35,7 @@ from headrace.engine.kernels.root import root
 Shares = Sequence[float]
 
 _CONCENTRATIONS = (100.0, 1000.0)
-_PRECISION = 1e-9
+_PRECISION = 1e-7
 _NEAR = 1e-9
 
 
