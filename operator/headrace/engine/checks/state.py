@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from headrace.engine.checks.base import State
@@ -14,17 +12,12 @@ Part = TypeVar("Part")
 
 def dump(part: Any) -> dict[str, Any]:
     """Give a dataclass of numbers and tuples of numbers as JSON values."""
-    return {name: _listed(getattr(part, name)) for name in _names(part.__class__)}
+    return {name: _listed(getattr(part, name)) for name in part.__dataclass_fields__}
 
 
 def load(kind: type[Part], value: Mapping[str, Any]) -> Part:
     """Rebuild what `dump` gave."""
     return kind(**{name: _tupled(part) for name, part in value.items()})
-
-
-@lru_cache(maxsize=64)
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
 
 
 def own(state: State, test: str, initial: State) -> dict[str, Any]:

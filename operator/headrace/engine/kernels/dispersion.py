@@ -14,7 +14,8 @@ Two parts are learned from stable's scrapes, for each series of slow or failed c
   the rate, whose weight grows with the block: `phi = short + drift n w (1 - w)`.
 
 An excess within twice the estimate's standard error counts as none. Of several series the largest
-counts.
+counts; the largest of k estimates strays further by chance, so that there it is `sqrt(4 + 2 ln k)`
+standard errors.
 
 Sources: von Neumann 1941; Newey and West 1987; McCullagh and Nelder 1989, section 4.5.
 """
@@ -135,14 +136,15 @@ class Scatter:
             return Dispersion()
         mean = self.exposures / self.scrapes
         short, drift = 1.0, 0.0
+        errors = math.sqrt(4 + 2 * math.log(max(len(self.events), 1)))
         for index, events in enumerate(self.events):
             if min(events, self.exposures - events) < _ENOUGH_EVENTS:
                 continue
-            near = self._near(index, mean)
+            near = self._near(index, mean, errors)
             far = self._far(index)
             short = max(short, near)
             # The pair's score has the wander of both arms, hence twice.
-            if far > near * self._dead_zone_of_windows():
+            if far > near * self._dead_zone_of_windows(errors):
                 drift = max(drift, 2 * (far - near) / mean)
         return Dispersion(short, drift)
 
@@ -150,12 +152,12 @@ class Scatter:
         share = self.events[index] / self.exposures
         return share * (1 - share)
 
-    def _near(self, index: int, mean: float) -> float:
+    def _near(self, index: int, mean: float, errors: float) -> float:
         pairs = self.scrapes - 1
         variance = self._variance(index)
         phi = self.jumps[index] / pairs / variance
         # 3 from squares of overlapping differences, the rest from the skewness of rare counts.
-        dead_zone = 1 + 2 * math.sqrt((3 + 1 / (mean * variance)) / pairs)
+        dead_zone = 1 + errors * math.sqrt((3 + 1 / (mean * variance)) / pairs)
         return phi if phi > dead_zone else 1.0
 
     def _far(self, index: int) -> float:
@@ -166,8 +168,8 @@ class Scatter:
         lost_to_the_mean = 1 - WINDOW / self.scrapes
         return squares / (self._variance(index) * self.n * lost_to_the_mean)
 
-    def _dead_zone_of_windows(self) -> float:
+    def _dead_zone_of_windows(self, errors: float) -> float:
         if self.windows < _ENOUGH_WINDOWS:
             return math.inf
         independent = 1.5 * self.scrapes / WINDOW
-        return 1 + 2 * math.sqrt(2 / independent)
+        return 1 + errors * math.sqrt(2 / independent)
