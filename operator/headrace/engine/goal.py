@@ -5,8 +5,10 @@ earns no more than j", a mixture over how much more it earns. It stays valid how
 looks, whatever weights the arms have had (they are chosen from the past), and when the mean
 reward of all arms changes with the time of day, because a block compares what was earned at the
 same time. "i is the best" is said when its evidence against each other arm reaches
-`(candidates) / delta`: whoever is not the best has an arm that is at least as good, and of all
-those false claims together one is ever made with probability at most delta.
+`(candidates) / delta`. So with probability at most delta an arm is ever called the best though
+another earns more, as each of the others would have to beat that one; and with probability at
+most delta a candidate is, though it earns no more than stable. Where all arms are exactly equal,
+one of them is called the best with probability at most `delta (1 + 1 / candidates)`.
 
 The other way round, an affine e-value against "the candidate earns `minimumEffect` more than
 stable, or better" proves that a change is not worth it.
