@@ -105,7 +105,8 @@ def _absorb_one(
             continue
         state = dict(check.absorb(state, interval))
         if interval.metric in reads and _has_both(check, interval):
-            until = interval.end
+            # A late interval may be from before the last one.
+            until = interval.end if until is None else max(until, interval.end)
             if carried_since is not None and interval.end > carried_since:
                 held += interval.end - max(interval.start, carried_since)
     return status.model_copy(update={"state": state, "held": held, "observed_until": until})

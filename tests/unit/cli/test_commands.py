@@ -15,7 +15,18 @@ from headrace.cli.main import main
 from headrace.controller.store import RolloutStore
 from tests.unit.engine.rollouts import live
 
-COMMANDS = ["demo", "up", "status", "watch", "promote", "abort", "retry", "bundle", "doctor"]
+COMMANDS = [
+    "demo",
+    "up",
+    "status",
+    "watch",
+    "promote",
+    "abort",
+    "retry",
+    "judge",
+    "bundle",
+    "doctor",
+]
 
 
 class Said(NamedTuple):

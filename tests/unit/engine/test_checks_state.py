@@ -275,8 +275,34 @@ def test_arms_with_different_buckets_are_compared_where_they_agree() -> None:
     assert places["latency"]["candidate"] == [100.0, 90.0, 10.0]
     assert latency.read(state).harm != 0
     fewer = Histogram((0.05, math.inf), (50.0, 50.0))
-    interval = Interval(metric, 22.0, 23.0, a_value(metric), fewer)
-    assert latency.absorb(state, interval) == state
+    before = latency.read(state)
+    for at in range(22, 25):
+        state = latency.absorb(state, Interval(metric, at, at + 1, a_value(metric), fewer))
+        assert latency.read(state) == before
+
+
+def test_buckets_that_stay_changed_are_used_from_then_on() -> None:
+    latency, metric = CHECKS[2], Metric.LATENCY
+    state = full(latency)
+    before = latency.read(state)
+    coarse = Histogram((0.025, math.inf), (80.0, 20.0))
+    for at in range(900, 904):
+        state = latency.absorb(state, Interval(metric, at, at + 1, a_value(metric), coarse))
+    after = latency.read(state)
+    assert (after.harm, after.proof) == (before.harm, before.proof)
+    for at in range(904, 906):
+        state = latency.absorb(state, Interval(metric, at, at + 1, a_value(metric), coarse))
+    assert latency.read(state).candidate_samples == 200
+    assert latency.read(state).harm != before.harm
+
+
+def test_buckets_of_which_none_is_left_are_learned_anew() -> None:
+    latency, metric = CHECKS[2], Metric.LATENCY
+    state = full(latency)
+    other = Histogram((0.02, 0.04, math.inf), (60.0, 25.0, 15.0))
+    for at in range(900, 906):
+        state = latency.absorb(state, Interval(metric, at, at + 1, other, other))
+    assert latency.read(state).candidate_samples == 100
 
 
 def test_arms_without_a_common_bucket_give_no_evidence() -> None:

@@ -49,7 +49,8 @@ def test_the_state_is_the_sum_that_it_stands_for(steps: list[list[float]]) -> No
     onsets = Onsets()
     for step in steps:
         onsets = onsets.grown(step, 1.0)
-    omegas = [0.75 if t == 0 else 0.25 * (39 / 40) ** (t - 1) / 40 for t in range(len(steps))]
+    left = [0.25 * 20 / (20 + t) for t in range(len(steps))]
+    omegas = [0.75, *(before - after for before, after in itertools.pairwise(left))]
     logs = [math.log(1 - sum(omegas))]
     for effect, weight in enumerate(WEIGHTS):
         for onset, omega in enumerate(omegas):

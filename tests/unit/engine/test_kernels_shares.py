@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from headrace.engine.kernels.affine import log_affine, project
 from headrace.engine.kernels.gro import log_gro
 from headrace.engine.kernels.one_sample import log_one_sample, odds_times
+from headrace.engine.kernels.rare import log_rare
 from headrace.engine.kernels.split import log_split
 
 Kernel = Callable[[float, float, float, float], float]
@@ -210,3 +211,39 @@ def test_evidence_grows_where_the_alternative_is_true(
 ) -> None:
     n_c, n_s = 1000, 9000
     assert kernel(p_c * n_c, n_c, p_s * n_s, n_s) > 0.5
+
+
+@pytest.mark.parametrize("intercept", [0.0, 0.005, 0.3], ids="margin {}".format)
+@pytest.mark.parametrize("slope", [1.0, 1.5, 3.0], ids="ratio {}".format)
+@pytest.mark.parametrize(("t_c", "t_s"), [(1e-6, 1e-6), (0.01, 0.01), (0.3, 0.2)], ids=str)
+def test_rare_is_an_e_value_for_beyond_the_limit(
+    intercept: float, slope: float, t_c: float, t_s: float
+) -> None:
+    def kernel(x_c: float, n_c: float, x_s: float, n_s: float) -> float:
+        inside = min(t_c, 0.9 * (intercept + slope * t_s))
+        return log_rare(x_c, n_c, x_s, n_s, inside, t_s, intercept, slope)
+
+    assert max(means(kernel, lambda p: intercept + slope * p, above=True)) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("intercept", [0.0, 0.005, 0.1], ids="margin {}".format)
+@pytest.mark.parametrize("factor", [1.5, 6.0], ids="x{}".format)
+def test_rare_is_an_e_value_for_within_the_limit(intercept: float, factor: float) -> None:
+    def kernel(x_c: float, n_c: float, x_s: float, n_s: float) -> float:
+        return log_rare(x_c, n_c, x_s, n_s, factor * (intercept + 0.02), 0.02, intercept, 1.0)
+
+    assert max(means(kernel, lambda p: intercept + p, above=False)) <= 1 + 1e-9
+
+
+def test_rare_without_a_margin_is_split() -> None:
+    split = log_split(7, 400, 11, 3000, [1.3], 1.5)[0]
+    assert log_rare(7, 400, 11, 3000, 0.013, 0.01, 0.0, 1.5) == pytest.approx(split)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.005], ids="margin {}".format)
+def test_of_rare_events_rare_is_as_good_as_affine(margin: float) -> None:
+    """Where the alternative is true the mean growth is within two per cent."""
+    n_c, n_s, p = 5000.0, 20000.0, 0.01
+    block = (p * n_c, n_c, p * n_s, n_s)
+    best = log_affine(*block, p, p, margin, 1.5)
+    assert log_rare(*block, p, p, margin, 1.5) == pytest.approx(best, rel=0.02)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from headrace.api import Analysis, Check, DriftLimit, LatencyLimit, WorseThanStable
 from headrace.engine.checks.absolute import AbsoluteLimit
 from headrace.engine.checks.agreement import Agreement
@@ -31,7 +34,22 @@ def checks_of(analysis: Analysis) -> tuple[SequentialCheck, ...]:
     Args:
         analysis: Valid; each of its checks has exactly one limit that fits its metric.
     """
-    return tuple(_check(check) for check in analysis.checks)
+    checks = tuple(_check(check) for check in analysis.checks)
+    total = sum(check.share for check in checks)
+    limit = math.log(1 / analysis.risk.false_rollback)
+    return tuple(_with_enough(check, limit, total) for check in checks)
+
+
+def _with_enough(check: SequentialCheck, limit: float, total: float) -> SequentialCheck:
+    """Tell a test of errors how much evidence it needs to roll back alone.
+
+    A check alone rolls back when its share of the combined evidence reaches the limit.
+    """
+    test = check.test if isinstance(check, Counted) else check
+    if not isinstance(test, ErrorRateAgainstStable):
+        return check
+    test = replace(test, enough=limit + math.log(total / check.share))
+    return replace(check, test=test) if isinstance(check, Counted) else test
 
 
 def metrics_of(analysis: Analysis) -> tuple[MetricKey, ...]:

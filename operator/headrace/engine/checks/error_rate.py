@@ -7,6 +7,7 @@ stable answered to the users at the same time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from headrace.engine.checks.shares import (
     LOG_EFFECT_WEIGHTS,
     LOG_PROOF_WEIGHTS,
     WithinLimit,
-    log_harm,
+    grown_harm,
 )
 from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, percent, percent_with_range
@@ -55,6 +56,8 @@ class ErrorRateAgainstStable:
         tolerance: Harm is proved against `p_c <= tolerance p_s`; >= 1.
         limit: Safety is proved against `p_c >= ratio p_s + margin`.
         share: Its prior share of the risk.
+        enough: Logarithm of the evidence of harm beyond which no more is needed; `inf` if that
+            is not known. A test that knows its line reaches it sooner.
     """
 
     name: str
@@ -62,6 +65,7 @@ class ErrorRateAgainstStable:
     tolerance: float
     limit: WithinLimit
     share: float = 1.0
+    enough: float = math.inf
 
     reason = "ErrorRate"
     compares = True
@@ -69,7 +73,7 @@ class ErrorRateAgainstStable:
     @property
     def _test(self) -> str:
         limit = self.limit
-        return f"error-rate/1 {self.tolerance!r} {limit.ratio!r} {limit.margin!r}"
+        return f"error-rate/2 {self.tolerance!r} {limit.ratio!r} {limit.margin!r}"
 
     def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name live requests, or copies while there are only those."""
@@ -95,10 +99,10 @@ class ErrorRateAgainstStable:
         """
         if interval.metric not in METRICS:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = self._parts(state)
         reference = FailureReference.from_json(parts["reference"])
         stable, candidate = counts(interval.stable), counts(interval.candidate)
-        if candidate is not None:
+        if candidate is not None and reference.scatter is not None:
             reference = reference.fixed()
             parts["reference"] = reference.to_json()
         is_history = reference.scatter is not None and interval.metric is Metric.REQUESTS
@@ -112,6 +116,9 @@ class ErrorRateAgainstStable:
         parts["used"] = [interval.start, interval.end]
         return parts
 
+    def _parts(self, state: State) -> dict[str, Any]:
+        return dict(state if state.get("test") == self._test else self.initial())
+
     def _judge(
         self,
         parts: dict[str, Any],
@@ -121,9 +128,17 @@ class ErrorRateAgainstStable:
     ) -> None:
         phi = reference.dispersion.tempering(candidate.total, stable.total)
         base = reference.share
-        harm = log_harm(candidate, stable, self.tolerance, base)
+        harm = grown_harm(
+            load(Onsets, parts["harm"]),
+            candidate,
+            stable,
+            tolerance=self.tolerance,
+            base=base,
+            phi=phi,
+            limit=self.enough,
+        )
         proof = self.limit.log_proof(candidate, stable, base)
-        parts["harm"] = dump(load(Onsets, parts["harm"]).grown(harm, phi))
+        parts["harm"] = dump(harm)
         parts["proof"] = grown(parts["proof"], proof, phi)
         for arm, block in (("stable", stable), ("candidate", candidate)):
             bad, total = parts[arm]
@@ -131,7 +146,7 @@ class ErrorRateAgainstStable:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
-        parts = own(state, self._test, self.initial())
+        parts = self._parts(state)
         harm = load(Onsets, parts["harm"]).log_evidence(LOG_EFFECT_WEIGHTS)
         proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
         (x_s, n_s), (x_c, n_c) = parts["stable"], parts["candidate"]
@@ -166,7 +181,7 @@ class ErrorRateAgainstLimit:
 
     @property
     def _test(self) -> str:
-        return f"error-rate-limit/1 {self.limit.share!r}"
+        return f"error-rate-limit/2 {self.limit.share!r}"
 
     def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name live requests, or copies while there are only those."""

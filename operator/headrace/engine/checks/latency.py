@@ -19,7 +19,7 @@ from headrace.engine.checks.base import State
 from headrace.engine.checks.blocks import coarsened, histogram, overlaps
 from headrace.engine.checks.latency_reference import LatencyReference
 from headrace.engine.checks.shares import LOG_PROOF_WEIGHTS
-from headrace.engine.checks.state import dump, load, own
+from headrace.engine.checks.state import dump, load
 from headrace.engine.checks.wording import count, seconds, seconds_range
 from headrace.engine.kernels.categories import log_categories
 from headrace.engine.kernels.confidence import quantile_interval
@@ -79,7 +79,7 @@ class LatencyAgainstStable:
 
     @property
     def _test(self) -> str:
-        return f"latency/1 {self.ratio!r} {self.tolerance!r} {self.margin!r} {self.quantile!r}"
+        return f"latency/2 {self.ratio!r} {self.tolerance!r} {self.margin!r} {self.quantile!r}"
 
     def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name the router's latency, or the servers' while there are only copies."""
@@ -100,7 +100,7 @@ class LatencyAgainstStable:
         """Learn from stable's history, or gather evidence from both arms."""
         if interval.metric not in METRICS:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = self._parts(state)
         place = parts["places"].get(str(interval.metric)) or _empty_place()
         reference = LatencyReference.from_json(place["reference"])
         stable, candidate = histogram(interval.stable), histogram(interval.candidate)
@@ -120,9 +120,18 @@ class LatencyAgainstStable:
                     parts["used"] = [interval.start, interval.end]
                     parts["last"] = str(interval.metric)
                 reference = reference.followed(slow_s)
+            else:
+                before = reference.bounds
+                reference = reference.misfitted(stable, candidate)
+                if reference.bounds != before:
+                    # The figures that are shown begin anew, the evidence goes on.
+                    place = {**place, "stable": [], "candidate": []}
             place = {**place, "reference": reference.to_json()}
         parts["places"] = {**parts["places"], str(interval.metric): place}
         return parts
+
+    def _parts(self, state: State) -> dict[str, Any]:
+        return dict(state if state.get("test") == self._test else self.initial())
 
     def _judge(
         self,
@@ -152,13 +161,13 @@ class LatencyAgainstStable:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now; the figures are those of the last place."""
-        parts = own(state, self._test, self.initial())
+        parts = self._parts(state)
         harm = load(Onsets, parts["harm"]).log_evidence(_LOG_WEIGHTS)
-        if not parts["last"]:
-            return Reading(harm, 0.0, 0.0, 0.0, None, None, "no requests of both arms yet")
-        place = parts["places"][parts["last"]]
-        reference = place["reference"]
         proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
+        place = parts["places"].get(parts["last"])
+        if not place or not place["candidate"]:
+            return Reading(harm, proof, 0.0, 0.0, None, None, "no requests of both arms yet")
+        reference = place["reference"]
         phi, bounds = reference["dispersion"]["short"], reference["bounds"]
         n_s, n_c = sum(place["stable"]), sum(place["candidate"])
         stable = estimate(self.quantile, bounds, place["stable"], phi)

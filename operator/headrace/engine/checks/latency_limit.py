@@ -46,7 +46,7 @@ class LatencyAgainstLimit:
 
     @property
     def _test(self) -> str:
-        return f"latency-limit/1 {self.quantile!r} {self.limit!r}"
+        return f"latency-limit/2 {self.quantile!r} {self.limit!r}"
 
     @property
     def _allowed(self) -> AbsoluteLimit:

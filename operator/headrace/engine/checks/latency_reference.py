@@ -20,12 +20,23 @@ ENOUGH = 100.0
 """Requests of stable that must be known before a block is judged."""
 _REFRESH = 20
 """Blocks after which the alternatives are built again; building costs more than judging."""
+_MISFITS = 4
+"""Blocks in a row with other buckets after which they are the buckets from then on."""
 
 
 def exceedances(counts: Sequence[float]) -> tuple[float, ...]:
     """Count the requests above each finite bound, from counts per bucket."""
     from_top = list(accumulate(reversed(counts)))
     return tuple(reversed(from_top[:-1]))
+
+
+def _within(
+    bounds: Sequence[float], before: Sequence[float], counts: Sequence[float]
+) -> tuple[float, ...]:
+    """Count again in fewer bounds; empty stays empty."""
+    if not counts:
+        return ()
+    return coarsened(Histogram((*before, float("inf")), tuple(counts)), bounds) or ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,7 @@ class LatencyReference:
             is chosen. It stays.
         ratio: The proof's limit on the candidate's slow share is `ratio p_s + margin`.
         margin: See there.
+        misfits: Blocks in a row whose buckets could not be counted in these bounds.
     """
 
     bounds: tuple[float, ...] = ()
@@ -55,6 +67,7 @@ class LatencyReference:
     slow: int = -1
     ratio: float = 0.0
     margin: float = 0.0
+    misfits: int = 0
 
     def with_history(self, stable: Histogram) -> LatencyReference:
         """Learn a scrape from before the rollout; with other bounds than before it starts anew."""
@@ -69,9 +82,9 @@ class LatencyReference:
     def followed(self, counts: Sequence[float]) -> LatencyReference:
         """Learn a block of stable after it was judged."""
         if not self.learned:
-            return replace(self, learned=tuple(counts))
+            return replace(self, learned=tuple(counts), misfits=0)
         learned = tuple(a * KEEP + x for a, x in zip(self.learned, counts, strict=True))
-        return replace(self, learned=learned, age=self.age + 1)
+        return replace(self, learned=learned, age=self.age + 1, misfits=0)
 
     def fixed(self, stable: Histogram, candidate: Histogram) -> LatencyReference:
         """Fix bounds and dispersion at the first block in which both arms have data."""
@@ -79,11 +92,22 @@ class LatencyReference:
             return self
         before = self.bounds or stable.bounds[:-1]
         common = tuple(b for b in before if b in stable.bounds and b in candidate.bounds)
-        learned = self.learned
-        if learned and common != before:
-            history = Histogram((*before, float("inf")), learned)
-            learned = coarsened(history, common) or ()
+        learned = _within(common, before, self.learned)
         return LatencyReference(common, learned, None, self.scatter.dispersion())
+
+    def misfitted(self, stable: Histogram, candidate: Histogram) -> LatencyReference:
+        """Note a block that cannot be counted in these bounds.
+
+        One such block is passed over. When they go on the buckets have been changed: then what
+        was learned is kept in the bounds that are left, or learned anew if there are none. Which
+        buckets are used is decided before the block that is judged, so that the test stays valid.
+        """
+        if self.misfits + 1 < _MISFITS:
+            return replace(self, misfits=self.misfits + 1)
+        shared = tuple(b for b in stable.bounds[:-1] if b in candidate.bounds)
+        left = tuple(b for b in shared if b in self.bounds)
+        learned = _within(left, self.bounds, self.learned) if left else ()
+        return LatencyReference(left or shared, learned, None, self.dispersion)
 
     @property
     def ready(self) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from headrace.engine.checks.base import State
@@ -12,12 +14,17 @@ Part = TypeVar("Part")
 
 def dump(part: Any) -> dict[str, Any]:
     """Give a dataclass of numbers and tuples of numbers as JSON values."""
-    return {name: _listed(getattr(part, name)) for name in part.__dataclass_fields__}
+    return {name: _listed(getattr(part, name)) for name in _names(part.__class__)}
 
 
 def load(kind: type[Part], value: Mapping[str, Any]) -> Part:
     """Rebuild what `dump` gave."""
     return kind(**{name: _tupled(part) for name, part in value.items()})
+
+
+@lru_cache(maxsize=64)
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def own(state: State, test: str, initial: State) -> dict[str, Any]:
@@ -35,14 +42,16 @@ def own(state: State, test: str, initial: State) -> dict[str, Any]:
 
 
 def _listed(value: Any) -> Any:
-    if not isinstance(value, tuple):
+    if type(value) is not tuple:
         return value
-    nested = value and isinstance(value[0], tuple)
-    return [_listed(item) for item in value] if nested else list(value)
+    if value and type(value[0]) is tuple:
+        return [list(item) for item in value]
+    return list(value)
 
 
 def _tupled(value: Any) -> Any:
-    if not isinstance(value, list):
+    if type(value) is not list:
         return value
-    nested = value and isinstance(value[0], list)
-    return tuple(_tupled(item) for item in value) if nested else tuple(value)
+    if value and type(value[0]) is list:
+        return tuple([tuple(item) for item in value])
+    return tuple(value)

@@ -20,12 +20,17 @@ Source: Turner, Ly and Grünwald 2024 (k-sample e-values), extended to categorie
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import accumulate
 
+import numpy as np
+from numpy.typing import NDArray
+
 Ratios = tuple[float, ...]
 """`q_b / P_b` per category, > 0, non-decreasing, with a mean of 1 under P."""
+
+Table = NDArray[np.float64]
+"""The ratios of several alternatives, a row each."""
 
 
 def monotone_ratios(alternative: Sequence[float], stable: Sequence[float]) -> Ratios:
@@ -41,26 +46,17 @@ def monotone_ratios(alternative: Sequence[float], stable: Sequence[float]) -> Ra
     return tuple(ratio / mean for ratio in ratios)
 
 
-def log_categories(
-    x_c: Sequence[float], x_s: Sequence[float], alternatives: Sequence[Ratios]
-) -> list[float]:
+def log_categories(x_c: Sequence[float], x_s: Sequence[float], alternatives: Table) -> list[float]:
     """Give the logarithm of the e-value of one block for each alternative.
 
     Args:
         x_c: The candidate's counts per category, >= 0, at least one > 0.
         x_s: Stable's counts of the same length, >= 0.
-        alternatives: Each alternative's ratios.
+        alternatives: Each alternative's ratios, shape `(alternatives, categories)`.
     """
-    n_c = sum(x_c)
-    w = n_c / (n_c + sum(x_s))
-    seen = [(b, c, c + s) for b, (c, s) in enumerate(zip(x_c, x_s, strict=True)) if c or s]
-    logs = []
-    for ratios in alternatives:
-        log = 0.0
-        for b, of_candidate, of_both in seen:
-            ratio = ratios[b]
-            log -= of_both * math.log(1 - w + w * ratio)
-            if of_candidate:
-                log += of_candidate * math.log(ratio)
-        logs.append(log)
-    return logs
+    candidate = np.asarray(x_c, dtype=np.float64)
+    both = candidate + np.asarray(x_s, dtype=np.float64)
+    w = candidate.sum() / both.sum()
+    logs = candidate * np.log(alternatives) - both * np.log1p(w * (alternatives - 1))
+    found: list[float] = logs.sum(axis=1).tolist()
+    return found

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 WINDOW = 20
 """Scrapes in a sum: 5 minutes at 15 s."""
@@ -59,6 +59,7 @@ class Scatter:
         events: Per series, the sum of the counts.
         jumps: Per series, the sum of `D^2 n n' / (n + n')`.
         recent: The last scrapes, at most `WINDOW`: each `(n, x_1, ..., x_k)`.
+        window: Their sum.
         windows: How many sums of `WINDOW` scrapes.
         n_n: The sum of their squared exposures.
         n: The sum of their exposures.
@@ -71,6 +72,7 @@ class Scatter:
     events: tuple[float, ...]
     jumps: tuple[float, ...]
     recent: tuple[tuple[float, ...], ...]
+    window: tuple[float, ...]
     windows: int
     n_n: float
     n: float
@@ -81,7 +83,7 @@ class Scatter:
     def empty(cls, series: int) -> Scatter:
         """Start with no scrapes of so many series."""
         zeros = (0.0,) * series
-        return cls(0, 0.0, zeros, zeros, (), 0, 0.0, 0.0, zeros, zeros)
+        return cls(0, 0.0, zeros, zeros, (), (0.0, *zeros), 0, 0.0, 0.0, zeros, zeros)
 
     def learned(self, exposures: float, events: Sequence[float]) -> Scatter:
         """Add one scrape.
@@ -92,33 +94,39 @@ class Scatter:
         """
         if exposures <= 0:
             return self
-        jumps = self.jumps
+        scrape = (exposures, *events)
+        jumps, recent, window = self.jumps, (*self.recent, scrape), self.window
         if self.recent:
             before, *counts = self.recent[-1]
             weight = exposures * before / (exposures + before)
             jumps = tuple(
-                jump + weight * (x / exposures - y / before) ** 2
-                for jump, x, y in zip(jumps, events, counts, strict=True)
+                [
+                    jump + weight * (x / exposures - y / before) ** 2
+                    for jump, x, y in zip(jumps, events, counts, strict=True)
+                ]
             )
-        recent = (*self.recent, (exposures, *events))[-WINDOW:]
-        scatter = replace(
-            self,
-            scrapes=self.scrapes + 1,
-            exposures=self.exposures + exposures,
-            events=tuple(a + x for a, x in zip(self.events, events, strict=True)),
-            jumps=jumps,
-            recent=recent,
-        )
-        if len(recent) < WINDOW:
-            return scatter
-        n, *sums = (sum(column) for column in zip(*recent, strict=True))
-        return replace(
-            scatter,
-            windows=self.windows + 1,
-            n_n=self.n_n + n * n,
-            n=self.n + n,
-            x_x=tuple(a + x * x for a, x in zip(self.x_x, sums, strict=True)),
-            x_n=tuple(a + x * n for a, x in zip(self.x_n, sums, strict=True)),
+        window = tuple([a + x for a, x in zip(window, scrape, strict=True)])
+        if len(recent) > WINDOW:
+            window = tuple([a - x for a, x in zip(window, recent[0], strict=True)])
+            recent = recent[1:]
+        windows, n_n, sum_n, x_x, x_n = self.windows, self.n_n, self.n, self.x_x, self.x_n
+        if len(recent) == WINDOW:
+            n, *sums = window
+            windows, n_n, sum_n = windows + 1, n_n + n * n, sum_n + n
+            x_x = tuple([a + x * x for a, x in zip(x_x, sums, strict=True)])
+            x_n = tuple([a + x * n for a, x in zip(x_n, sums, strict=True)])
+        return Scatter(
+            self.scrapes + 1,
+            self.exposures + exposures,
+            tuple([a + x for a, x in zip(self.events, events, strict=True)]),
+            jumps,
+            recent,
+            window,
+            windows,
+            n_n,
+            sum_n,
+            x_x,
+            x_n,
         )
 
     def dispersion(self) -> Dispersion:

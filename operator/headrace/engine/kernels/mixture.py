@@ -10,9 +10,12 @@ So each effect is also mixed over the block with which it begins::
 
     A_j <- (A_j + omega_t) S_j          E = sum_j pi_j (A_j + 1 - sum_{s<=t} omega_s)
 
-where `omega_1 = 0.75` and the rest is spread with a hazard of 1/40 per block. It is an e-process
-because each addend is: a unit of capital that waits until t is 1 before and a product after.
-The state is one logarithm per effect and the logarithm of the capital that still waits.
+where `omega_1 = 0.75` and the rest is spread with a hazard of `1/(20 + t)` per block: of the
+capital that waits, `20/(20 + t)` still does after t blocks, so that a regression is found as well
+in the tenth hour as in the first (a constant hazard would have spent all by then). It is an
+e-process because each addend is: a unit of capital that waits until t is 1 before and a product
+after. The state is one logarithm per effect, the logarithm of the capital that still waits, and
+the number of blocks.
 
 Source: Robbins 1970, "Statistical methods related to the law of the iterated logarithm" (effects);
 Shin, Ramdas and Rinaldo 2024, "E-detectors" (onsets).
@@ -26,9 +29,8 @@ from dataclasses import dataclass
 
 _LOG_FIRST = math.log(0.75)
 _LOG_REST = math.log(0.25)
-_HAZARD = 1 / 40
-_LOG_HAZARD = math.log(_HAZARD)
-_LOG_STAY = math.log1p(-_HAZARD)
+_PATIENCE = 20.0
+"""Blocks until half of the capital that waits has begun."""
 
 
 def log_sum(values: Sequence[float]) -> float:
@@ -68,22 +70,43 @@ class Onsets:
 
     Attributes:
         running: Per effect, the logarithm of the capital that has begun; empty before any data.
-        waiting: Logarithm of the capital that waits for a later onset, <= 0.
+        waiting: Logarithm of the capital that waits for a later onset.
+        blocks: How many were judged.
     """
 
     running: tuple[float, ...] = ()
     waiting: float = 0.0
+    blocks: int = 0
+
+    def begun(self, effects: int) -> Onsets:
+        """Let the next block's share of the waiting capital begin: what is known before it.
+
+        Args:
+            effects: How many there are.
+        """
+        if not self.running:
+            return Onsets((_LOG_FIRST,) * effects, _LOG_REST, 1)
+        hazard = 1 / (_PATIENCE + self.blocks)
+        begin = self.waiting + math.log(hazard)
+        running = []
+        for log in self.running:
+            more, less = (log, begin) if log > begin else (begin, log)
+            running.append(more + math.log1p(math.exp(less - more)))
+        return Onsets(tuple(running), self.waiting + math.log1p(-hazard), self.blocks + 1)
+
+    def multiplied(self, steps: Sequence[float], phi: float) -> Onsets:
+        """Use the e-values of the block that was begun; see `grown` for the arguments."""
+        running = tuple([log + step / phi for log, step in zip(self.running, steps, strict=True)])
+        return Onsets(running, self.waiting, self.blocks)
 
     def grown(self, steps: Sequence[float], phi: float) -> Onsets:
-        """Use the e-values of one block; see `grown` for the arguments."""
-        if not self.running:
-            return Onsets(tuple(_LOG_FIRST + step / phi for step in steps), _LOG_REST)
-        begin = self.waiting + _LOG_HAZARD
-        running = []
-        for log, step in zip(self.running, steps, strict=True):
-            more, less = (log, begin) if log > begin else (begin, log)
-            running.append(more + math.log1p(math.exp(less - more)) + step / phi)
-        return Onsets(tuple(running), self.waiting + _LOG_STAY)
+        """Begin a block and use its e-values."""
+        return self.begun(len(steps)).multiplied(steps, phi)
+
+    def scaled(self, log_factor: float) -> Onsets:
+        """Multiply all of the capital."""
+        running = tuple([log + log_factor for log in self.running])
+        return Onsets(running, self.waiting + log_factor, self.blocks)
 
     def log_evidence(self, log_weights: Sequence[float]) -> float:
         """Give the logarithm of the e-process.
@@ -94,4 +117,5 @@ class Onsets:
         if not self.running:
             return 0.0
         logs = [weight + log for weight, log in zip(log_weights, self.running, strict=True)]
-        return log_sum([*logs, self.waiting])
+        logs.append(self.waiting)
+        return log_sum(logs)

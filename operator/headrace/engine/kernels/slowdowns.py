@@ -16,7 +16,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from statistics import NormalDist
 
-from headrace.engine.kernels.categories import Ratios, monotone_ratios
+import numpy as np
+
+from headrace.engine.kernels.categories import Table, monotone_ratios
 
 SLOWDOWNS = (
     (1.00, 1.1, 0.16),
@@ -73,12 +75,15 @@ def distribution(
 
 
 @lru_cache(maxsize=256)
-def alternatives(counts: tuple[float, ...], bounds: tuple[float, ...]) -> tuple[Ratios, ...]:
+def alternatives(counts: tuple[float, ...], bounds: tuple[float, ...]) -> Table:
     """Build the alternatives to a stable histogram, in the order of `SLOWDOWNS`.
 
     Args:
         counts: Stable's counts per category; one more than the bounds.
         bounds: Finite upper bounds in seconds, > 0 and rising; at least one.
+
+    Returns:
+        Shape `(len(SLOWDOWNS), len(counts))`.
     """
     stable = smoothed(counts)
     cumulative = distribution(stable, bounds)
@@ -90,4 +95,4 @@ def alternatives(counts: tuple[float, ...], bounds: tuple[float, ...]) -> tuple[
             for p, low, high in zip(stable, slower, slower[1:], strict=False)
         ]
         built.append(monotone_ratios(alternative, stable))
-    return tuple(built)
+    return np.array(built)
