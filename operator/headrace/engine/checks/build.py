@@ -37,13 +37,19 @@ def checks_of(analysis: Analysis) -> tuple[SequentialCheck, ...]:
     checks = tuple(_check(check) for check in analysis.checks)
     total = sum(check.share for check in checks)
     limit = math.log(1 / analysis.risk.false_rollback)
-    # A check alone rolls back when its share of the combined evidence reaches the limit.
-    return tuple(
-        replace(check, enough=limit + math.log(total / check.share))
-        if isinstance(check, ErrorRateAgainstStable)
-        else check
-        for check in checks
-    )
+    return tuple(_with_enough(check, limit, total) for check in checks)
+
+
+def _with_enough(check: SequentialCheck, limit: float, total: float) -> SequentialCheck:
+    """Tell a test of errors how much evidence it needs to roll back alone.
+
+    A check alone rolls back when its share of the combined evidence reaches the limit.
+    """
+    test = check.test if isinstance(check, Counted) else check
+    if not isinstance(test, ErrorRateAgainstStable):
+        return check
+    test = replace(test, enough=limit + math.log(total / check.share))
+    return replace(check, test=test) if isinstance(check, Counted) else test
 
 
 def metrics_of(analysis: Analysis) -> tuple[MetricKey, ...]:

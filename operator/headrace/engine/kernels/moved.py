@@ -24,9 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
-from headrace.engine.kernels.categories import Ratios, log_categories
+from headrace.engine.kernels.categories import Ratios
 
 
 def log_moved(
@@ -42,13 +40,17 @@ def log_moved(
     """
     n_c = sum(x_c)
     w = n_c / (n_c + sum(x_s))
-    logs = log_categories(x_c, x_s, np.asarray(alternatives))
-    if not margin:
-        return logs
-    return [
-        log - n_c * margin * (_share(max(ratios), w) - _share(min(ratios), w))
-        for log, ratios in zip(logs, alternatives, strict=True)
-    ]
+    both = [c + s for c, s in zip(x_c, x_s, strict=True)]
+    logs = []
+    for ratios in alternatives:
+        log = -n_c * margin * (_share(max(ratios), w) - _share(min(ratios), w))
+        for ratio, of_candidate, of_both in zip(ratios, x_c, both, strict=True):
+            if of_both:
+                log -= of_both * math.log(1 - w + w * ratio)
+            if of_candidate:
+                log += of_candidate * math.log(ratio)
+        logs.append(log)
+    return logs
 
 
 def log_not_moved(
