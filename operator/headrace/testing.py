@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from headrace.api import ModelRollout, Traffic
-from headrace.engine.observations import Counts, Interval, Metric, Problem, VersionState, World
+from headrace.engine.observations import (
+    Counts,
+    Interval,
+    Metric,
+    Problem,
+    Sums,
+    VersionState,
+    World,
+)
 from headrace.engine.plan import Plan
 from headrace.errors import PlatformUnavailable
 from headrace.metrics.source import Measured, Request
@@ -48,6 +56,12 @@ class FakePlatform:
     states: dict[str, VersionState] = field(default_factory=dict)
     traffic: Traffic | None = None
 
+    @property
+    def candidate(self) -> str:
+        """The first candidate of the last plan; empty where there is none."""
+        last = self.plans[-1].candidate if self.plans else None
+        return "" if last is None else last.version
+
     def apply(self, rollout: ModelRollout, plan: Plan) -> None:
         """Carry out a plan."""
         if self.down:
@@ -77,12 +91,18 @@ class Script:
     Attributes:
         requests: Live requests of both arms together, and of the mirror.
         stable_errors: Share of the stable arm's requests that fail.
-        candidate_errors: The candidate's.
+        candidate_errors: The candidate's, and every challenger's that is not in `errors`.
+        errors: By version, where candidates differ.
+        rewards: By version, the mean reward; versions that are not in it get none.
+        feedback: Share of live requests whose reward comes back.
     """
 
     requests: float = 600.0
     stable_errors: float = 0.0
     candidate_errors: float = 0.0
+    errors: dict[str, float] = field(default_factory=dict)
+    rewards: dict[str, float] = field(default_factory=dict)
+    feedback: float = 1.0
 
 
 @dataclass
@@ -108,19 +128,37 @@ class FakeMetrics:
             problems = [Problem(m, "PrometheusUnavailable", self.problem) for m in request.since]
             return Measured(problems=tuple(problems))
         traffic, script = self.platform.traffic or Traffic(stable=100), self.script
+        weight = traffic.challengers.get(request.candidate, 0)
+        if request.candidate == self.platform.candidate:
+            weight = traffic.candidate
+        errors = script.errors.get(request.candidate, script.candidate_errors)
 
         def counts(percent: int, errors: float) -> Counts:
             total = float(round(script.requests * percent / 100))
             return Counts(bad=float(round(total * errors)), total=total)
 
+        def earned(version: str, percent: int) -> Sums | None:
+            count = script.requests * percent / 100 * script.feedback
+            mean = script.rewards.get(version)
+            return Sums(count, count * mean) if mean is not None and count else None
+
         stable = counts(traffic.stable, script.stable_errors)
-        live = counts(traffic.candidate, script.candidate_errors)
-        copied = counts(traffic.mirror, script.candidate_errors)
-        both = Interval(Metric.REQUESTS, 0.0, now, stable, live if traffic.candidate else None)
-        mirrored = replace(both, metric=Metric.MIRRORED, candidate=copied if copied.total else None)
-        intervals = [
+        live, copied = counts(weight, errors), counts(traffic.mirror, errors)
+        both = Interval(Metric.REQUESTS, 0.0, now, stable, live if weight else None)
+        intervals = (
+            both,
+            replace(both, metric=Metric.MIRRORED, candidate=copied if copied.total else None),
+            Interval(
+                Metric.REWARD,
+                0.0,
+                now,
+                earned(request.stable, traffic.stable),
+                earned(request.candidate, weight),
+            ),
+        )
+        fresh = tuple(
             replace(interval, start=request.since[interval.metric])
-            for interval in (both, mirrored)
+            for interval in intervals
             if interval.metric in request.since
-        ]
-        return Measured(tuple(intervals), dict.fromkeys(request.since, now))
+        )
+        return Measured(fresh, dict.fromkeys(request.since, now))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,26 @@ def test_a_cache_that_cannot_be_written_is_told(machine: Machine) -> None:
     machine.write("dpkg", DPKG)
     with pytest.raises(SetupError, match="XDG_CACHE_HOME"):
         machine.find()
+
+
+def test_the_set_up_only_looks_when_told_to_check(machine: Machine) -> None:
+    command = [sys.executable, "-m", "headrace.runtime.local.prometheus_binary"]
+    environ = {**os.environ, **machine.environ}
+    missing = subprocess.run([*command, "--check"], env=environ, check=False)
+    assert missing.returncode == 1
+    machine.write("apt-get", DOWNLOADS)
+    machine.write("dpkg", DPKG)
+    made = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "Downloading Prometheus" in made.stdout
+    assert subprocess.run([*command, "--check"], env=environ, check=False).returncode == 0
+
+
+def test_the_set_up_fails_with_the_sentence_that_says_what_to_do(machine: Machine) -> None:
+    machine.write("apt-get", FAILS)
+    machine.write("dpkg", DPKG)
+    command = [sys.executable, "-m", "headrace.runtime.local.prometheus_binary"]
+    environ = {**os.environ, **machine.environ}
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert "Install it" in said.stderr

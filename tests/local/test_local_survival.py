@@ -172,8 +172,11 @@ def test_after_the_close_no_process_is_left_and_a_second_close_is_nothing(tmp_pa
 
 
 PROGRAM = """
-import json, os, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
+# Under nohup and in the background of a script these are ignored, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from headrace.runtime.local.platform import LocalPlatform
 from tests.local.local_rollouts import Run, package, rollout, standin_arguments
 

@@ -1,34 +1,64 @@
 """The ModelRollout resource: what users write (`spec`) and what Headrace writes (`status`)."""
 
-from headrace.api.analysis import Analysis, Check, LatencyLimit, Mode, OnNoData, WorseThanStable
+from headrace.api.analysis import Analysis, Mode, OnNoData
+from headrace.api.check import Check, DriftLimit, LatencyLimit, WorseThanStable
 from headrace.api.documents import load_rollout, parse_rollout
-from headrace.api.model import ModelSpec, RoutingSpec, ServingSpec
+from headrace.api.model import ModelSpec, RoutingSpec, ServingSpec, Stickiness
 from headrace.api.record import TickRecord
 from headrace.api.rollout import Metadata, ModelRollout, RolloutSpec
 from headrace.api.status import (
+    Challenger,
     CheckStatus,
     Condition,
     DecisionStatus,
+    Dropped,
+    Ending,
+    Goal,
     HistoryEntry,
+    Kept,
+    Learning,
     Outcome,
     Phase,
     Requests,
+    Rewards,
     Status,
     Traffic,
     Weights,
 )
-from headrace.api.strategy import Canary, CanaryStep, Strategy
+from headrace.api.strategy import (
+    AbTest,
+    Bandit,
+    BlueGreen,
+    Canary,
+    CanaryStep,
+    IfUndecided,
+    Promotes,
+    Shadow,
+    Strategy,
+    Then,
+)
 
 __all__ = [
+    "AbTest",
     "Analysis",
+    "Bandit",
+    "BlueGreen",
     "Canary",
     "CanaryStep",
+    "Challenger",
     "Check",
     "CheckStatus",
     "Condition",
     "DecisionStatus",
+    "DriftLimit",
+    "Dropped",
+    "Ending",
+    "Goal",
     "HistoryEntry",
+    "IfUndecided",
+    "Kept",
     "LatencyLimit",
+    "Learning",
     "Metadata",
     "Mode",
     "ModelRollout",
@@ -36,12 +66,17 @@ __all__ = [
     "OnNoData",
     "Outcome",
     "Phase",
+    "Promotes",
     "Requests",
+    "Rewards",
     "RolloutSpec",
     "RoutingSpec",
     "ServingSpec",
+    "Shadow",
     "Status",
+    "Stickiness",
     "Strategy",
+    "Then",
     "TickRecord",
     "Traffic",
     "Weights",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from headrace.api.fields import Digest, Name, Part
+from headrace.api.fields import Digest, Duration, Name, Part
 
 
 class ModelSpec(Part):
@@ -57,9 +57,19 @@ class Gateway(Part):
     namespace: str = ""
 
 
+class Stickiness(Part):
+    """How an arm is remembered for a user."""
+
+    cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "headrace-arm"
+    """Its name; the value is the version that answered first."""
+    ttl: Duration = 86400.0
+
+
 class RoutingSpec(Part):
     """Who splits the traffic in a cluster; on a laptop it is always a local Envoy."""
 
     provider: Literal["GatewayAPI", "Istio", "Seldon", "None"] = "GatewayAPI"
     gateway: Gateway | None = None
     hostnames: list[str] = []
+    stickiness: Stickiness | None = None
+    """Keeps a user with the arm that answered first; an A/B test does so by itself."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import JsonValue
+from pydantic import JsonValue, SerializerFunctionWrapHandler, model_serializer
 
+from headrace.api.check import Check
 from headrace.api.fields import Duration, Instant, Part
 from headrace.api.model import ModelSpec
 
@@ -40,6 +41,20 @@ class Traffic(Part):
     stable: int = 0
     candidate: int = 0
     mirror: int = 0
+    challengers: dict[str, int] = {}
+    """Of further candidates, by version; only those above zero."""
+
+    @model_serializer(mode="wrap")
+    def _without_nobody(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if not self.challengers:
+            written.pop("challengers", None)
+        return written
+
+    @property
+    def live(self) -> int:
+        """Per cent of live requests that candidates answer."""
+        return self.candidate + sum(self.challengers.values())
 
 
 class Weights(Part):
@@ -93,6 +108,78 @@ class CheckStatus(Part):
     """The sequential test itself, opaque to readers."""
 
 
+class Challenger(Part):
+    """A further version under test, beside `candidate`."""
+
+    model: ModelSpec
+    checks: list[CheckStatus] = []
+    requests: Requests = Requests()
+    """Its own in the candidate's fields; stable's are in the rollout's."""
+    watermarks: dict[str, Instant] = {}
+
+
+class Dropped(Part):
+    """A version that was taken out of a test which goes on without it."""
+
+    version: str
+    reason: str
+    message: str
+
+
+class Rewards(Part):
+    """What one arm earned."""
+
+    version: str
+    count: float = 0.0
+    total: float = 0.0
+    interval: Interval | None = None
+    """The mean with its anytime-valid interval."""
+
+
+class Goal(Part):
+    """What the arms of an experiment earned since it began, and what that proves."""
+
+    arms: list[Rewards] = []
+    observed_until: Instant | None = None
+    message: str = ""
+    state: dict[str, JsonValue] = {}
+    """The tests between the arms, opaque to readers."""
+
+
+class Learning(Part):
+    """What a bandit has learned: sums that may be forgotten with time, and the weights."""
+
+    arms: list[Rewards] = []
+    """Stable first."""
+    weights: dict[str, int] = {}
+    """Whole per cent by version; they sum to 100."""
+    updated: Instant | None = None
+    """When the weights were last made."""
+    probability_best: dict[str, float] = {}
+    expected_loss: dict[str, float] = {}
+    """What the choice of an arm is expected to lose, as a share of the best arm's reward."""
+
+
+class Ending(Part):
+    """Why a rollout ends; it goes on until the traffic has moved and the watch is over."""
+
+    action: str
+    reason: str
+    message: str
+    hold: Duration = 0.0
+    """How long a promotion is watched, and can be taken back, once all users have moved."""
+    checks: list[Check] = []
+    """The spec's checks as questions about the candidate alone: limits come from stable's
+    figures at the switch."""
+
+
+class Kept(Part):
+    """A previous version whose servers still run."""
+
+    model: ModelSpec
+    until: Instant
+
+
 class DecisionStatus(Part):
     """What the engine decided last, and why, in one sentence."""
 
@@ -116,7 +203,7 @@ class HistoryEntry(Part):
     """What was live when: the audit trail that a registry does not keep."""
 
     version: str
-    outcome: Literal["Live", "Promoted", "RolledBack", "Superseded"]
+    outcome: Literal["Live", "Promoted", "RolledBack", "Superseded", "Discarded"]
     previous: str = ""
     reason: str
     message: str
@@ -134,8 +221,20 @@ class Status(Part):
     observed_generation: int = 0
     stable: ModelSpec | None = None
     candidate: ModelSpec | None = None
+    challengers: list[Challenger] = []
+    """Further versions under test, beside `candidate`."""
+    dropped: list[Dropped] = []
+    """Those of them, or the candidate, that get no more traffic."""
     rejected: ModelSpec | None = None
     """The version that was rolled back; it stays out until the spec names another one."""
+    also_rejected: list[ModelSpec] = []
+    """Further versions that the spec names and that were tried."""
+    previous: Kept | None = None
+    """The version before the last promotion, while it can still be returned to at once."""
+    ending: Ending | None = None
+    """While a rollout is Promoting or RollingBack."""
+    goal: Goal | None = None
+    learning: Learning | None = None
     step: int = 0
     """Index of the current step; as many as there are steps once all have held."""
     carried_since: Instant | None = None

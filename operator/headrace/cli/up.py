@@ -16,6 +16,7 @@ from headrace.controller.session import ENDED, LocalSession
 from headrace.controller.store import RolloutStore
 from headrace.errors import HeadraceError
 from headrace.load.process import Traffic
+from headrace.load.requests import read_lines
 from headrace.report.build import build_report
 from headrace.report.client import client_counts
 from headrace.report.journal import read_journal
@@ -65,6 +66,8 @@ def up(file: Path, rate: float, requests: Path | None, timeout: float, keep: boo
     """
     console = Console(stderr=True)
     rollout = _load(file)
+    if requests is not None:
+        read_lines(requests)  # so that a bad line is told before anything is started
     store = RolloutStore(home() / rollout.metadata.namespace / rollout.metadata.name)
     store.apply(rollout)
     begun = time.time()
@@ -89,11 +92,17 @@ def up(file: Path, rate: float, requests: Path | None, timeout: float, keep: boo
             exit_stack.enter_context(traffic)
             if source is not None:
                 traffic.send(source)
-        result = session.wait(ended, timeout=timeout)
+
+        def keep_sending() -> None:
+            died = traffic.revive() if traffic is not None else ""
+            if died:
+                session.note("requests", died)
+
+        result = session.wait(ended, timeout=timeout, meanwhile=keep_sending)
         if keep:
             say(f"serving at {session.platform.url} until Ctrl-C")
             with suppress(KeyboardInterrupt):
-                session.wait(lambda _: False, timeout=_A_DAY)
+                session.wait(lambda _: False, timeout=_A_DAY, meanwhile=keep_sending)
         if traffic is not None:
             traffic.stop()
         counts = client_counts(traffic.counts) if traffic is not None else None

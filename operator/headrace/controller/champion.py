@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from headrace.api import ModelRollout, Phase
-from headrace.errors import TemporaryError
+from headrace.errors import PermanentError, TemporaryError
 from headrace.registry import Registry
 
 
@@ -28,6 +28,7 @@ class Champion:
         self._uri, self._say = tracking_uri, say
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="champion")
         self._moving: Future[str] | None = None
+        self._asked = self._impossible = ""
         self.version = ""
 
     def follow(self, rollout: ModelRollout) -> None:
@@ -37,8 +38,11 @@ class Champion:
             self._moving = None
         stable = rollout.status.stable
         settled = rollout.status.phase in (Phase.HEALTHY, Phase.ROLLED_BACK)
-        if stable is None or not settled or self._moving or stable.version == self.version:
+        if stable is None or not settled or self._moving:
             return
+        if stable.version in (self.version, self._impossible):
+            return
+        self._asked = stable.version
         self._moving = self._worker.submit(self._move, stable.name, stable.version)
 
     def _move(self, name: str, version: str) -> str:
@@ -51,6 +55,10 @@ class Champion:
             self._say(f"registry: the alias champion is on version {self.version}")
         except TemporaryError as error:
             self._say(f"registry: {error} Trying again.")
+        except PermanentError as error:
+            # The users are served all the same: this is said, and is no reason to stop.
+            self._impossible = self._asked
+            self._say(f"registry: {error}")
 
     def close(self) -> None:
         """Wait for what is under way."""

@@ -180,18 +180,19 @@ class LocalSession:
         with self._changed:
             self._rollout = rollout
             self._changed.notify_all()
-        self._note_restarts(now)
+        self._note_restarts()
         self._on_tick(rollout, line)
 
-    def _note_restarts(self, now: float) -> None:
+    def note(self, subject: str, message: str) -> None:
+        """Say that something happened beside the rollout, and keep it for the report."""
+        self.events.append(Event(time=self._clock(), subject=subject, message=message))
+        self._say(f"{subject} {message}")
+
+    def _note_restarts(self) -> None:
         for process in self.platform.processes():
             if process.restarts > self._restarts.get(process.name, 0):
                 reason = f": {process.message}" if process.message else ""
-                event = Event(
-                    time=now, subject=process.name, message=f"ended by itself, restarted{reason}"
-                )
-                self.events.append(event)
-                self._say(f"{event.subject} {event.message}")
+                self.note(process.name, f"ended by itself, restarted{reason}")
             self._restarts[process.name] = process.restarts
 
     def _mention_trouble(self, message: str) -> None:

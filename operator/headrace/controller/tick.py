@@ -6,10 +6,14 @@ not answer and a Prometheus that is down are told to it as such, and hold the ro
 
 from __future__ import annotations
 
-from headrace.api import ModelRollout
+from collections.abc import Mapping
+from dataclasses import replace
+
+from headrace.api import ModelRollout, ModelSpec
+from headrace.engine.checks.build import queries_of
 from headrace.engine.decide import decide, wanted_metrics
 from headrace.engine.decision import Tick
-from headrace.engine.observations import Ask, Observations, World
+from headrace.engine.observations import Ask, MetricKey, Observations, World
 from headrace.errors import PlatformUnavailable
 from headrace.metrics.source import Measured, Metrics, Request
 from headrace.runtime.platform import Platform
@@ -35,13 +39,7 @@ def tick(
         The engine's answer, already applied; its status is to be written.
     """
     measured = _measure(rollout, metrics, now)
-    observations = Observations(
-        intervals=measured.intervals,
-        watermarks=measured.watermarks,
-        problems=measured.problems,
-        world=_see(rollout, platform),
-        ask=ask,
-    )
+    observations = replace(measured, world=_see(rollout, platform), ask=ask)
     answer = decide(rollout.spec, rollout.status, observations, now)
     try:
         platform.apply(rollout, answer.plan)
@@ -55,18 +53,41 @@ def tick(
     return answer
 
 
-def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Measured:
+def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Observations:
+    """Observe every candidate together with stable: each pair is a request of its own."""
     status = rollout.status
+    if status.stable is None or status.candidate is None:
+        return Observations()
     wanted = wanted_metrics(rollout.spec, status)
-    if not wanted or status.stable is None or status.candidate is None:
-        return Measured()
+    first = _pair(rollout, metrics, now, status.candidate, status.watermarks, wanted)
+    intervals, problems = list(first.intervals), list(first.problems)
+    watermarks = {}
+    for challenger in status.challengers:
+        model = challenger.model
+        pair = _pair(rollout, metrics, now, model, challenger.watermarks, wanted)
+        intervals += [replace(interval, challenger=model.version) for interval in pair.intervals]
+        problems += [problem for problem in pair.problems if problem not in problems]
+        watermarks[model.version] = pair.watermarks
+    return Observations(tuple(intervals), first.watermarks, tuple(problems), challengers=watermarks)
+
+
+def _pair(
+    rollout: ModelRollout,
+    metrics: Metrics,
+    now: float,
+    candidate: ModelSpec,
+    watermarks: Mapping[str, float],
+    wanted: tuple[MetricKey, ...],
+) -> Measured:
+    assert rollout.status.stable is not None
     request = Request(
         rollout=rollout.key,
         model=rollout.spec.model.name,
-        stable=status.stable.version,
-        candidate=status.candidate.version,
-        since={metric: status.watermarks.get(metric, now) for metric in wanted},
+        stable=rollout.status.stable.version,
+        candidate=candidate.version,
+        since={metric: watermarks.get(metric, now) for metric in wanted},
         interval=rollout.spec.analysis.interval,
+        queries=queries_of(rollout.spec.analysis),
     )
     return metrics.observe([request], now)[rollout.key]
 

@@ -82,7 +82,13 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
 
         def on_tick(rollout: ModelRollout, record: TickRecord) -> None:
             champion.follow(rollout)
-            narrator.doing(_progress(record))
+            if rollout.status.candidate is not None:
+                narrator.doing(_progress(record))
+
+        def keep_sending() -> None:
+            ended = traffic.revive() if traffic is not None else ""
+            if ended and session is not None:
+                session.note("requests", ended)
 
         session: LocalSession | None = None
         traffic: Traffic | None = None
@@ -101,7 +107,7 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
                 replays.wait()
             else:
                 _replay(traffic, home, release, narrator)
-            result = session.wait(_has_ended(rollout), timeout=_LONGEST_ROLLOUT)
+            session.wait(_has_ended(rollout), timeout=_LONGEST_ROLLOUT, meanwhile=keep_sending)
             if release is RELEASES[0]:
                 _replay(traffic, home, release, narrator)
                 session.wait(lambda now: champion.version == _stable(now), timeout=60)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from headrace.api import Requests, Status
-from headrace.engine.observations import Counts, Interval, Metric, Observations
+from headrace.api import Challenger, Requests, Status
+from headrace.engine.observations import Counts, Interval, Metric, MetricKey, Observations
 
 
 def account(status: Status, observations: Observations) -> Status:
@@ -15,23 +15,42 @@ def account(status: Status, observations: Observations) -> Status:
         status: With the sums so far; intervals that ended before it began are history.
         observations: Fresh intervals, each increment once.
     """
-    fresh = {metric.value: end for metric, end in observations.watermarks.items()}
     started = status.started if status.started is not None else float("inf")
+    intervals = observations.intervals
+
+    def counted(challenger: Challenger) -> Challenger:
+        name = challenger.model.version
+        fresh = observations.challengers.get(name, {})
+        return challenger.model_copy(
+            update={
+                "requests": add_up(challenger.requests, intervals, started, name),
+                "watermarks": challenger.watermarks | _by_name(fresh),
+            }
+        )
+
     return status.model_copy(
         update={
-            "requests": add_up(status.requests, observations.intervals, started),
-            "watermarks": status.watermarks | fresh,
+            "requests": add_up(status.requests, intervals, started),
+            "challengers": [counted(challenger) for challenger in status.challengers],
+            "watermarks": status.watermarks | _by_name(observations.watermarks),
         }
     )
 
 
-def add_up(requests: Requests, intervals: Iterable[Interval], started: float) -> Requests:
+def _by_name(watermarks: Mapping[MetricKey, float]) -> dict[str, float]:
+    return {str(metric): end for metric, end in watermarks.items()}
+
+
+def add_up(
+    requests: Requests, intervals: Iterable[Interval], started: float, challenger: str = ""
+) -> Requests:
     """Add what happened since the rollout began.
 
     Args:
         requests: The sums so far.
         intervals: Fresh ones; those that ended before `started` are history and not counted.
         started: Unix seconds.
+        challenger: Whose intervals; empty for the first candidate.
     """
     sums = requests.model_dump(by_alias=False)
 
@@ -41,11 +60,11 @@ def add_up(requests: Requests, intervals: Iterable[Interval], started: float) ->
             sums[failed] += round(value.bad)
 
     for interval in intervals:
-        if interval.end <= started:
+        if interval.end <= started or interval.challenger != challenger:
             continue
-        if interval.metric is Metric.REQUESTS:
+        if interval.metric == Metric.REQUESTS:
             add("stable", "failed_stable", interval.stable)
             add("candidate", "failed_candidate", interval.candidate)
-        elif interval.metric is Metric.MIRRORED:
+        elif interval.metric == Metric.MIRRORED:
             add("mirrored", "failed_mirrored", interval.candidate)
     return Requests(**sums)

@@ -16,17 +16,29 @@ class Action(StrEnum):
     HOLD = "Hold"
     ADVANCE = "Advance"
     PAUSE = "Pause"
+    DROP = "Drop"
+    """One of several candidates gets no more traffic; the others go on."""
     PROMOTE = "Promote"
+    DISCARD = "Discard"
+    """The candidates go, though none of them failed."""
     ROLL_BACK = "RollBack"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An action, its CamelCase reason, and a sentence with the numbers."""
+    """An action, its CamelCase reason, and a sentence with the numbers.
+
+    Attributes:
+        action: What.
+        reason: Why, in one word.
+        message: Why, in a sentence.
+        version: The candidate that is promoted or dropped; empty for the first one.
+    """
 
     action: Action
     reason: str
     message: str
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,21 @@
 Evidence of harm is combined over the checks by a weighted mean of e-values, which is itself an
 e-value whatever the dependence between the metrics, so that the chance of a false rollback is
 that of the spec for all checks together (Vovk and Wang 2021, "E-values: calibration, combination
-and applications"). Promotion needs the proof of every required check, each at its own risk: an
-intersection-union test, which needs no correction (Berger 1982).
+and applications"). Checks with a share of 0 judge by themselves and are no part of it.
+
+Promotion needs the proof of every required check, each at its own risk: an intersection-union
+test, which needs no correction (Berger 1982).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headrace.api import Analysis, CheckStatus, Outcome
 from headrace.engine.checks.base import SequentialCheck
-from headrace.engine.observations import Interval, Problem
+from headrace.engine.observations import Interval, Metric, Problem
 from headrace.engine.verdicts import Reading, Verdict
 
 
@@ -28,12 +30,15 @@ class Judgement:
         statuses: The same with each test's state, for `.status`.
         harm: Natural logarithm of the combined evidence of harm.
         limit: What `harm` must reach for a rollback: `ln(1/alpha)`.
+        holding: Of the checks that judge by themselves, those that want nothing to change: no
+            reason to roll back, but no step is taken either.
     """
 
     verdicts: tuple[Verdict, ...]
     statuses: tuple[CheckStatus, ...]
     harm: float
     limit: float
+    holding: tuple[Verdict, ...] = ()
 
     @property
     def failed(self) -> tuple[Verdict, ...]:
@@ -53,6 +58,7 @@ def absorb(
     *,
     live: bool,
     carried_since: float | None,
+    share: float | None = None,
 ) -> tuple[CheckStatus, ...]:
     """Give every check the fresh intervals, each once.
 
@@ -62,7 +68,10 @@ def absorb(
         intervals: Per metric in order of time.
         live: Whether users are served by the candidate; decides which metrics a check reads.
         carried_since: Since when the step's traffic is carried; None while it is not.
+        share: What share of the live requests that traffic gives to the candidate.
     """
+    if share is not None and carried_since is not None:
+        intervals = [_with_share(interval, share, carried_since) for interval in intervals]
     known = {status.name: status for status in statuses}
     return tuple(
         _absorb_one(
@@ -74,6 +83,11 @@ def absorb(
         )
         for check in checks
     )
+
+
+def _with_share(interval: Interval, share: float, carried_since: float) -> Interval:
+    through = interval.metric == Metric.REQUESTS and interval.start >= carried_since
+    return replace(interval, share=share) if through else interval
 
 
 def _absorb_one(
@@ -129,24 +143,33 @@ def judge(
     limit = math.log(1 / analysis.risk.false_rollback)
     total_share = sum(check.share for check in checks)
     weighted = [
-        math.log(check.share / total_share) + reading.harm
+        math.log(check.share / total_share) + reading.harm if check.share > 0 else -math.inf
         for check, reading in zip(checks, readings, strict=True)
     ]
-    harm = _log_sum_exp(weighted)
+    harm = _log_sum_exp(weighted) if total_share > 0 else 0.0
     culprit = weighted.index(max(weighted)) if harm >= limit else None
     verdicts = []
     judged = []
+    holding = []
     for index, (check, status, reading) in enumerate(zip(checks, statuses, readings, strict=True)):
         if index == culprit or weighted[index] >= limit:
             verdict = _failed(check, reading, harm)
+        elif reading.verdict is not None and reading.verdict.outcome is Outcome.FAIL:
+            verdict = reading.verdict
         else:
             blind = _blind(analysis, check, status, problems, live=live, started=started, now=now)
-            verdict = blind or _open(analysis, check, reading)
+            verdict = blind or reading.verdict or _open(analysis, check, reading)
+            if verdict is reading.verdict and _holds(check, verdict, live=live):
+                holding.append(verdict)
         verdicts.append(verdict)
         judged.append(_status(status, reading, verdict))
     order = sorted(range(len(verdicts)), key=lambda i: -weighted[i])
     failed_first = tuple(verdicts[i] for i in order)
-    return Judgement(failed_first, tuple(judged), harm, limit)
+    return Judgement(failed_first, tuple(judged), harm, limit, tuple(holding))
+
+
+def _holds(check: SequentialCheck, verdict: Verdict, *, live: bool) -> bool:
+    return verdict.outcome is Outcome.INCONCLUSIVE and bool(check.reads(live=live))
 
 
 def _failed(check: SequentialCheck, reading: Reading, harm: float) -> Verdict:

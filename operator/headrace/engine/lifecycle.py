@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from headrace.api import (
-    Analysis,
+    Challenger,
+    Dropped,
+    Ending,
     HistoryEntry,
+    Kept,
     ModelSpec,
     Phase,
     Requests,
+    RolloutSpec,
     Status,
     Traffic,
     Weights,
 )
-from headrace.engine.observations import Metric
+from headrace.engine.decision import Decision
 from headrace.engine.steps import ALL_STABLE
+from headrace.engine.strategies.build import metrics_of
 
 HISTORY_INTERVALS = 240
 """How many intervals of the stable arm's past are read before a rollout: one hour at 15 s. Enough
@@ -23,31 +29,113 @@ to learn its rates and its dispersion, and read in one query."""
 
 _KEPT_HISTORY = 50
 
+Outcome = Literal["Live", "Promoted", "RolledBack", "Superseded", "Discarded"]
 
-def begin(status: Status, analysis: Analysis, model: ModelSpec, now: float) -> Status:
-    """Start a rollout of `model`: no evidence, no requests, and the stable arm's past to read."""
-    since = now - HISTORY_INTERVALS * analysis.interval
+_NOTHING_UNDER_TEST: dict[str, object] = {
+    "challengers": [],
+    "dropped": [],
+    "carried_since": None,
+    "ending": None,
+    "goal": None,
+    "learning": None,
+}
+
+
+def rejected_in(status: Status) -> tuple[ModelSpec, ...]:
+    """Give the versions that were tried and stay out until somebody asks for them again."""
+    first = () if status.rejected is None else (status.rejected,)
+    return (*first, *status.also_rejected)
+
+
+def wanted(spec: RolloutSpec, status: Status, *, again: bool = False) -> tuple[ModelSpec, ...]:
+    """Give the versions that should be tried: named, not live, and not tried before.
+
+    Args:
+        spec: Names them.
+        status: Knows the others.
+        again: Whether those that were tried before are to be tried again.
+    """
+    out = () if again else rejected_in(status)
+    return tuple(v for v in spec.versions if v != status.stable and v not in out)
+
+
+def begin(status: Status, spec: RolloutSpec, models: Sequence[ModelSpec], now: float) -> Status:
+    """Start a rollout: no evidence, no requests, and the stable arm's past to read.
+
+    Args:
+        status: As the last one left it.
+        spec: Says how far back that is, and which versions are still named.
+        models: The candidates, at least one; several only where the strategy can.
+        now: Unix seconds.
+    """
+    since = now - HISTORY_INTERVALS * spec.analysis.interval
+    watermarks = {str(metric): since for metric in metrics_of(spec)}
+    update: dict[str, object] = {
+        "phase": Phase.PROGRESSING,
+        "candidate": models[0],
+        "step": 0,
+        "held": 0.0,
+        "elapsed": 0.0,
+        "started": now,
+        "requests": Requests(),
+        "watermarks": watermarks,
+        "checks": [],
+        "ended_by": "",
+        "previous": None,
+    }
+    challengers = [Challenger(model=model, watermarks=watermarks) for model in models[1:]]
+    update |= _NOTHING_UNDER_TEST | {"challengers": challengers}
+    out = [v for v in rejected_in(status) if v in spec.versions and v not in models]
+    return status.model_copy(update=update | _rejecting(out))
+
+
+def leave_test(status: Status, phase: Phase, decision: Decision) -> Status:
+    """Begin to promote or to roll back: the test is over, the traffic still has to move."""
     return status.model_copy(
         update={
-            "phase": Phase.PROGRESSING,
-            "candidate": model,
-            "rejected": None,
-            "step": 0,
+            "phase": phase,
             "carried_since": None,
+            "elapsed": status.elapsed + status.held,
             "held": 0.0,
-            "elapsed": 0.0,
-            "started": now,
-            "requests": Requests(),
-            "watermarks": {metric.value: since for metric in Metric},
-            "checks": [],
-            "ended_by": "",
+            "ending": ending_of(decision),
         }
     )
 
 
-def leave_test(status: Status, phase: Phase) -> Status:
-    """Begin to promote or to roll back: the test is over, the traffic still has to move."""
-    return status.model_copy(update={"phase": phase, "carried_since": None})
+def ending_of(decision: Decision) -> Ending:
+    """Remember why a rollout ends, whatever is said until it has ended."""
+    return Ending(action=decision.action, reason=decision.reason, message=decision.message)
+
+
+def switch(status: Status, decision: Decision) -> Status:
+    """Begin to promote a candidate: the others are out, stable still runs."""
+    return leave_test(_choose(status, decision.version), Phase.PROMOTING, decision)
+
+
+def _choose(status: Status, version: str) -> Status:
+    candidate = status.candidate
+    assert candidate is not None
+    if not status.challengers:
+        return status
+    models = [candidate, *(challenger.model for challenger in status.challengers)]
+    chosen = next((model for model in models if model.version == version), candidate)
+    others = [model for model in models if model != chosen]
+    update: dict[str, object] = {"candidate": chosen, "also_rejected": others}
+    update |= {"challengers": [], "dropped": []}
+    for challenger in status.challengers:
+        if challenger.model == chosen:
+            ours, own = status.requests, challenger.requests
+            update["checks"] = challenger.checks
+            update["requests"] = own.model_copy(
+                update={"stable": ours.stable, "failed_stable": ours.failed_stable}
+            )
+    return status.model_copy(update=update)
+
+
+def drop(status: Status, decision: Decision) -> Status:
+    """Take one of several candidates out of the test."""
+    out = Dropped(version=decision.version, reason=decision.reason, message=decision.message)
+    return status.model_copy(update={"dropped": [*status.dropped, out]})
 
 
 def enter_step(status: Status, step: int) -> Status:
@@ -64,15 +152,36 @@ def enter_step(status: Status, step: int) -> Status:
     )
 
 
+def go_back(status: Status, decision: Decision, by: str, now: float) -> Status:
+    """Begin to return to the previous version, which still runs: a rollback at its last step."""
+    assert status.previous is not None
+    status = leave_test(status, Phase.ROLLING_BACK, decision)
+    assert status.previous is not None
+    return status.model_copy(
+        update={
+            "candidate": status.stable,
+            "stable": status.previous.model,
+            "previous": None,
+            "started": now,
+            "requests": Requests(),
+            "ended_by": by,
+            "checks": [],
+        }
+    )
+
+
 def finish(
-    status: Status,
-    outcome: Literal["Live", "Promoted", "RolledBack", "Superseded"],
-    reason: str,
-    message: str,
-    by: str,
-    now: float,
+    status: Status, outcome: Outcome, ending: Ending, now: float, keep_previous: float = 0.0
 ) -> Status:
-    """End the rollout: the candidate becomes stable, or goes."""
+    """End the rollout: the candidate becomes stable, or goes.
+
+    Args:
+        status: With the candidate.
+        outcome: How it ended.
+        ending: Why.
+        now: Unix seconds.
+        keep_previous: Seconds for which stable's servers run on after a promotion.
+    """
     candidate = status.candidate
     if candidate is None:
         return status
@@ -80,28 +189,49 @@ def finish(
         version=candidate.version,
         outcome=outcome,
         previous=status.stable.version if status.stable else "",
-        reason=reason,
-        message=message,
-        by=by,
+        reason=ending.reason,
+        message=ending.message,
+        by=status.ended_by or "headrace",
         started=status.started or now,
         ended=now,
         requests=status.requests,
     )
     update: dict[str, object] = {
         "candidate": None,
-        "carried_since": None,
         "history": [*status.history[1 - _KEPT_HISTORY :], entry],
+        **_NOTHING_UNDER_TEST,
     }
     if outcome in ("Live", "Promoted"):
-        update |= {"phase": Phase.HEALTHY, "stable": candidate, "rejected": None}
+        # Others of the same experiment lost; a version that was tried before it is forgotten.
+        update |= {"phase": Phase.HEALTHY, "stable": candidate}
+        update |= _rejecting(status.also_rejected)
         update["weights"] = Weights(asked=ALL_STABLE, seen=None)
-    elif outcome == "RolledBack":
-        update |= {"phase": Phase.ROLLED_BACK, "rejected": candidate}
-    else:
+        if status.stable is not None and keep_previous:
+            update["previous"] = Kept(model=status.stable, until=now + keep_previous)
+    elif outcome == "Superseded":
         update |= {"phase": Phase.HEALTHY if status.stable else Phase.IDLE}
+    else:
+        rolled_back = outcome == "RolledBack"
+        update |= {"phase": Phase.ROLLED_BACK if rolled_back else Phase.HEALTHY}
+        models = [candidate, *(challenger.model for challenger in status.challengers)]
+        update |= _rejecting([*models, *rejected_in(status)])
     return status.model_copy(update=update)
 
 
-def has_arrived(status: Status, traffic: Traffic) -> bool:
-    """Tell whether the router carries just this traffic."""
-    return status.weights.seen == traffic
+def forget_unnamed(status: Status, spec: RolloutSpec) -> Status:
+    """Forget what was tried and is not named any more, so that it may be tried once again."""
+    out = [model for model in rejected_in(status) if model in spec.versions]
+    return status.model_copy(update=_rejecting(out))
+
+
+def _rejecting(models: Sequence[ModelSpec]) -> dict[str, object]:
+    distinct = list(dict.fromkeys(model.version for model in models))
+    kept = [next(m for m in models if m.version == version) for version in distinct]
+    return {"rejected": kept[0] if kept else None, "also_rejected": kept[1:]}
+
+
+def note_arrival(status: Status, traffic: Traffic, now: float) -> Status:
+    """Remember since when the router is seen to carry what is asked for."""
+    if status.carried_since is None and status.weights.seen == traffic:
+        return status.model_copy(update={"carried_since": now})
+    return status

@@ -33,6 +33,33 @@ class Metric(StrEnum):
     """Seconds inside the model server, which is all there is for copied requests. `Histogram`."""
     AGREEMENT = "agreement"
     """Compared pairs of answers, and those that disagree; candidate only. `Counts`."""
+    REWARD = "reward"
+    """Rewards in [0, 1] that came back as feedback, counted by the model server. `Sums`."""
+    PREDICTION = "prediction"
+    """Predictions by bin, counted by the model server. `Categories`, with the reference."""
+
+
+MetricKey = str
+"""What names a metric: a `Metric`, whose text it is, or one that the spec defines: the bins of a
+feature, or the numbers of a check's own query. Watermarks in `.status` go by it."""
+
+_FEATURE = "feature:"
+_QUERY = "check:"
+
+
+def feature_metric(feature: str) -> MetricKey:
+    """Name the bins of a model's input. `Categories`, with the reference."""
+    return f"{_FEATURE}{feature}"
+
+
+def feature_of(metric: MetricKey) -> str | None:
+    """Give the model's input that a metric is about; None if it is about none."""
+    return metric.removeprefix(_FEATURE) if metric.startswith(_FEATURE) else None
+
+
+def query_metric(check: str) -> MetricKey:
+    """Name what the user's own query of a check gives."""
+    return f"{_QUERY}{check}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +93,58 @@ class Histogram:
         return sum(self.counts)
 
 
-Value = Counts | Histogram
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """How many values there were, and their sum.
+
+    Attributes:
+        count: >= 0; may be fractional where counters were clamped.
+        sum: In the unit of the values.
+        squares: The sum of their squares; None if nobody counts it.
+    """
+
+    count: float
+    sum: float
+    squares: float | None = None
+
+    @property
+    def size(self) -> float:
+        """The number of exposures."""
+        return self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """Counts by category, in any order.
+
+    Attributes:
+        names: Of the categories, each once. Bins of numbers are named by both of their bounds, so
+            that equal names mean equal bins. Shape `(categories,)`.
+        counts: Values in each category, >= 0. Shape `(categories,)`.
+    """
+
+    names: tuple[str, ...]
+    counts: tuple[float, ...]
+
+    @property
+    def size(self) -> float:
+        """The number of exposures."""
+        return sum(self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A number at one moment, such as the bytes that a process holds. Any finite value."""
+
+    value: float
+
+    @property
+    def size(self) -> float:
+        """The number of exposures: one look."""
+        return 1.0
+
+
+Value = Counts | Histogram | Sums | Categories | Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +157,21 @@ class Interval:
         end: Unix seconds, inclusive.
         stable: None where the arm was not seen; zero counts where it was seen idle.
         candidate: The same for the candidate; always None in the history before a rollout.
+        challenger: Which further candidate that is; empty for the first one. Each candidate is
+            observed together with stable, whose increments are then in the intervals of each.
+        reference: For bins, the candidate's training data in the same bins; None if not known.
+        share: For live requests, what share of them the router was set to give to the candidate
+            through all of the interval; None where it changed, or is not known. The engine says it.
     """
 
-    metric: Metric
+    metric: MetricKey
     start: float
     end: float
     stable: Value | None
     candidate: Value | None
+    challenger: str = ""
+    reference: Categories | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +184,7 @@ class Problem:
         message: A sentence.
     """
 
-    metric: Metric
+    metric: MetricKey
     reason: str
     message: str
 
@@ -171,10 +257,12 @@ class Observations:
         problems: Metrics that could not be read.
         world: What exists.
         ask: A person's request, if one waits.
+        challengers: Per further candidate, the same as `watermarks`.
     """
 
     intervals: tuple[Interval, ...] = ()
-    watermarks: Mapping[Metric, float] = field(default_factory=dict)
+    watermarks: Mapping[MetricKey, float] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     world: World = World()
     ask: Ask | None = None
+    challengers: Mapping[str, Mapping[MetricKey, float]] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headrace.api import ModelSpec, Traffic
+from headrace.api import ModelSpec, Stickiness, Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +15,37 @@ class Plan:
         stable: The version in front of the users; None before the first is known.
         candidate: The version under test; None when there is none, and its servers go away.
         traffic: Live weights, which sum to 100 where there is a stable version, and the mirror.
+        challengers: Further versions under test.
+        previous: A version that is kept running without traffic, as a way back.
+        sticky: How users stay with the arm that answered first; None where they need not.
     """
 
     stable: ModelSpec | None
     candidate: ModelSpec | None
     traffic: Traffic
+    challengers: tuple[ModelSpec, ...] = ()
+    previous: ModelSpec | None = None
+    sticky: Stickiness | None = None
+
+    @property
+    def candidates(self) -> tuple[ModelSpec, ...]:
+        """The versions under test, the first one first."""
+        return tuple(v for v in (self.candidate, *self.challengers) if v is not None)
 
     @property
     def versions(self) -> tuple[ModelSpec, ...]:
         """The versions that must run, stable first."""
-        return tuple(v for v in (self.stable, self.candidate) if v is not None)
+        first = () if self.stable is None else (self.stable,)
+        last = () if self.previous is None else (self.previous,)
+        return (*first, *self.candidates, *last)
+
+    @property
+    def shares(self) -> tuple[tuple[ModelSpec, int], ...]:
+        """Who answers live requests and how many, in per cent: only those above zero."""
+        traffic = self.traffic
+        shares = [
+            (self.stable, traffic.stable),
+            (self.candidate, traffic.candidate),
+            *((model, traffic.challengers.get(model.version, 0)) for model in self.challengers),
+        ]
+        return tuple((model, weight) for model, weight in shares if model is not None and weight)

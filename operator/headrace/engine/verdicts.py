@@ -9,6 +9,16 @@ from headrace.api.status import Interval as Estimate
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """A check's answer, for machines and for people."""
+
+    check: str
+    outcome: Outcome
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """A check's evidence at one moment.
 
@@ -23,6 +33,8 @@ class Reading:
         candidate: The candidate's.
         sentence: The numbers in words, such as "candidate failed 14 of 812 requests (1.7 %,
             between 0.9 and 2.9 %), stable 0 of 820 (at most 0.5 %)". No full stop.
+        verdict: For a check that judges by itself, because its numbers are no evidence of harm:
+            what it says. None for all others, whose verdict follows from harm and proof.
     """
 
     harm: float
@@ -32,13 +44,4 @@ class Reading:
     stable: Estimate | None
     candidate: Estimate | None
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A check's answer, for machines and for people."""
-
-    check: str
-    outcome: Outcome
-    reason: str
-    message: str
+    verdict: Verdict | None = None

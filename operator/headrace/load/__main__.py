@@ -11,6 +11,7 @@ import stat
 import sys
 from pathlib import Path
 
+from headrace.errors import HeadraceError
 from headrace.load.requests import read_lines
 from headrace.load.sender import Sender
 
@@ -20,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m headrace.load", description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--requests", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=0, help="start with this line, from 0")
     parser.add_argument("--rate", type=float, required=True, help="requests a second")
     parser.add_argument("--count", type=int, required=True, help="at most so many requests")
     parser.add_argument("--seconds", type=float, required=True, help="for at most so long")
@@ -27,19 +29,34 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, default=0.5)
     parser.add_argument("--ledger", type=Path, required=True, help="where to count, as JSON")
     arguments = parser.parse_args()
-    asyncio.run(_send(arguments))
+    try:
+        asyncio.run(_send(arguments))
+    except HeadraceError as error:
+        sys.exit(f"headrace: {error}")
 
 
 async def _send(arguments: argparse.Namespace) -> None:
     lines = read_lines(arguments.requests)
+    first = arguments.first % len(lines)
+    lines = (*lines[first:], *lines[:first])
     sender = Sender(arguments.url, arguments.rate, arguments.feedback, arguments.threshold)
     sending = asyncio.current_task()
-    if sending is not None:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, sending.cancel)
-        if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
-            # A pipe that closes means that whoever started us is gone.
-            loop.add_reader(sys.stdin, sending.cancel)
+    assert sending is not None
+    loop = asyncio.get_running_loop()
+    has_pipe = stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode)
+
+    def end() -> None:
+        # Once: a second cancellation would cut off the wait for the open requests.
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if has_pipe:
+            loop.remove_reader(sys.stdin)
+        sending.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, end)
+    if has_pipe:
+        # A pipe that closes means that whoever started us is gone.
+        loop.add_reader(sys.stdin, end)
     with contextlib.suppress(asyncio.CancelledError):
         await sender.send(
             lines,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable, Sequence
 
-from headrace.metrics.series import Series
+from headrace.metrics.series import Series, bound_of
 
 
 def boundaries(
@@ -95,6 +95,20 @@ def increment(series: Series, start: float, end: float, watch: Watch) -> float:
     return grown
 
 
+def level(series: Series, end: float) -> float | None:
+    """Give what a counter stood at, for those that tell a number and never grow.
+
+    Args:
+        series: One counter.
+        end: Unix seconds, inclusive.
+
+    Returns:
+        Its last value; None before its first.
+    """
+    last = bisect.bisect_right([time for time, _ in series.samples], end)
+    return series.samples[last - 1][1] if last else None
+
+
 def bucket_increments(
     series: Sequence[Series], start: float, end: float, watch: Watch
 ) -> dict[float, float]:
@@ -111,10 +125,13 @@ def bucket_increments(
 
     Returns:
         By upper bound in the unit of the series, rising, `inf` last. Empty without series.
+
+    Raises:
+        ValueError: A series has no bound.
     """
     cumulative: dict[float, float] = {}
     for one in series:
-        bound = float(one.labels["le"])
+        bound = bound_of(one)
         cumulative[bound] = cumulative.get(bound, 0.0) + increment(one, start, end, watch)
     buckets = {}
     below = 0.0

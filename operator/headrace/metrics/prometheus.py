@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 
-import requests as http
-from prometheus_api_client.exceptions import PrometheusApiClientException
-from prometheus_api_client.prometheus_connect import PrometheusConnect
-from urllib3.util.retry import Retry
-
-from headrace.engine.observations import Counts, Histogram, Interval, Metric, Problem, Value
-from headrace.errors import MetricsUnavailable
-from headrace.metrics.clusters import LIVE, MIRROR
-from headrace.metrics.increments import Watch, boundaries, bucket_increments, increment
-from headrace.metrics.queries import DISAGREEMENTS, clusters_of, query_for
+from headrace.api import Check
+from headrace.api.templates import render_query
+from headrace.engine.observations import Arm, Interval, Level, MetricKey, Problem
+from headrace.metrics.answers import (
+    FAILED,
+    MISSING_LABEL,
+    NOT_A_NUMBER,
+    UNAVAILABLE,
+    Client,
+    Unreadable,
+    single_value,
+)
+from headrace.metrics.arms import SeriesOfArms, series_of_arms
+from headrace.metrics.increments import Watch, boundaries
+from headrace.metrics.queries import Family, families_of, query_for
 from headrace.metrics.series import Answer, Series, parse_matrix
 from headrace.metrics.source import Measured, Request
+from headrace.metrics.values import Span, is_binned, is_reference, reference_of, value_of
 
 _SETTLE = 0.25
 """Seconds after which a scrape's samples are surely all visible."""
@@ -26,51 +33,58 @@ _LOOK_BACK = 5
 _GONE = 3.0
 """Intervals without a sample after which a target is not waited for."""
 
-_TIMEOUT = 5.0
+TIMEOUT = 5.0
+"""Seconds that an answer may take."""
 
-_MILLISECONDS = {Metric.LATENCY}
-
-Arms = Mapping[str, str]
+Read = Answer | Unreadable
 
 
 class PrometheusMetrics:
-    """Reads raw counters from a Prometheus server."""
+    """Reads raw counters from a Prometheus server.
 
-    def __init__(self, url: str) -> None:
-        """Make a client.
+    Args:
+        url: The server's address, such as `http://prometheus:9090`. Nothing is sent yet.
+        timeout: Seconds that an answer may take.
+    """
 
-        Args:
-            url: The server's address, such as `http://prometheus:9090`. Nothing is sent yet.
-        """
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
         self._url = url
-        self._client = PrometheusConnect(
-            url=url, retry=Retry(total=0, read=False), timeout=_TIMEOUT, method="POST"
-        )
+        self._client = Client(url, timeout)
 
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
-        """Read what is new for all rollouts, with one query per kind of counter."""
-        measured = {request.rollout: _Collected() for request in requests}
-        asked: dict[str, Answer | Problem] = {}
-        for metric in Metric:
-            wanting = [request for request in requests if metric in request.since]
-            if not wanting:
-                continue
-            window = max(
-                now - request.since[metric] + _LOOK_BACK * request.interval for request in wanting
-            )
-            query = query_for(metric, wanting, window)
-            if query not in asked:
-                asked[query] = self._ask(query, metric, now)
-            answer = asked[query]
-            for request in wanting:
-                measured[request.rollout].add(metric, request, answer, now)
-        return {rollout: collected.result() for rollout, collected in measured.items()}
+        """Read what is new for all rollouts, with one query per family of counters."""
+        answers = self._ask_all(requests, now)
+        measured = {}
+        for request in requests:
+            collected = _Collected(request, now)
+            for metric in request.since:
+                check = request.queries.get(metric)
+                if check is not None and check.query is not None:
+                    collected.add_level(metric, self._level(check, request, now))
+                else:
+                    collected.add(metric, answers)
+            measured[request.rollout] = collected.result()
+        return measured
 
-    def _ask(self, query: str, metric: Metric, now: float) -> Answer | Problem:
+    def _ask_all(self, requests: Sequence[Request], now: float) -> Mapping[object, Read]:
+        families: dict[object, list[Family]] = {}
+        windows: dict[object, float] = {}
+        for request in requests:
+            for metric, since in request.since.items():
+                window = now - since + _LOOK_BACK * request.interval
+                for family in families_of(metric, request).values():
+                    families.setdefault(family.key, []).append(family)
+                    windows[family.key] = max(window, windows.get(family.key, 0.0))
+        return {
+            key: self._series(query_for(group, windows[key]), now)
+            for key, group in families.items()
+        }
+
+    def _series(self, query: str, now: float) -> Read:
         try:
             return self.query(query, now)
-        except MetricsUnavailable as error:
-            return Problem(metric, "PrometheusUnavailable", str(error))
+        except Unreadable as error:
+            return error
 
     def query(self, query: str, now: float) -> Answer:
         """Ask for raw samples.
@@ -82,102 +96,109 @@ class PrometheusMetrics:
         Raises:
             MetricsUnavailable: No answer, an error, or nonsense.
         """
+        result = self._client.ask(query, now)
         try:
-            result = self._client.custom_query(query, params={"time": f"{now:.3f}"})
             return parse_matrix(result)
-        except http.exceptions.Timeout as error:
-            message = f"Prometheus at {self._url} did not answer within {_TIMEOUT:.0f} s"
-            raise MetricsUnavailable(message) from error
-        except http.exceptions.RequestException as error:
-            message = f"Prometheus at {self._url} cannot be reached ({type(error).__name__})"
-            raise MetricsUnavailable(message) from error
-        except PrometheusApiClientException as error:
-            raise MetricsUnavailable(f"Prometheus refused a query: {str(error)[:300]}") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             message = f"Prometheus at {self._url} answered what is no Prometheus answer: {error}"
-            raise MetricsUnavailable(message[:300]) from error
+            raise Unreadable(UNAVAILABLE, message) from error
+
+    def _level(self, check: Check, request: Request, now: float) -> float | Unreadable | None:
+        """Give the one value of a user's query; None for an empty answer."""
+        namespace, _, name = request.rollout.rpartition("/")
+        values = {
+            "candidate": {"version": request.candidate},
+            "stable": {"version": request.stable},
+            "model": {"name": request.model},
+            "rollout": {"name": name, "namespace": namespace},
+        }
+        try:
+            query = render_query(check.query or "", values)
+            value = single_value(self._client.ask(query, now))
+        except Unreadable as error:
+            return error
+        except ValueError as error:
+            return Unreadable(FAILED, f"the query {error}")
+        if value is not None and not math.isfinite(value):
+            return Unreadable(NOT_A_NUMBER, f"the query gives {value}")
+        return value
 
 
 class _Collected:
     """The intervals of one rollout, metric by metric."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: Request, now: float) -> None:
+        self._request = request
+        self._now = now
+        self._staleness = _GONE * request.interval
         self._intervals: list[Interval] = []
-        self._watermarks: dict[Metric, float] = {}
+        self._watermarks: dict[MetricKey, float] = {}
         self._problems: list[Problem] = []
 
     def result(self) -> Measured:
         return Measured(tuple(self._intervals), dict(self._watermarks), tuple(self._problems))
 
-    def add(self, metric: Metric, request: Request, answer: Answer | Problem, now: float) -> None:
-        if isinstance(answer, Problem):
-            self._problems.append(Problem(metric, answer.reason, answer.message))
+    def add_level(self, metric: MetricKey, level: float | Unreadable | None) -> None:
+        """Take what a gauge says now; there is no past to read."""
+        if isinstance(level, Unreadable):
+            self._problems.append(Problem(metric, level.reason, str(level)))
             return
-        if answer.nonsense and not any(series.samples for series in answer.series):
-            message = f"all {answer.nonsense} samples are NaN, infinite or negative"
-            self._problems.append(Problem(metric, "NotANumber", message))
+        since = self._request.since[metric]
+        if level is not None and self._now > since:
+            looked = Interval(metric, since, self._now, None, Level(level))
+            self._intervals.append(looked)
+        self._watermarks[metric] = max(since, self._now)
+
+    def add(self, metric: MetricKey, answers: Mapping[object, Read]) -> None:
+        """Take what counters did since the watermark."""
+        read: dict[str, Answer] = {}
+        for role, family in families_of(metric, self._request).items():
+            answer = answers[family.key]
+            if isinstance(answer, Unreadable):
+                self._problems.append(Problem(metric, answer.reason, str(answer)))
+                return
+            read[role] = answer
+        nonsense = sum(answer.nonsense for answer in read.values())
+        if nonsense and not any(one.samples for each in read.values() for one in each.series):
+            message = f"all {nonsense} samples are NaN, infinite or negative"
+            self._problems.append(Problem(metric, NOT_A_NUMBER, message))
             return
-        arms = _series_of_arms(metric, request, answer.series)
-        since, staleness = request.since[metric], _GONE * request.interval
-        ours = [series for group in arms.values() for series in group]
-        watch = Watch(answer.series, staleness)
-        start = since
-        for end in boundaries(ours, since, now - _SETTLE, staleness):
+        try:
+            arms = {
+                role: series_of_arms(metric, self._request, answer.series)
+                for role, answer in read.items()
+            }
+            self._cut(metric, arms, [one for each in read.values() for one in each.series])
+        except ValueError as error:
+            self._problems.append(Problem(metric, MISSING_LABEL, str(error)))
+
+    def _cut(
+        self, metric: MetricKey, arms: Mapping[str, SeriesOfArms], everything: Sequence[Series]
+    ) -> None:
+        references: list[Series] = []
+        if is_binned(metric):
+            arms, references = _apart(arms)
+        ours = [one for of in arms.values() for group in of.values() for one in group]
+        watch = Watch(everything, self._staleness)
+        start = self._request.since[metric]
+        made = []
+        for end in boundaries(ours, start, self._now - _SETTLE, self._staleness):
+            span = Span(start, end, watch, self._staleness)
             stable, candidate = (
-                _value(metric, arms[arm], start, end, watch, staleness)
-                for arm in ("stable", "candidate")
+                value_of(metric, {role: of[arm] for role, of in arms.items()}, span) for arm in Arm
             )
-            self._intervals.append(Interval(metric, start, end, stable, candidate))
+            reference = reference_of(references, end)
+            made.append(Interval(metric, start, end, stable, candidate, reference=reference))
             start = end
+        self._intervals += made
         self._watermarks[metric] = start
 
 
-def _series_of_arms(
-    metric: Metric, request: Request, series: Iterable[Series]
-) -> dict[str, list[Series]]:
-    arms: dict[str, list[Series]] = {"stable": [], "candidate": []}
-    clusters = clusters_of(request)
-    for one in series:
-        labels = one.labels
-        if "envoy_cluster_name" in labels:
-            version, kind = clusters.get(labels["envoy_cluster_name"], ("", ""))
-        elif labels.get("model") == request.model:
-            version, kind = labels.get("version", ""), LIVE
-        else:
-            continue
-        wanted = MIRROR if metric is Metric.MIRRORED and version == request.candidate else LIVE
-        if kind != wanted:
-            continue
-        if version == request.stable:
-            arms["stable"].append(one)
-        elif version == request.candidate:
-            arms["candidate"].append(one)
-    return arms
-
-
-def _value(
-    metric: Metric,
-    series: Sequence[Series],
-    start: float,
-    end: float,
-    watch: Watch,
-    staleness: float,
-) -> Value | None:
-    if not any(start - staleness < time <= end for one in series for time, _ in one.samples):
-        return None
-    if metric in (Metric.LATENCY, Metric.SERVER_LATENCY):
-        buckets = bucket_increments(series, start, end, watch)
-        scale = 1000.0 if metric in _MILLISECONDS else 1.0
-        bounds = tuple(round(bound / scale, 9) for bound in buckets)
-        return Histogram(bounds, tuple(buckets.values()))
-    total = bad = 0.0
-    for one in series:
-        grown = increment(one, start, end, watch)
-        total += grown
-        if _is_bad(one.labels):
-            bad += grown
-    return Counts(bad=min(bad, total), total=total)
-
-
-def _is_bad(labels: Mapping[str, str]) -> bool:
-    return labels.get("envoy_response_code_class") == "5" or labels["__name__"] == DISAGREEMENTS
+def _apart(arms: Mapping[str, SeriesOfArms]) -> tuple[dict[str, SeriesOfArms], list[Series]]:
+    """Set the candidate's training data apart from what was served."""
+    served: dict[str, SeriesOfArms] = {}
+    references: list[Series] = []
+    for role, of in arms.items():
+        served[role] = {arm: [s for s in of[arm] if not is_reference(s)] for arm in Arm}
+        references += [s for s in of[Arm.CANDIDATE] if is_reference(s)]
+    return served, references

@@ -26,6 +26,24 @@ class Series:
         return f"{self.labels.get('job', '')}/{self.labels.get('instance', '')}"
 
 
+def bound_of(series: Series) -> float:
+    """Give a bucket's upper bound, in the unit of the series.
+
+    Raises:
+        ValueError: It has none.
+    """
+    name, text = series.labels.get("__name__", "buckets"), series.labels.get("le")
+    if text is None:
+        raise ValueError(f"a series of {name} has no label le to tell its bound")
+    try:
+        bound = float(text)
+    except ValueError:
+        bound = math.nan
+    if math.isnan(bound):
+        raise ValueError(f"a series of {name} has the label le={text[:40]!r}, which is no bound")
+    return bound
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The series of one query.

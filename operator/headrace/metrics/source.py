@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from headrace.engine.observations import Interval, Metric, Problem
+from headrace.api import Check
+from headrace.engine.observations import Interval, MetricKey, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +21,16 @@ class Request:
         candidate: The candidate version.
         since: Per metric, Unix seconds up to which its counters have been used.
         interval: Seconds between judgements; an arm silent for longer than a few of them is gone.
+        queries: For metrics that the spec defines, the check whose query it is.
     """
 
     rollout: str
     model: str
     stable: str
     candidate: str
-    since: Mapping[Metric, float]
+    since: Mapping[MetricKey, float]
     interval: float
+    queries: Mapping[MetricKey, Check] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Measured:
     """
 
     intervals: tuple[Interval, ...] = ()
-    watermarks: Mapping[Metric, float] = field(default_factory=dict)
+    watermarks: Mapping[MetricKey, float] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 

@@ -51,7 +51,7 @@ def build_report(
         default=0.0,
     )
     created = latest if created is None else created
-    metrics: dict[str, str] = {c.name: c.metric for c in rollout.spec.analysis.checks}
+    metrics: dict[str, str] = {c.name: c.subject for c in rollout.spec.analysis.checks}
     releases = []
     for index, entry in enumerate(status.history):
         during = _between(ticks, entry.started, entry.ended)

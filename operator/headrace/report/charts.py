@@ -82,18 +82,19 @@ def release_charts(report: Report, release: Release, name: str = "release") -> l
 
 
 def measured(report: Report, release: Release) -> list[tuple[Check, list[float]]]:
-    """Give one check per metric and quantile that has figures, with all absolute limits of it."""
+    """Give one check per metric and quantile that has a chart, with all absolute limits of it."""
     seen = {
         status.name
         for tick in release.ticks
         for status in tick.checks
         if status.stable is not None or status.candidate is not None
     }
-    known = [check for check in report.analysis.checks if check.name in seen]
+    drawn = [check for check in report.analysis.checks if check.subject in _METRICS]
+    known = [check for check in drawn if check.name in seen]
     known.sort(
-        key=lambda c: (_METRICS.index(c.metric), figures.quantile(c), not c.worse_than_stable)
+        key=lambda c: (_METRICS.index(c.subject), figures.quantile(c), not c.worse_than_stable)
     )
-    groups = groupby(known, key=lambda c: (c.metric, figures.quantile(c)))
+    groups = groupby(known, key=lambda c: (c.subject, figures.quantile(c)))
     chosen = []
     for _, group in groups:
         same = list(group)
@@ -103,6 +104,7 @@ def measured(report: Report, release: Release) -> list[tuple[Check, list[float]]
 
 
 _METRICS = ("error-rate", "latency", "shadow-agreement")
+"""What has a chart of its own; of the other checks the table tells the figures."""
 
 
 def _evidence(report: Report, release: Release, name: str, scale: style.TimeScale) -> list[Chart]:
@@ -167,8 +169,8 @@ def _figure_in_words(release: Release, check: Check) -> str:
     )
     if last is None:
         return ""
-    stable = estimate(check.metric, last.stable)
-    return f"At the end: stable {stable}, candidate {estimate(check.metric, last.candidate)}."
+    stable = estimate(check.subject, last.stable)
+    return f"At the end: stable {stable}, candidate {estimate(check.subject, last.candidate)}."
 
 
 def overview(report: Report, width: int = 1600, height: int = 900) -> bytes:

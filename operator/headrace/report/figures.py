@@ -8,8 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from headrace.api import Check, TickRecord
-from headrace.api.analysis import LatencyLimit
+from headrace.api import Check, LatencyLimit, TickRecord
 from headrace.report import style
 from headrace.report.report import Release
 from headrace.report.series import Band, Span, check_series, find, is_blind, spans
@@ -71,9 +70,9 @@ def _name_span(axes: Axes, found: Sequence[Span], text: str) -> None:
 
 def figure_title(check: Check) -> str:
     """Name what a check measures."""
-    if check.metric == "error-rate":
+    if check.subject == "error-rate":
         return "Share of requests that fail"
-    if check.metric == "latency":
+    if check.subject == "latency":
         return f"Time to answer, {100 * quantile(check):g}th percentile"
     return "Share of copied requests answered differently"
 
@@ -90,6 +89,8 @@ def limit(check: Check) -> float | None:
     """Give a check's absolute limit in the unit of its figure; None when it compares."""
     if isinstance(check.above, LatencyLimit):
         return check.above.limit
+    if not isinstance(check.above, float | None):
+        return None
     # An agreement's figure is the share that differs, so its limit is what is left of `below`.
     return check.above if check.below is None else 1 - check.below
 
@@ -114,16 +115,16 @@ def draw_figure(
         (series.candidate, style.CANDIDATE, f"candidate {release.version}"),
     ]
     drawn = [band for band in bands if not band[0].is_empty]
-    _set_range(axes, [band for band, _, _ in drawn], limits, check.metric)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(check.metric, value)))
+    _set_range(axes, [band for band, _, _ in drawn], limits, check.subject)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(check.subject, value)))
     shade(axes, release, check.name)
     ends = []
     for band, colour, name in drawn:
         axes.fill_between(series.seconds, band.low, band.high, color=colour, alpha=0.16, lw=0)
         axes.plot(series.seconds, band.value, color=colour, lw=1.9)
         last = float(band.value[np.isfinite(band.value)][-1])
-        ends.append((last, drawable(f"{name}\n{figure(check.metric, last)}"), colour))
-    _draw_limits(axes, limits, check.metric)
+        ends.append((last, drawable(f"{name}\n{figure(check.subject, last)}"), colour))
+    _draw_limits(axes, limits, check.subject)
     style.label_ends(axes, ends)
 
 

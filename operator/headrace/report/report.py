@@ -13,7 +13,7 @@ from headrace.api import Analysis, Outcome, TickRecord
 from headrace.api.fields import Instant
 from headrace.api.status import Interval
 
-ReleaseOutcome = Literal["Live", "Promoted", "RolledBack", "Superseded", "InProgress"]
+ReleaseOutcome = Literal["Live", "Promoted", "RolledBack", "Superseded", "Discarded", "InProgress"]
 
 
 class Value(BaseModel):

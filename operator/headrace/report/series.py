@@ -164,8 +164,10 @@ def combined_harm(
     seconds = [asked[i].time - started for i in keep]
     values = []
     for i in keep:
-        share = np.array([shares.get(check.name, 1.0) for check in asked[i].checks])
-        harm = np.array([check.harm for check in asked[i].checks], dtype=np.float64)
+        # A share of 0: it judges by itself, and its evidence is no evidence of harm.
+        said = [(shares.get(check.name, 1.0), check.harm) for check in asked[i].checks]
+        combined = [(share, harm) for share, harm in said if share > 0] or [(1.0, 0.0)]
+        share, harm = (np.array(column, dtype=np.float64) for column in zip(*combined, strict=True))
         values.append(float(np.logaddexp.reduce(np.log(share / share.sum()) + harm)))
     return np.array(seconds, dtype=np.float64), np.array(values, dtype=np.float64)
 

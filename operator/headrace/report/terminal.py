@@ -9,7 +9,7 @@ from rich.text import Text
 
 from headrace.api import CheckStatus, ModelRollout, Phase, Traffic
 from headrace.api.fields import format_duration
-from headrace.engine.steps import describe_step
+from headrace.engine.strategies.build import strategy_of
 from headrace.report import wording
 from headrace.report.report import Release, Report
 
@@ -27,6 +27,7 @@ _STYLES = {
     "Promoted": "green",
     "RolledBack": "red",
     "Superseded": "dim",
+    "Discarded": "dim",
     "InProgress": "yellow",
     "Pass": "green",
     "Fail": "bold red",
@@ -122,6 +123,8 @@ def render_status(rollout: ModelRollout, now: float) -> RenderableType:
     parts: list[RenderableType] = [Text(wording.plain(rollout.key), style="bold"), facts]
     if status.checks and status.candidate is not None:
         parts += [Text(""), _checks(status.checks)]
+        for challenger in status.challengers:
+            parts += [Text(f"\nchallenger {challenger.model.version}"), _checks(challenger.checks)]
     return Group(*parts)
 
 
@@ -142,24 +145,36 @@ def _versions(rollout: ModelRollout) -> Text:
     text = Text(f"stable {status.stable.version}" if status.stable else "no stable version yet")
     if status.candidate is not None:
         text.append(f", candidate {status.candidate.version}")
+    for challenger in status.challengers:
+        text.append(f", challenger {challenger.model.version}")
+    for dropped in status.dropped:
+        text.append(f", {dropped.version} was dropped")
     if status.rejected is not None:
-        text.append(f", {status.rejected.version} was rolled back")
+        fate = "rolled back" if status.phase is Phase.ROLLED_BACK else "tried"
+        text.append(f", {status.rejected.version} was {fate}")
+    if status.previous is not None:
+        text.append(f", {status.previous.model.version} still runs as a way back")
     return text
 
 
 def _step(rollout: ModelRollout) -> Text:
-    status, steps = rollout.status, rollout.spec.strategy.canary.steps
+    status, steps = rollout.status, strategy_of(rollout.spec).steps
+    if status.ending is not None and status.ending.hold:
+        held = format_duration(float(round(status.held)))
+        return Text(f"after the switch, watched {held} of {format_duration(status.ending.hold)}")
+    if not steps:
+        return Text("one, until there is an answer")
     if status.step >= len(steps):
         return Text(f"all {len(steps)} have held")
     step = steps[status.step]
-    text = Text(f"{status.step + 1} of {len(steps)}: {describe_step(step)}")
-    if step.approval is not None:
+    text = Text(f"{status.step + 1} of {len(steps)}: {step}")
+    if step.approval:
         text.append(", waits for `headrace promote`")
     elif status.carried_since is None:
         text.append(", the traffic is not there yet")
     else:
         held = format_duration(float(round(status.held)))
-        text.append(f", held {held} of {format_duration(step.hold or 0.0)}")
+        text.append(f", held {held} of {format_duration(step.hold)}")
     return text
 
 
@@ -189,13 +204,15 @@ class _Weights:
         traffic = self._traffic
         width = max(10, min(40, options.max_width - 38))
         full, part = ("#", "=") if options.ascii_only else ("█", "▒")
-        candidate = round(width * traffic.candidate / 100)
-        if traffic.candidate:
+        candidate = round(width * traffic.live / 100)
+        if traffic.live:
             candidate = min(max(candidate, 1), width - (1 if traffic.stable else 0))
         bar = Text.assemble((full * (width - candidate), "blue"), (part * candidate, "dark_orange"))
         bar.append(f" stable {traffic.stable} %")
         if traffic.candidate:
             bar.append(f", candidate {traffic.candidate} %")
+        for version, weight in traffic.challengers.items():
+            bar.append(f", {version} {weight} %")
         if traffic.mirror:
             bar.append(f", {traffic.mirror} % copied")
         if not self._seen:

@@ -15,8 +15,12 @@ OUTCOME_WORDS: dict[ReleaseOutcome, str] = {
     "Promoted": "promoted",
     "RolledBack": "rolled back",
     "Superseded": "superseded",
+    "Discarded": "tried and taken away",
     "InProgress": "in progress",
 }
+
+_NUMBERS = frozenset(("reward", "Mean", "Histogram", "Value", "prediction-drift", "feature-drift"))
+"""Checks whose figure has a unit that only the user knows, or none."""
 
 _BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that change the order in which a reader sees text: a message could seem to say
@@ -98,7 +102,9 @@ def clock(instant: float, *, with_date: bool = False) -> str:
 
 def figure(metric: str, value: float) -> str:
     """Write a check's figure in the unit of its metric."""
-    return latency(value) if metric == "latency" else share(value)
+    if metric == "latency":
+        return latency(value)
+    return f"{value:,.4g}" if metric in _NUMBERS else share(value)
 
 
 def estimate(metric: str, interval: Interval | None) -> str:
@@ -145,6 +151,7 @@ def summarise(name: str, releases: Sequence[Release], stable: str) -> str:
         "Promoted": "{} promoted",
         "RolledBack": "{} rolled back",
         "Superseded": "{} superseded",
+        "Discarded": "{} tried and taken away",
         "InProgress": "{} in progress",
     }
     told = [text.format(count(outcomes[key])) for key, text in parts.items() if outcomes[key]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -70,7 +71,13 @@ def adopt(
     )
     model = model_file.read_bytes()
     loaded = OnnxModel(signature, model) if runtime == "onnx" else SkopsModel(signature, model)
-    predicted = loaded.predict(columns).tolist()
+    try:
+        predicted = loaded.predict(columns).tolist()
+    except Exception as error:  # a model is foreign code, which may raise anything
+        raise InvalidBundle(
+            f"{model_file.name} does not answer the rows of {data.name}: {error}. "
+            "Expected: just the model's inputs as columns, in values that it takes."
+        ) from error
     reference = Reference(
         features={column.name: _measure(column, columns[column.name]) for column in inputs},
         prediction=Categories.measure(map(str, predicted))
@@ -108,9 +115,11 @@ def read_columns(data: Path) -> dict[str, list[Cell]]:
 
 def _cells(texts: Sequence[str]) -> list[Cell]:
     try:
-        return [float(text) if text else None for text in texts]
+        numbers = [float(text) if text else None for text in texts]
     except ValueError:
         return [text or None for text in texts]
+    # "nan" and "inf" read as numbers, but no request can carry them: they are missing values.
+    return [number if number is None or math.isfinite(number) else None for number in numbers]
 
 
 def _type_of(values: Sequence[Cell]) -> ColumnType:

@@ -32,14 +32,17 @@ class ValueSample:
 
 @dataclass(frozen=True)
 class HistogramSample:
-    """A histogram at one moment: `counts` has one more than `bounds`, and is not cumulative."""
+    """A histogram at one moment: `counts` has one more than `bounds`, and is not cumulative.
+
+    `total` is the sum of the values; None where nobody knows it.
+    """
 
     name: str
     help: str
     labels: Labels
     bounds: tuple[float, ...]
     counts: tuple[int, ...]
-    total: float
+    total: float | None
 
 
 Sample: TypeAlias = ValueSample | HistogramSample
@@ -105,6 +108,29 @@ class Tally:
             found.append(self.bins.sample(name, text, labels))
         return found
 
+    def reference_samples(
+        self, distribution: Distribution, name: str, text: str, labels: Labels
+    ) -> list[Sample]:
+        """Give the training data in the bins of the live counts, by the same names."""
+        known: Mapping[str, int]
+        if isinstance(distribution, Categories):
+            known = distribution.counts
+        else:
+            known = {MISSING: distribution.missing}
+        found: list[Sample] = [
+            ValueSample(
+                f"{name}_category_total",
+                text,
+                {**labels, "category": category},
+                known.get(category, 0),
+            )
+            for category in self.categories
+        ]
+        if not isinstance(distribution, Categories):
+            bounds, counts = distribution.bounds, distribution.counts
+            found.append(HistogramSample(name, text, labels, bounds, counts, None))
+        return found
+
 
 class Counters:
     """Everything that is counted for one version of one model.
@@ -124,6 +150,8 @@ class Counters:
         self._reward = Bins(REWARD)
         self._prediction = Tally(reference.prediction, missing=False)
         self._features = {name: Tally(each) for name, each in reference.features.items()}
+        # It never changes, so it is made once.
+        self._reference = self._reference_samples(reference)
 
     def count_request(self, code: int, seconds: float) -> None:
         """Count one answered request.
@@ -189,5 +217,21 @@ class Counters:
                 self._reward.sample(
                     "headrace_reward", "Rewards that came back as feedback.", self._labels
                 )
+            )
+        return found + self._reference
+
+    def _reference_samples(self, reference: Reference) -> list[Sample]:
+        found = self._prediction.reference_samples(
+            reference.prediction,
+            "headrace_reference_prediction",
+            "Predictions on the data that the model was tested on, in the bins of the live ones.",
+            self._labels,
+        )
+        for name, distribution in reference.features.items():
+            found += self._features[name].reference_samples(
+                distribution,
+                "headrace_reference_feature",
+                "Values of the model's inputs in its training data, in the bins of the live ones.",
+                {**self._labels, "feature": name},
             )
         return found

@@ -85,6 +85,10 @@ class OnnxModel:
         return _flat(self._session.run([self._tensor], feeds)[0], self._output)
 
 
+_HARMLESS = ["numpy.dtype"]
+"""What skops does not trust by itself but runs no code: an imputer keeps its kind of number."""
+
+
 class SkopsModel:
     """A scikit-learn estimator, which gets one array in the order of the signature's inputs.
 
@@ -95,8 +99,9 @@ class SkopsModel:
         import skops.io
 
         try:
-            untrusted = skops.io.get_untrusted_types(data=model)
-            self._estimator = None if untrusted else skops.io.loads(model, trusted=[])
+            unknown = skops.io.get_untrusted_types(data=model)
+            untrusted = sorted(set(unknown) - set(_HARMLESS))
+            self._estimator = None if untrusted else skops.io.loads(model, trusted=_HARMLESS)
         except Exception as error:  # zip, JSON, import and type errors alike
             raise InvalidBundle(f"{signature.file} cannot be loaded: {error}.") from error
         if untrusted:

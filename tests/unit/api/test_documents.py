@@ -48,6 +48,7 @@ def faults_of(text: str) -> list[str]:
 def test_a_good_document_is_read_with_its_defaults() -> None:
     rollout = parse_rollout(GOOD)
     assert rollout.key == "models/flight-delay"
+    assert rollout.spec.strategy.canary is not None
     assert rollout.spec.strategy.canary.steps[3].hold == 5400.0
     assert rollout.spec.analysis.checks[1].worse_than_stable is not None
     assert rollout.spec.analysis.checks[1].worse_than_stable.margin == 0.005
@@ -156,8 +157,8 @@ def test_a_document_survives_the_way_through_json() -> None:
         ),
         pytest.param(
             "  strategy:\n    canary:",
-            "  strategy:\n    blueGreen: {}\n    canary:",
-            "spec.strategy.blueGreen: is no field of a ModelRollout; expected one of canary",
+            "  strategy:\n    shadow: {hold: 1h}\n    canary:",
+            "spec.strategy: has canary and shadow; expected exactly one of canary, shadow, ",
             id="two strategies",
         ),
     ],

@@ -14,19 +14,31 @@ STEPS = "[{mirror: 100, hold: 60s}, {weight: 5, hold: 60s}, {weight: 50, hold: 6
 CHECKS = "[{name: errors, metric: error-rate, worseThanStable: {ratio: 1.5}}]"
 
 
+def model_of(version: str) -> str:
+    """Give the model of a version as YAML."""
+    return (
+        f'{{name: flight-delay, version: "{version}", uri: "file:///models/{version}", '
+        f"digest: sha256:{version.zfill(64)}}}"
+    )
+
+
 def rollout(
-    version: str = "2", *, steps: str = STEPS, checks: str = CHECKS, more: str = ""
+    version: str = "2",
+    *,
+    steps: str = STEPS,
+    checks: str = CHECKS,
+    more: str = "",
+    strategy: str = "",
+    challengers: str = "",
 ) -> ModelRollout:
-    """Give a rollout that wants this version."""
+    """Give a rollout that wants this version; `challengers` has a character for each."""
+    strategy = strategy or f"canary: {{steps: {steps}}}"
     return parse_rollout(f"""
 metadata: {{name: flight-delay, namespace: models}}
 spec:
-  model:
-    name: flight-delay
-    version: "{version}"
-    uri: file:///models/{version}
-    digest: sha256:{version.zfill(64)}
-  strategy: {{canary: {{steps: {steps}}}}}
+  model: {model_of(version)}
+  challengers: [{", ".join(map(model_of, challengers))}]
+  strategy: {{{strategy}}}
   analysis: {{interval: 15s, noDataTimeout: 2m, checks: {checks}{more}}}
 """)
 
@@ -69,9 +81,9 @@ class World:
                 return answer
         raise AssertionError(f"none of {reasons} in {sorted(set(seen))}; last: {answer.decision}")
 
-    def want(self, version: str) -> None:
-        spec = rollout(version).spec.model
-        changed = self.rollout.spec.model_copy(update={"model": spec})
+    def want(self, version: str, challengers: str = "") -> None:
+        model, *others = (rollout(name).spec.model for name in (version, *challengers))
+        changed = self.rollout.spec.model_copy(update={"model": model, "challengers": others})
         self.rollout = self.rollout.model_copy(update={"spec": changed})
 
 

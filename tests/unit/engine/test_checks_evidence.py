@@ -11,7 +11,7 @@ import pytest
 from headrace.api import Analysis, Check, LatencyLimit, WorseThanStable
 from headrace.engine.checks.base import SequentialCheck, State
 from headrace.engine.checks.build import checks_of
-from headrace.engine.observations import Counts, Histogram, Interval, Metric, Value
+from headrace.engine.observations import Counts, Histogram, Interval, Metric, MetricKey, Value
 from headrace.engine.verdicts import Reading
 
 BOUNDS = (0.01, 0.025, math.inf)
@@ -31,7 +31,7 @@ def check(
 
 def after(
     tested: SequentialCheck,
-    metric: Metric,
+    metric: MetricKey,
     history: Sequence[Value],
     blocks: Sequence[tuple[Value | None, Value | None]] = (),
     state: State | None = None,
@@ -63,7 +63,7 @@ def bucketed(n: int, probabilities: Sequence[float]) -> Iterator[tuple[Value, fl
 
 def mean_evidence(
     tested: SequentialCheck,
-    metric: Metric,
+    metric: MetricKey,
     history: Sequence[Value],
     arms: Sequence[tuple[Sequence[tuple[Value, float]], Sequence[tuple[Value, float]]]],
     evidence: Callable[[Reading], float],

@@ -7,57 +7,34 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from headrace.api import Analysis, Check, LatencyLimit, WorseThanStable
+from headrace.api import Analysis, Check, WorseThanStable
 from headrace.engine.checks.base import SequentialCheck, State
 from headrace.engine.checks.build import checks_of
-from headrace.engine.observations import Counts, Histogram, Interval, Metric, Value
-
-BOUNDS = (0.01, 0.025, 0.05, math.inf)
-WORSE = WorseThanStable(ratio=1.5)
-CHECKS = checks_of(
-    Analysis(
-        checks=[
-            Check(name="errors", metric="error-rate", worse_than_stable=WORSE),
-            Check(name="slo", metric="error-rate", above=0.02, required=False),
-            Check(name="latency", metric="latency", worse_than_stable=WORSE),
-            Check(name="fast", metric="latency", above=LatencyLimit(limit=0.025)),
-            Check(name="agreement", metric="shadow-agreement", below=0.97),
-        ]
-    )
+from headrace.engine.observations import (
+    Categories,
+    Counts,
+    Histogram,
+    Interval,
+    Level,
+    Metric,
+    Sums,
+    Value,
 )
+from tests.unit.engine.examples import (
+    BOUNDS,
+    BY_NAME,
+    CHECKS,
+    METRICS,
+    NAMES,
+    a_value,
+    an_interval,
+    full,
+    intervals,
+    metrics_of,
+)
+
 every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
-
-HISTOGRAMS = (Metric.LATENCY, Metric.SERVER_LATENCY)
-
-
-def a_value(metric: Metric, size: float = 100.0) -> Value:
-    if metric in HISTOGRAMS:
-        return Histogram(BOUNDS, (0.5 * size, 0.3 * size, 0.15 * size, 0.05 * size))
-    return Counts(0.03 * size, size)
-
-
-def values(metric: Metric) -> st.SearchStrategy[Value | None]:
-    count = st.integers(0, 60).map(float)
-    if metric in HISTOGRAMS:
-        counts = st.tuples(count, count, count, count)
-        return st.none() | counts.map(lambda x: Histogram(BOUNDS, x))
-    return st.none() | st.tuples(count, count).map(lambda x: Counts(x[0], x[0] + x[1]))
-
-
-@st.composite
-def intervals(draw: st.DrawFn) -> list[Interval]:
-    """A history, and a rollout in which arms come and go, mirrored and live."""
-    made = []
-    for at in range(draw(st.integers(0, 12))):
-        metric = draw(st.sampled_from([Metric.REQUESTS, *HISTOGRAMS]))
-        made.append(Interval(metric, 15.0 * at, 15.0 * at + 15, draw(values(metric)), None))
-    for at in range(12, 12 + draw(st.integers(0, 6))):
-        for metric in draw(st.lists(st.sampled_from(list(Metric)), max_size=3)):
-            arms = draw(values(metric)), draw(values(metric))
-            made.append(Interval(metric, 15.0 * at, 15.0 * at + 15, *arms))
-    return made
 
 
 def through_json(state: State) -> State:
@@ -74,24 +51,6 @@ def through_an_api_server(state: Any) -> Any:
     if isinstance(state, list):
         return [through_an_api_server(value) for value in state]
     return int(state) if isinstance(state, float) and state.is_integer() else state
-
-
-def metrics_of(check: SequentialCheck) -> set[Metric]:
-    return {metric for live in (True, False) for metric in check.reads(live=live)}
-
-
-def full(check: SequentialCheck) -> State:
-    """The state in the middle of a rollout."""
-    state = check.initial()
-    for metric in Metric:
-        for at in range(-30, 0):
-            interval = Interval(metric, 15.0 * at, 15.0 * at + 15, a_value(metric, 200 + at), None)
-            state = check.absorb(state, interval)
-    for at, metric in itertools.product(range(3), Metric):
-        start = 15.0 * (3 * list(Metric).index(metric) + at)
-        arms = a_value(metric), a_value(metric, 40)
-        state = check.absorb(state, Interval(metric, start, start + 15, *arms))
-    return state
 
 
 @every_check
@@ -112,62 +71,90 @@ def test_a_restart_at_every_tick_changes_nothing(
 def test_absorbing_leaves_the_given_state_as_it_was(check: SequentialCheck) -> None:
     state = full(check)
     before = json.dumps(state)
-    for metric in Metric:
-        check.absorb(state, Interval(metric, 900.0, 915.0, a_value(metric), a_value(metric)))
+    for metric in METRICS:
+        check.absorb(state, an_interval(metric, 900.0, 915.0, a_value(metric), a_value(metric)))
     assert json.dumps(state) == before
 
 
-@every_check
-@pytest.mark.parametrize(
-    "missing",
+MISSING: dict[str, Value | None] = {
+    "not seen": None,
+    "idle": Counts(0.0, 0.0),
+    "not a number": Counts(math.nan, math.nan),
+    "infinite": Counts(1.0, math.inf),
+    "negative": Counts(1.0, -4.0),
+    "an idle histogram": Histogram(BOUNDS, (0.0, 0.0, 0.0, 0.0)),
+    "a histogram with NaN": Histogram(BOUNDS, (1.0, math.nan, 0.0, 0.0)),
+    "a negative bucket": Histogram(BOUNDS, (1.0, -1.0, 4.0, 0.0)),
+    "too few buckets": Histogram(BOUNDS, (1.0, 2.0)),
+    "bounds that fall": Histogram((0.02, 0.01, math.inf), (1.0, 2.0, 3.0)),
+    "no last bucket": Histogram((0.01, 0.02), (1.0, 2.0)),
+    "no buckets": Histogram((), ()),
+    "no values": Sums(0.0, 0.0),
+    "a sum of NaN": Sums(4.0, math.nan, 2.0),
+    "infinitely many values": Sums(math.inf, 2.0, 2.0),
+    "empty bins": Categories(NAMES, (0.0, 0.0, 0.0, 0.0)),
+    "bins with NaN": Categories(NAMES, (1.0, math.nan, 0.0, 0.0)),
+    "a negative bin": Categories(NAMES, (1.0, -1.0, 4.0, 0.0)),
+    "a bin twice": Categories((NAMES[0], *NAMES[:3]), (1.0, 1.0, 1.0, 1.0)),
+    "one bin": Categories(NAMES[:1], (9.0,)),
+    "a level that is no number": Level(math.nan),
+    "an infinite level": Level(-math.inf),
+}
+# A candidate that gets no requests although it has a weight is what the split looks for.
+IS_DATA = {("split", "idle")}
+missing_values = pytest.mark.parametrize(
+    ("check", "missing"),
     [
-        None,
-        Counts(0.0, 0.0),
-        Counts(math.nan, 10.0),
-        Counts(1.0, math.inf),
-        Counts(1.0, -4.0),
-        Histogram(BOUNDS, (0.0, 0.0, 0.0, 0.0)),
-        Histogram(BOUNDS, (1.0, math.nan, 0.0, 0.0)),
-        Histogram(BOUNDS, (1.0, -1.0, 4.0, 0.0)),
-        Histogram(BOUNDS, (1.0, 2.0)),
-        Histogram((0.02, 0.01, math.inf), (1.0, 2.0, 3.0)),
-        Histogram((0.01, 0.02), (1.0, 2.0)),
-        Histogram((), ()),
-    ],
-    ids=[
-        "not seen",
-        "idle",
-        "not a number",
-        "infinite",
-        "negative",
-        "an idle histogram",
-        "a histogram with NaN",
-        "a negative bucket",
-        "too few buckets",
-        "bounds that fall",
-        "no last bucket",
-        "no buckets",
+        pytest.param(check, value, id=f"{check.name}, {name}")
+        for check in CHECKS
+        for name, value in MISSING.items()
+        if (check.name, name) not in IS_DATA
     ],
 )
+
+
+def assert_knows_something(check: SequentialCheck, state: State) -> None:
+    reading = check.read(state)
+    assert reading.candidate_samples > 0
+    if check.share > 0:
+        assert reading.harm != 0
+        assert reading.proof != 0
+    else:
+        assert reading.verdict is not None
+
+
+@missing_values
 def test_missing_data_change_no_evidence(check: SequentialCheck, missing: Value | None) -> None:
     state = full(check)
     before = check.read(state)
-    assert before.harm != 0
-    assert before.proof != 0
-    for at, metric in enumerate(Metric, start=100):
+    assert_knows_something(check, state)
+    for at, metric in enumerate(METRICS, start=100):
         for arms in ((a_value(metric), missing), (missing, missing)):
-            state = check.absorb(state, Interval(metric, 15.0 * at, 15.0 * at + 15, *arms))
+            state = check.absorb(state, an_interval(metric, 15.0 * at, 15.0 * at + 15, *arms))
         if check.compares:
             arms = missing, a_value(metric)
-            state = check.absorb(state, Interval(metric, 15.0 * at, 15.0 * at + 15, *arms))
+            state = check.absorb(state, an_interval(metric, 15.0 * at, 15.0 * at + 15, *arms))
     assert check.read(state) == before
+
+
+def test_a_candidate_without_requests_is_evidence_of_a_wrong_split() -> None:
+    split = BY_NAME["split"]
+    state = full(split)
+    before = split.read(state).harm
+    for at in range(60, 70):
+        arms = Counts(0.0, 400.0), Counts(0.0, 0.0)
+        state = split.absorb(state, an_interval(Metric.REQUESTS, 15.0 * at, 15.0 * at + 15, *arms))
+    reading = split.read(state)
+    assert reading.harm > before + 50
+    assert reading.verdict is not None
+    assert reading.verdict.reason == "RequestSplitMismatch"
 
 
 @every_check
 def test_other_metrics_change_nothing(check: SequentialCheck) -> None:
     state = full(check)
-    for metric in set(Metric) - metrics_of(check):
-        interval = Interval(metric, 900.0, 915.0, a_value(metric), a_value(metric))
+    for metric in set(METRICS) - set(metrics_of(check)):
+        interval = an_interval(metric, 900.0, 915.0, a_value(metric), a_value(metric))
         assert check.absorb(state, interval) == state
 
 
@@ -184,10 +171,11 @@ def test_there_is_no_evidence_before_any_data(check: SequentialCheck) -> None:
 @every_check
 def test_history_is_no_evidence(check: SequentialCheck) -> None:
     state = check.initial()
-    for at, metric in itertools.product(range(20), Metric):
-        start = 300.0 * list(Metric).index(metric) + 15.0 * at
-        state = check.absorb(state, Interval(metric, start, start + 15, a_value(metric), None))
+    for at, metric in itertools.product(range(20), METRICS):
+        start = 300.0 * METRICS.index(metric) + 15.0 * at
+        state = check.absorb(state, an_interval(metric, start, start + 15, a_value(metric), None))
     assert check.read(state).harm == check.read(state).proof == 0.0
+    assert check.read(state).candidate_samples == 0.0
 
 
 @every_check
@@ -195,13 +183,15 @@ def test_the_state_is_small_and_stays_so(check: SequentialCheck) -> None:
     state = full(check)
     for at in range(100, 160):
         for metric in check.reads(live=True) or check.reads(live=False):
-            interval = Interval(metric, 15.0 * at, 15.0 * at + 15, a_value(metric), a_value(metric))
+            interval = an_interval(
+                metric, 15.0 * at, 15.0 * at + 15, a_value(metric), a_value(metric)
+            )
             state = check.absorb(state, interval)
     assert len(json.dumps(state)) < 3000
 
 
 def test_a_state_of_other_limits_is_not_used() -> None:
-    errors = CHECKS[0]
+    errors = BY_NAME["errors"]
     changed = Check(
         name="errors", metric="error-rate", worse_than_stable=WorseThanStable(ratio=1.2)
     )
@@ -213,7 +203,7 @@ def test_a_state_of_other_limits_is_not_used() -> None:
 
 
 def test_more_failures_than_requests_are_clamped() -> None:
-    slo = CHECKS[1]
+    slo = BY_NAME["slo"]
     block = Interval(Metric.REQUESTS, 0.0, 15.0, None, Counts(12.0, 10.0))
     all_failed = Interval(Metric.REQUESTS, 0.0, 15.0, None, Counts(10.0, 10.0))
     assert slo.absorb(slo.initial(), block) == slo.absorb(slo.initial(), all_failed)
@@ -221,7 +211,7 @@ def test_more_failures_than_requests_are_clamped() -> None:
 
 def test_stables_requests_are_not_used_twice() -> None:
     """Copies and live requests of one time share stable's counts."""
-    errors = CHECKS[0]
+    errors = BY_NAME["errors"]
     arms = Counts(3.0, 100.0), Counts(9.0, 100.0)
     state = errors.absorb(errors.initial(), Interval(Metric.MIRRORED, 0.0, 15.0, *arms))
     once = errors.read(state)
@@ -232,7 +222,7 @@ def test_stables_requests_are_not_used_twice() -> None:
 
 
 def test_the_first_copies_are_judged_though_stable_was_seen_live_at_the_same_time() -> None:
-    errors = CHECKS[0]
+    errors = BY_NAME["errors"]
     state = errors.initial()
     for at in range(4):
         times = 15.0 * at, 15.0 * at + 15
@@ -246,7 +236,7 @@ def test_the_first_copies_are_judged_though_stable_was_seen_live_at_the_same_tim
 
 def test_the_guess_of_a_block_does_not_know_the_block() -> None:
     """Its own counts of stable may only be learned after it was judged."""
-    latency = CHECKS[2]
+    latency = BY_NAME["latency"]
     metric = Metric.LATENCY
     first = latency.initial()
     for at in range(20):
@@ -260,7 +250,7 @@ def test_the_guess_of_a_block_does_not_know_the_block() -> None:
 
 @pytest.mark.parametrize("history", [0, 1], ids=["no history", "one scrape of history"])
 def test_without_history_latency_learns_first(history: int) -> None:
-    latency, metric = CHECKS[2], Metric.LATENCY
+    latency, metric = BY_NAME["latency"], Metric.LATENCY
     state = latency.initial()
     for at in range(history):
         state = latency.absorb(state, Interval(metric, at, at + 1, a_value(metric, 30), None))
@@ -273,7 +263,7 @@ def test_without_history_latency_learns_first(history: int) -> None:
 
 
 def test_arms_with_different_buckets_are_compared_where_they_agree() -> None:
-    latency, metric = CHECKS[2], Metric.LATENCY
+    latency, metric = BY_NAME["latency"], Metric.LATENCY
     state = latency.initial()
     for at in range(20):
         state = latency.absorb(state, Interval(metric, at, at + 1, a_value(metric), None))
@@ -316,7 +306,7 @@ def test_buckets_of_which_none_is_left_are_learned_anew() -> None:
 
 
 def test_arms_without_a_common_bucket_give_no_evidence() -> None:
-    latency, metric = CHECKS[2], Metric.LATENCY
+    latency, metric = BY_NAME["latency"], Metric.LATENCY
     strange = Histogram((0.5, math.inf), (10.0, 90.0))
     state = latency.initial()
     for at in range(30):

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
 
-from headrace.engine.observations import Counts, Histogram, Metric
+from headrace.engine.observations import Counts, Histogram, Metric, MetricKey
 from headrace.metrics.clusters import cluster_name
 from headrace.metrics.prometheus import PrometheusMetrics
-from headrace.metrics.queries import query_for
-from headrace.metrics.source import Measured, Request
-
-NOW = 1000.0
-KEY = "models/flight-delay"
-
-
-def request(*metrics: Metric) -> Request:
-    since = dict.fromkeys(metrics or tuple(Metric), 990.0)
-    return Request(KEY, "flight-delay", "1.0", "2.0", since, 1.0)
-
+from headrace.metrics.queries import families_of, query_for
+from headrace.metrics.source import Measured
+from tests.unit.metrics.servers import KEY, NOW, Prometheus, request
 
 CLUSTERS = "|".join(
     f"models/flight-delay/{version}/{kind}"
@@ -56,46 +41,12 @@ SHADOW = "headrace_shadow_agreements_total|headrace_shadow_disagreements_total"
     ],
 )
 def test_a_query_asks_for_raw_counters(metric: Metric, expected: str) -> None:
-    assert query_for(metric, [request()], 15.0) == expected
+    (family,) = families_of(metric, request()).values()
+    assert query_for([family], 15.0) == expected
 
 
-class Prometheus:
-    """A server that gives one answer to every query."""
-
-    def __init__(self) -> None:
-        self.answer: object = []
-        self.status = 200
-        self.queries: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                outer.queries.append(parse_qs(urlsplit(self.path).query)["query"][0])
-                body = json.dumps({"status": "success", "data": {"result": outer.answer}}).encode()
-                self.send_response(outer.status)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def measure(self, *metrics: Metric) -> Measured:
-        return PrometheusMetrics(self.url).observe([request(*metrics)], NOW)[KEY]
-
-
-@pytest.fixture
-def prometheus() -> Iterator[Prometheus]:
-    one = Prometheus()
-    thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield one
-    one.server.shutdown()
-    thread.join()
-    one.server.server_close()
+def measure(prometheus: Prometheus, *metrics: MetricKey) -> Measured:
+    return prometheus.observe(request(*metrics))
 
 
 def answers(version: str, kind: str, code: str, *values: float) -> dict[str, object]:
@@ -115,7 +66,7 @@ def test_answers_become_counts_of_both_arms(prometheus: Prometheus) -> None:
         answers("2.0", "live", "2", 10, 12, 13),
         answers("2.0", "mirror", "2", 50, 90, 99),
     ]
-    measured = prometheus.measure(Metric.REQUESTS)
+    measured = measure(prometheus, Metric.REQUESTS)
     assert [(i.start, i.end, i.stable, i.candidate) for i in measured.intervals] == [
         (990.0, 991.0, Counts(0, 10), Counts(0, 2)),
         (991.0, 992.0, Counts(1, 11), Counts(0, 1)),
@@ -129,12 +80,12 @@ def test_copied_requests_are_compared_with_the_live_ones_of_stable(prometheus: P
         answers("2.0", "mirror", "2", 50, 58),
         answers("2.0", "mirror", "5", 1, 3),
     ]
-    (interval,) = prometheus.measure(Metric.MIRRORED).intervals
+    (interval,) = measure(prometheus, Metric.MIRRORED).intervals
     assert (interval.stable, interval.candidate) == (Counts(0, 10), Counts(2, 10))
 
 
 def test_two_metrics_of_one_counter_cost_one_query(prometheus: Prometheus) -> None:
-    prometheus.measure(Metric.REQUESTS, Metric.MIRRORED)
+    measure(prometheus, Metric.REQUESTS, Metric.MIRRORED)
     assert len(prometheus.queries) == 1
 
 
@@ -151,20 +102,20 @@ def test_envoys_milliseconds_become_seconds(prometheus: Prometheus) -> None:
         }
         for le, n in (("2.5", 3), ("10", 5), ("+Inf", 5))
     ]
-    (interval,) = prometheus.measure(Metric.LATENCY).intervals
+    (interval,) = measure(prometheus, Metric.LATENCY).intervals
     assert interval.stable == Histogram((0.0025, 0.01, float("inf")), (3.0, 2.0, 0.0))
     assert interval.candidate is None
 
 
 def test_an_arm_that_was_not_seen_is_none_and_an_idle_one_is_zero(prometheus: Prometheus) -> None:
     prometheus.answer = [answers("1.0", "live", "2", 100, 100)]
-    (interval,) = prometheus.measure(Metric.REQUESTS).intervals
+    (interval,) = measure(prometheus, Metric.REQUESTS).intervals
     assert interval.stable == Counts(0, 0)
     assert interval.candidate is None
 
 
 def test_no_series_at_all_is_no_interval_and_no_problem(prometheus: Prometheus) -> None:
-    measured = prometheus.measure(Metric.REQUESTS)
+    measured = measure(prometheus, Metric.REQUESTS)
     assert measured == Measured(watermarks={Metric.REQUESTS: 990.0})
 
 
@@ -172,7 +123,7 @@ def test_no_series_at_all_is_no_interval_and_no_problem(prometheus: Prometheus) 
     ("status", "answer", "reason"),
     [
         pytest.param(500, [], "PrometheusUnavailable", id="an error"),
-        pytest.param(400, [], "PrometheusUnavailable", id="a query that it refuses"),
+        pytest.param(400, [], "QueryFailed", id="a query that it refuses"),
         pytest.param(200, None, "PrometheusUnavailable", id="an answer without a result"),
         pytest.param(
             200,
@@ -186,7 +137,7 @@ def test_what_cannot_be_read_is_a_problem(
     prometheus: Prometheus, status: int, answer: object, reason: str
 ) -> None:
     prometheus.status, prometheus.answer = status, answer
-    measured = prometheus.measure(Metric.REQUESTS)
+    measured = measure(prometheus, Metric.REQUESTS)
     assert [problem.reason for problem in measured.problems] == [reason]
     assert not measured.intervals
     assert not measured.watermarks

@@ -9,6 +9,7 @@ from headrace.api import ModelRollout, Phase, Traffic, Weights
 from headrace.report.build import build_report
 from headrace.report.report import Report
 from headrace.report.terminal import release_table, render_status
+from tests.unit.engine.rollouts import live
 from tests.unit.report.journals import START, Arm, Journal, a_model, a_rollout
 
 
@@ -152,3 +153,25 @@ def test_status_after_the_end_has_no_step_and_no_checks(journal: Journal) -> Non
 def test_status_before_the_first_tick_is_short() -> None:
     text = on_one_line(shown(render_status(a_rollout(), START)))
     assert text == "models/flight-delay phase Idle versions no stable version yet"
+
+
+def test_status_of_an_experiment_tells_every_arm() -> None:
+    world = live(strategy="abTest: {goal: reward}")
+    world.metrics.script.errors = {"3": 0.2}
+    world.want("2", "34")
+    world.until("ErrorRateWorse")
+    text = on_one_line(shown(render_status(world.rollout, world.clock.now), 140))
+    assert "stable 1, candidate 2, challenger 3, challenger 4, 3 was dropped" in text
+    assert "stable 25 %, candidate 25 %, 3 25 %, 4 25 % " in text
+    assert "challenger 4 errors " in text
+
+
+def test_status_tells_of_the_watch_and_of_the_way_back() -> None:
+    world = live(strategy="blueGreen: {prePromotion: {hold: 1m}, postPromotion: {hold: 5m}}")
+    world.want("2")
+    world.until("Watching")
+    text = on_one_line(shown(render_status(world.rollout, world.clock.now), 140))
+    assert "step after the switch, watched 0s of 5m" in text
+    world.until("Live")
+    text = on_one_line(shown(render_status(world.rollout, world.clock.now), 140))
+    assert "stable 2, 1 still runs as a way back" in text

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from headrace.runtime.local.envoy.routes import (
     Mirror,
     Routes,
     Share,
+    Sticky,
     read_routes,
     routes_file,
 )
@@ -33,7 +35,8 @@ def all_routes(draw: st.DrawFn) -> Routes:
         Share(candidate, Arm.CANDIDATE, weight),
     )
     mirror = draw(st.none() | st.builds(Mirror, st.just(candidate), st.integers(1, 100)))
-    return Routes(tuple(s for s in shares if s.weight), mirror, (stable, candidate))
+    sticky = draw(st.none() | st.builds(Sticky, st.just("arm"), st.integers(0, 10**6)))
+    return Routes(tuple(s for s in shares if s.weight), mirror, (stable, candidate), sticky)
 
 
 def dump(routes: Routes) -> Any:
@@ -97,3 +100,45 @@ def test_the_routes_of_a_canary() -> None:
     assert mirror["cluster"] == "models/flight-delay/2/mirror"
     assert mirror["runtime_fraction"]["default_value"]["numerator"] == 30
     assert [route["direct_response"]["status"] for route in rest] == [405, 404]
+
+
+STICKY = Routes(
+    (Share("1.5", Arm.STABLE, 50), Share("2", Arm.CANDIDATE, 25), Share("3", Arm.CANDIDATE, 25)),
+    sticky=Sticky("arm", 3600),
+)
+
+
+def test_users_who_bring_a_cookie_stay_with_their_version_whatever_the_weights() -> None:
+    (resource,) = routes_file(ROLLOUT, STICKY)["resources"]
+    _, *returning, predictions, _, _ = resource["virtual_hosts"][0]["routes"]
+    assert len(returning) == 3
+    for route, version in zip(returning, ("1~5", "2", "3"), strict=True):
+        (cluster,) = route["route"]["weighted_clusters"]["clusters"]
+        assert (cluster["name"], cluster["weight"]) == (f"models/flight-delay/{version}/live", 100)
+    for cluster in predictions["route"]["weighted_clusters"]["clusters"]:
+        cookie = cluster["response_headers_to_add"][-1]["header"]
+        assert cookie["key"] == "set-cookie"
+        assert cookie["value"].endswith("; Max-Age=3600; Path=/; HttpOnly; SameSite=Lax")
+
+
+@pytest.mark.parametrize(
+    ("cookies", "version"),
+    [
+        pytest.param("arm=1.5", 0, id="alone"),
+        pytest.param("theme=dark; arm=2", 1, id="the last one"),
+        pytest.param("arm=3; theme=dark", 2, id="the first one"),
+        pytest.param("a=b;arm=3;c=d", 2, id="without spaces"),
+        pytest.param("arm=1x5", None, id="another version that looks alike"),
+        pytest.param("arm=22", None, id="a longer version"),
+        pytest.param("charm=2", None, id="a longer name"),
+        pytest.param("theme=dark", None, id="none"),
+    ],
+)
+def test_a_cookie_names_one_version_or_none(cookies: str, version: int | None) -> None:
+    (resource,) = routes_file(ROLLOUT, STICKY)["resources"]
+    _, *returning, _, _, _ = resource["virtual_hosts"][0]["routes"]
+    patterns = [
+        route["match"]["headers"][1]["string_match"]["safe_regex"]["regex"] for route in returning
+    ]
+    found = [index for index, pattern in enumerate(patterns) if re.fullmatch(pattern, cookies)]
+    assert found == ([] if version is None else [version])

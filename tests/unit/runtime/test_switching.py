@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.api import ModelSpec, Traffic
+from headrace.api import ModelSpec, Stickiness, Traffic
 from headrace.engine.observations import Arm
 from headrace.engine.plan import Plan
 from headrace.runtime.local.envoy.admin import ClusterView, RouterView
 from headrace.runtime.local.envoy.clusters import Kind
-from headrace.runtime.local.envoy.routes import TIMEOUT, Mirror, Routes, Share
+from headrace.runtime.local.envoy.routes import TIMEOUT, Mirror, Routes, Share, Sticky
 from headrace.runtime.local.switching import (
     Cluster,
     Retirement,
@@ -220,3 +220,22 @@ def test_a_cluster_with_requests_on_their_way_is_kept_until_they_must_have_ended
     assert not retirement.keep(old, (), idle, DRAIN + 1) & old
     assert retirement.keep(old, (), busy, 20.0) >= old
     assert not retirement.keep(old, (), busy, 20.0 + DRAIN + TIMEOUT) & old
+
+
+def test_the_plan_of_an_experiment_with_a_way_back() -> None:
+    experiment = Plan(
+        model("1"),
+        model("2"),
+        Traffic(stable=50, candidate=30, challengers={"3": 20}),
+        challengers=(model("3"), model("4")),
+        previous=model("0"),
+        sticky=Stickiness(cookie="arm", ttl=60.0),
+    )
+    assert planned_routes(experiment) == Routes(
+        (Share("1", Arm.STABLE, 50), Share("2", Arm.CANDIDATE, 30), Share("3", Arm.CANDIDATE, 20)),
+        None,
+        ("1", "2", "3", "4", "0"),
+        Sticky("arm", 60),
+    )
+    kinds = {(v, kind) for v in "12340" for kind in (Kind.LIVE, Kind.FEEDBACK)}
+    assert planned_clusters(experiment) == kinds | {("2", Kind.MIRROR)}

@@ -156,3 +156,31 @@ def test_counts_are_exact_when_many_threads_count(counters: Counters) -> None:
     assert histogram(counters, "headrace_request_seconds").total == pytest.approx(total * 0.002)
     assert histogram(counters, "headrace_feature", feature="distance").counts == (0, total, total)
     assert histogram(counters, "headrace_reward").counts[0] == total
+
+
+def test_the_training_data_are_shown_in_the_bins_and_by_the_names_of_the_live_counts(
+    counters: Counters, reference: Reference
+) -> None:
+    def shape(name: str) -> set[tuple[tuple[str, str], ...]]:
+        found = set()
+        for each in counters.samples():
+            if each.name.removesuffix("_category_total") == name:
+                bounds = str(each.bounds) if isinstance(each, HistogramSample) else ""
+                found.add((*each.labels.items(), ("bounds", bounds)))
+        return found
+
+    for live, trained in (
+        ("headrace_prediction", "headrace_reference_prediction"),
+        ("headrace_feature", "headrace_reference_feature"),
+    ):
+        assert shape(live) == shape(trained) != set()
+    known = reference.prediction
+    assert not isinstance(known, Categories)
+    found = histogram(counters, "headrace_reference_prediction")
+    assert (found.bounds, found.counts) == (known.bounds, known.counts)
+    assert found.total is None  # the bundle does not keep the sum
+    carriers = reference.features["carrier"]
+    assert isinstance(carriers, Categories)
+    name = "headrace_reference_feature_category_total"
+    assert count(counters, name, feature="carrier", category="AA") == carriers.counts["AA"]
+    assert count(counters, name, feature="distance", category="missing") == 0

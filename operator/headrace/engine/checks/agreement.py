@@ -10,7 +10,7 @@ from headrace.engine.checks.blocks import counts
 from headrace.engine.checks.error_rate import estimate
 from headrace.engine.checks.state import own
 from headrace.engine.checks.wording import count, percent, percent_with_range
-from headrace.engine.observations import Interval, Metric
+from headrace.engine.observations import Interval, Metric, MetricKey
 from headrace.engine.verdicts import Reading
 
 
@@ -37,7 +37,7 @@ class Agreement:
     def _test(self) -> str:
         return f"agreement/2 {self.limit.share!r}"
 
-    def reads(self, *, live: bool) -> tuple[Metric, ...]:
+    def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name the compared answers; there are none while the candidate is live."""
         return () if live else (Metric.AGREEMENT,)
 
@@ -52,7 +52,7 @@ class Agreement:
     def absorb(self, state: State, interval: Interval) -> State:
         """Gather evidence from compared answers."""
         compared = counts(interval.candidate)
-        if interval.metric is not Metric.AGREEMENT or compared is None:
+        if interval.metric != Metric.AGREEMENT or compared is None:
             return state
         parts = own(state, self._test, self.initial())
         bad, total = parts["candidate"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from headrace.api.fields import JsonValue
-from headrace.engine.observations import Interval, Metric
+from headrace.engine.observations import Interval, MetricKey
 from headrace.engine.verdicts import Reading
 
 State = Mapping[str, JsonValue]
@@ -34,7 +34,11 @@ class SequentialCheck(Protocol):
 
     @property
     def share(self) -> float:
-        """Its prior share of the risk, > 0; the engine normalises over all checks."""
+        """Its prior share of the risk, >= 0; the engine normalises over all checks.
+
+        With a share of 0 its evidence is no part of the combined harm: its readings carry a
+        verdict of their own.
+        """
         ...
 
     @property
@@ -47,7 +51,7 @@ class SequentialCheck(Protocol):
         """Whether it needs data of both arms, or of the candidate only."""
         ...
 
-    def reads(self, *, live: bool) -> tuple[Metric, ...]:
+    def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name the metrics that it needs while the candidate is live, or only mirrored to."""
         ...
 

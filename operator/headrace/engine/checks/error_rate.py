@@ -26,7 +26,7 @@ from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, percent, percent_with_range
 from headrace.engine.kernels.confidence import share_interval
 from headrace.engine.kernels.mixture import Onsets, grown, log_mean
-from headrace.engine.observations import Counts, Interval, Metric
+from headrace.engine.observations import Counts, Interval, Metric, MetricKey
 from headrace.engine.verdicts import Reading
 
 DEFAULT_MARGIN = 0.005
@@ -75,7 +75,7 @@ class ErrorRateAgainstStable:
         limit = self.limit
         return f"error-rate/2 {self.tolerance!r} {limit.ratio!r} {limit.margin!r}"
 
-    def reads(self, *, live: bool) -> tuple[Metric, ...]:
+    def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name live requests, or copies while there are only those."""
         return (Metric.REQUESTS,) if live else (Metric.MIRRORED,)
 
@@ -105,7 +105,7 @@ class ErrorRateAgainstStable:
         if candidate is not None and reference.scatter is not None:
             reference = reference.fixed()
             parts["reference"] = reference.to_json()
-        is_history = reference.scatter is not None and interval.metric is Metric.REQUESTS
+        is_history = reference.scatter is not None and interval.metric == Metric.REQUESTS
         if stable is None or overlaps(interval, parts["used"]):
             return parts
         if candidate is not None:
@@ -183,7 +183,7 @@ class ErrorRateAgainstLimit:
     def _test(self) -> str:
         return f"error-rate-limit/2 {self.limit.share!r}"
 
-    def reads(self, *, live: bool) -> tuple[Metric, ...]:
+    def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name live requests, or copies while there are only those."""
         return (Metric.REQUESTS,) if live else (Metric.MIRRORED,)
 
@@ -210,7 +210,7 @@ class ErrorRateAgainstLimit:
             parts["evidence"] = self.limit.grown(
                 parts["evidence"], candidate, candidate, reference.dispersion.short
             )
-        elif stable is not None and reference.scatter and interval.metric is Metric.REQUESTS:
+        elif stable is not None and reference.scatter and interval.metric == Metric.REQUESTS:
             reference = reference.learned(stable)
         parts["reference"] = reference.to_json()
         return parts

@@ -26,7 +26,7 @@ from headrace.engine.kernels.confidence import quantile_interval
 from headrace.engine.kernels.mixture import Onsets, grown, log_mean
 from headrace.engine.kernels.relabelling import relabelling
 from headrace.engine.kernels.slowdowns import SLOWDOWNS, alternatives
-from headrace.engine.observations import Counts, Interval, Metric
+from headrace.engine.observations import Counts, Interval, Metric, MetricKey
 from headrace.engine.verdicts import Reading
 
 DEFAULT_QUANTILE = 0.95
@@ -81,7 +81,7 @@ class LatencyAgainstStable:
     def _test(self) -> str:
         return f"latency/2 {self.ratio!r} {self.tolerance!r} {self.margin!r} {self.quantile!r}"
 
-    def reads(self, *, live: bool) -> tuple[Metric, ...]:
+    def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name the router's latency, or the servers' while there are only copies."""
         return (Metric.LATENCY,) if live else (Metric.SERVER_LATENCY,)
 
@@ -101,7 +101,7 @@ class LatencyAgainstStable:
         if interval.metric not in METRICS:
             return state
         parts = self._parts(state)
-        place = parts["places"].get(interval.metric.value) or _empty_place()
+        place = parts["places"].get(str(interval.metric)) or _empty_place()
         reference = LatencyReference.from_json(place["reference"])
         stable, candidate = histogram(interval.stable), histogram(interval.candidate)
         if stable is None or (candidate is None and reference.scatter is None):
@@ -118,7 +118,7 @@ class LatencyAgainstStable:
                     self._judge(parts, reference, slow_c, slow_s)
                     place = _counted(place, slow_c, slow_s)
                     parts["used"] = [interval.start, interval.end]
-                    parts["last"] = interval.metric.value
+                    parts["last"] = str(interval.metric)
                 reference = reference.followed(slow_s)
             else:
                 before = reference.bounds
@@ -127,7 +127,7 @@ class LatencyAgainstStable:
                     # The figures that are shown begin anew, the evidence goes on.
                     place = {**place, "stable": [], "candidate": []}
             place = {**place, "reference": reference.to_json()}
-        parts["places"] = {**parts["places"], interval.metric.value: place}
+        parts["places"] = {**parts["places"], str(interval.metric): place}
         return parts
 
     def _parts(self, state: State) -> dict[str, Any]:

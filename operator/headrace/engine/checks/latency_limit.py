@@ -15,7 +15,7 @@ from headrace.engine.checks.latency_reference import exceedances
 from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, percent, seconds
 from headrace.engine.kernels.dispersion import Dispersion, Scatter
-from headrace.engine.observations import Counts, Histogram, Interval, Metric
+from headrace.engine.observations import Counts, Histogram, Interval, Metric, MetricKey
 from headrace.engine.verdicts import Reading
 
 
@@ -52,7 +52,7 @@ class LatencyAgainstLimit:
     def _allowed(self) -> AbsoluteLimit:
         return AbsoluteLimit(1 - self.quantile)
 
-    def reads(self, *, live: bool) -> tuple[Metric, ...]:
+    def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name the router's latency, or the servers' while there are only copies."""
         return (Metric.LATENCY,) if live else (Metric.SERVER_LATENCY,)
 
@@ -70,7 +70,7 @@ class LatencyAgainstLimit:
         if interval.metric not in METRICS:
             return state
         parts = own(state, self._test, self.initial())
-        place = parts["places"].get(interval.metric.value) or _empty_place()
+        place = parts["places"].get(str(interval.metric)) or _empty_place()
         scatter = place["scatter"]
         stable, candidate = histogram(interval.stable), histogram(interval.candidate)
         if candidate is not None:
@@ -80,13 +80,13 @@ class LatencyAgainstLimit:
             phi = load(Dispersion, place["dispersion"]).short
             certain, possible = self._slow(candidate)
             parts["evidence"] = self._allowed.grown(parts["evidence"], certain, possible, phi)
-            parts["last"] = interval.metric.value
+            parts["last"] = str(interval.metric)
             place = _counted(place, candidate)
         elif stable is not None and scatter is not None:
             slow = [of_bound.bad for of_bound in self._slow(stable)]
             learned = load(Scatter, scatter).learned(stable.size, slow)
             place = {**place, "scatter": dump(learned)}
-        parts["places"] = {**parts["places"], interval.metric.value: place}
+        parts["places"] = {**parts["places"], str(interval.metric): place}
         return parts
 
     def _slow(self, value: Histogram) -> tuple[Counts, Counts]:

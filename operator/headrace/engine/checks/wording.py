@@ -28,6 +28,16 @@ def percent_with_range(estimate: Estimate) -> str:
     return f"{percent(estimate.value)}, between {low} and {high}"
 
 
+def number(value: float) -> str:
+    """Write a number whose unit only the user knows, such as `0.112` or `2,140,000,000`."""
+    return _significant(value, 4 if abs(value) >= 1000 else 3)
+
+
+def number_range(estimate: Estimate) -> str:
+    """Write a number's interval, such as `between 0.09 and 0.131`."""
+    return f"between {number(estimate.low)} and {number(estimate.high)}"
+
+
 def seconds(value: float) -> str:
     """Write a latency, such as `3.4 ms`, `34 ms` or `1.2 s`."""
     number, unit = _seconds(value)

@@ -70,8 +70,8 @@ class Fleet:
         names = [model.version for model in plan.versions]
         if len(set(names)) < len(names):
             raise PlatformUnavailable(
-                f"Stable and candidate are both called version {names[0]}: give the candidate "
-                "another one in spec.model.version."
+                f"Two of the versions {', '.join(names)} have the same name: give the one that "
+                "is new another one in its version field."
             )
         for model in plan.versions:
             servers = self._versions.get(model.version)
@@ -182,7 +182,8 @@ class Fleet:
             self._ending.remove(replica)
 
     def _compare(self, plan: Plan) -> None:
-        arms = [self._versions[model.version].replicas for model in plan.versions]
+        pair = [model for model in (plan.stable, plan.candidate) if model is not None]
+        arms = [self._versions[model.version].replicas for model in pair]
         if plan.stable is None or plan.candidate is None or not all(arms):
             self.supervisor.unwant(COMPARATOR)
             return

@@ -338,10 +338,17 @@ class LocalPlatform:
 
 
 def _traffic(plan: Plan, routes: Routes) -> Traffic:
+    weights = {share.version: share.weight for share in routes.shares}
     stable, candidate = (
-        sum(s.weight for s in routes.shares if model is not None and s.version == model.version)
+        0 if model is None else weights.get(model.version, 0)
         for model in (plan.stable, plan.candidate)
     )
+    further = {model.version: weights.get(model.version, 0) for model in plan.challengers}
     mirrored = plan.candidate is not None and routes.mirror is not None
     mirror = routes.mirror.percent if mirrored and routes.mirror is not None else 0
-    return Traffic(stable=stable, candidate=candidate, mirror=mirror)
+    return Traffic(
+        stable=stable,
+        candidate=candidate,
+        mirror=mirror,
+        challengers={version: weight for version, weight in further.items() if weight},
+    )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from headrace.errors import SetupError
@@ -31,16 +31,23 @@ def find_prometheus(say: Say, environ: Mapping[str, str] = os.environ) -> Path:
     Raises:
         SetupError: There is none and none can be had; the text has the one command to run.
     """
-    on_path = shutil.which("prometheus", path=environ.get("PATH"))
-    if on_path is not None and _runs(Path(on_path)):
-        return Path(on_path)
+    present = present_prometheus(environ)
+    if present is not None:
+        return present
     home = cache_folder(environ) / "prometheus"
-    binary = home / "usr" / "bin" / "prometheus"
-    if not _runs(binary):
-        _unpack_package(home, environ, say)
-        if not _runs(binary):
-            raise SetupError(f"Debian's Prometheus does not run on this machine. {_hint()}")
-    return binary
+    _unpack_package(home, environ, say)
+    present = present_prometheus(environ)
+    if present is None:
+        raise SetupError(f"Debian's Prometheus does not run on this machine. {_hint()}")
+    return present
+
+
+def present_prometheus(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Give the path of a Prometheus that is here already and runs; None without one."""
+    on_path = shutil.which("prometheus", path=environ.get("PATH"))
+    cached = cache_folder(environ) / "prometheus" / "usr" / "bin" / "prometheus"
+    candidates = [cached] if on_path is None else [Path(on_path), cached]
+    return next((binary for binary in candidates if _runs(binary)), None)
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
@@ -147,3 +154,26 @@ def _hint() -> str:
         command = command if os.geteuid() == 0 else f"sudo sh -c '{command}'"
         return f"Install it: run `{command}`."
     return "Install Prometheus with your system's packages, so that `prometheus` is on PATH."
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Get a Prometheus as a part of the set-up.
+
+    Args:
+        arguments: `--check` only looks whether one is here.
+
+    Returns:
+        The exit code: 0 with a Prometheus, 1 without.
+    """
+    if "--check" in arguments:
+        return 0 if present_prometheus() else 1
+    try:
+        find_prometheus(lambda line: print(f"      {line}", flush=True))
+    except SetupError as error:
+        print(f"headrace: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

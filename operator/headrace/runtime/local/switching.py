@@ -13,32 +13,33 @@ from headrace.engine.observations import Arm
 from headrace.engine.plan import Plan
 from headrace.runtime.local.envoy.admin import RouterView
 from headrace.runtime.local.envoy.clusters import Kind
-from headrace.runtime.local.envoy.routes import TIMEOUT, Mirror, Routes, Share
+from headrace.runtime.local.envoy.routes import TIMEOUT, Mirror, Routes, Share, Sticky
 
 Cluster = tuple[str, Kind]
 
 
 def planned_routes(plan: Plan) -> Routes:
     """Give the routes that a plan asks for."""
-    arms = (
-        (Arm.STABLE, plan.stable, plan.traffic.stable),
-        (Arm.CANDIDATE, plan.candidate, plan.traffic.candidate),
-    )
     mirror = None
     if plan.candidate is not None and plan.traffic.mirror:
         mirror = Mirror(plan.candidate.version, plan.traffic.mirror)
     return Routes(
-        tuple(Share(spec.version, arm, weight) for arm, spec, weight in arms if spec and weight),
+        tuple(
+            Share(spec.version, Arm.STABLE if spec == plan.stable else Arm.CANDIDATE, weight)
+            for spec, weight in plan.shares
+        ),
         mirror,
         tuple(spec.version for spec in plan.versions),
+        None if plan.sticky is None else Sticky(plan.sticky.cookie, round(plan.sticky.ttl)),
     )
 
 
 def planned_clusters(plan: Plan) -> frozenset[Cluster]:
     """Give the clusters that should be there, used or not."""
-    clusters = {(spec.version, kind) for spec in plan.versions for kind in Kind}
-    if plan.stable is not None:
-        clusters.discard((plan.stable.version, Kind.MIRROR))
+    kinds = (Kind.LIVE, Kind.FEEDBACK)
+    clusters = {(spec.version, kind) for spec in plan.versions for kind in kinds}
+    if plan.candidate is not None:
+        clusters.add((plan.candidate.version, Kind.MIRROR))
     return frozenset(clusters)
 
 
@@ -67,7 +68,7 @@ def next_routes(planned: Routes, view: RouterView) -> Routes:
     if mirror is not None and (mirror.version, Kind.MIRROR) not in usable:
         mirror = None
     feedback = (v for v in planned.feedback if (v, Kind.FEEDBACK) in view.clusters)
-    return Routes(_to_hundred(shares), mirror, tuple(feedback))
+    return Routes(_to_hundred(shares), mirror, tuple(feedback), planned.sticky)
 
 
 def _to_hundred(shares: list[Share]) -> tuple[Share, ...]:

@@ -17,6 +17,7 @@ PREDICTIONS = "/api/v1.0/predictions"
 FEEDBACK = "/api/v1.0/feedback"
 VERSION_HEADER = "x-headrace-version"
 ARM_HEADER = "x-headrace-arm"
+COOKIE, SET_COOKIE = "cookie", "set-cookie"
 
 TIMEOUT = 10.0
 """Seconds within which a server must have answered."""
@@ -40,6 +41,14 @@ class Mirror:
 
 
 @dataclass(frozen=True, slots=True)
+class Sticky:
+    """A cookie that keeps users with the version that answered them first; `ttl` in seconds."""
+
+    cookie: str
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
 class Routes:
     """Who gets which requests.
 
@@ -47,11 +56,13 @@ class Routes:
         shares: Of predictions; the weights sum to 100, or there are none and nobody answers.
         mirror: Who gets copies of predictions.
         feedback: The versions that take feedback for what they answered.
+        sticky: How users stay with a version; None if they need not.
     """
 
     shares: tuple[Share, ...] = ()
     mirror: Mirror | None = None
     feedback: tuple[str, ...] = ()
+    sticky: Sticky | None = None
 
     @property
     def clusters(self) -> frozenset[tuple[str, Kind]]:
@@ -76,6 +87,7 @@ def routes_file(rollout: str, routes: Routes) -> Document:
         "routes": [
             *(_feedback(rollout, version) for version in routes.feedback),
             {"match": {"path": FEEDBACK}, **_answer(400, "UnknownVersion", _FEEDBACK_TEXT)},
+            *_returning(rollout, routes),
             _predictions(rollout, routes),
             {
                 "match": {"path": PREDICTIONS},
@@ -107,22 +119,11 @@ def _predictions(rollout: str, routes: Routes) -> Document:
     match = _post(PREDICTIONS)
     if not routes.shares:
         return {"match": match, **_answer(503, "NotReady", _STARTING_TEXT)}
-    action: Document = {
-        "weighted_clusters": {
-            "clusters": [
-                {
-                    "name": cluster_name(rollout, share.version, Kind.LIVE),
-                    "weight": share.weight,
-                    "response_headers_to_add": [
-                        _header(VERSION_HEADER, share.version),
-                        _header(ARM_HEADER, share.arm.value),
-                    ],
-                }
-                for share in routes.shares
-            ]
-        },
-        **_patience(),
-    }
+    clusters = [_weighted(rollout, share) for share in routes.shares]
+    if routes.sticky is not None:
+        for share, cluster in zip(routes.shares, clusters, strict=True):
+            cluster["response_headers_to_add"].append(_cookie(routes.sticky, share.version))
+    action: Document = {"weighted_clusters": {"clusters": clusters}, **_patience()}
     if routes.mirror is not None:
         action["request_mirror_policies"] = [
             {
@@ -137,6 +138,46 @@ def _predictions(rollout: str, routes: Routes) -> Document:
             }
         ]
     return {"match": match, "route": action}
+
+
+def _weighted(rollout: str, share: Share) -> Document:
+    return {
+        "name": cluster_name(rollout, share.version, Kind.LIVE),
+        "weight": share.weight,
+        "response_headers_to_add": [
+            _header(VERSION_HEADER, share.version),
+            _header(ARM_HEADER, share.arm.value),
+        ],
+    }
+
+
+def _returning(rollout: str, routes: Routes) -> list[Document]:
+    """Give a route per version for those who bring its cookie, before the weighted one."""
+    sticky = routes.sticky
+    if sticky is None:
+        return []
+    entries = []
+    for share in routes.shares:
+        match = _post(PREDICTIONS)
+        # A version has no character that an expression means otherwise but the dot.
+        value = share.version.replace(".", "[.]")
+        pattern = f"(.*; *)?{sticky.cookie}={value}( *;.*)?"
+        match["headers"].append(
+            {"name": COOKIE, "string_match": {"safe_regex": {"regex": pattern}}}
+        )
+        clusters = [{**_weighted(rollout, share), "weight": 100}]
+        action = {"weighted_clusters": {"clusters": clusters}, **_patience()}
+        entries.append({"match": match, "route": action})
+    return entries
+
+
+def _cookie(sticky: Sticky, version: str) -> Document:
+    value = f"{sticky.cookie}={version}; Max-Age={sticky.ttl}; Path=/; HttpOnly; SameSite=Lax"
+    # Beside those of the model server, not instead of them.
+    return {
+        "header": {"key": SET_COOKIE, "value": value},
+        "append_action": "APPEND_IF_EXISTS_OR_ADD",
+    }
 
 
 def _feedback(rollout: str, version: str) -> Document:
@@ -224,15 +265,26 @@ def _routes(entries: Iterable[Document], clusters: Mapping[str, str]) -> Routes:
     shares: list[Share] = []
     mirror = None
     feedback: list[str] = []
-    for action in (entry["route"] for entry in entries if "route" in entry):
+    sticky = None
+    for entry in (entry for entry in entries if "route" in entry):
+        action = entry["route"]
         if "cluster" in action:
             feedback.append(clusters[action["cluster"]])
+            continue
+        if any(header["name"] == COOKIE for header in entry["match"].get("headers", ())):
             continue
         for weighted in action["weighted_clusters"]["clusters"]:
             headers = [h["header"] for h in weighted["response_headers_to_add"]]
             arm = next(h["value"] for h in headers if h["key"] == ARM_HEADER)
+            cookies = [h["value"] for h in headers if h["key"] == SET_COOKIE]
+            sticky = _read_cookie(cookies[0]) if cookies else sticky
             shares.append(Share(clusters[weighted["name"]], Arm(arm), int(weighted["weight"])))
         for policy in action.get("request_mirror_policies", ()):
             percent = policy["runtime_fraction"]["default_value"]["numerator"]
             mirror = Mirror(clusters[policy["cluster"]], int(percent))
-    return Routes(tuple(shares), mirror, tuple(feedback))
+    return Routes(tuple(shares), mirror, tuple(feedback), sticky)
+
+
+def _read_cookie(text: str) -> Sticky:
+    pair, age, *_ = text.split("; ")
+    return Sticky(pair.partition("=")[0], int(age.partition("=")[2]))

@@ -1,0 +1,98 @@
+"""The last thing of a tick: the status as it is written, and the plan that follows from it."""
+
+from __future__ import annotations
+
+from headrace.api import (
+    Condition,
+    DecisionStatus,
+    RolloutSpec,
+    Status,
+    Stickiness,
+    Traffic,
+    Weights,
+)
+from headrace.engine.decision import Decision, Tick
+from headrace.engine.plan import Plan
+from headrace.engine.strategies.build import strategy_of
+from headrace.engine.verdicts import Verdict
+
+
+def answer(
+    spec: RolloutSpec,
+    status: Status,
+    decision: Decision,
+    traffic: Traffic,
+    now: float,
+    verdicts: tuple[Verdict, ...] = (),
+) -> Tick:
+    """Write a decision into the status and make the plan.
+
+    Args:
+        spec: For what the plan takes from it.
+        status: With everything else of this tick.
+        decision: What was decided.
+        traffic: What the router should carry from now on.
+        now: Unix seconds.
+        verdicts: Of the checks that were asked.
+    """
+    last = status.decision
+    same = last is not None and (last.action, last.reason) == (decision.action, decision.reason)
+    written = DecisionStatus(
+        action=decision.action,
+        reason=decision.reason,
+        message=decision.message,
+        time=last.time if same and last is not None else now,
+    )
+    status = status.model_copy(
+        update={
+            "decision": written,
+            "weights": Weights(asked=traffic, seen=status.weights.seen),
+            "conditions": _conditions(status, decision, now),
+        }
+    )
+    return Tick(decision, plan_of(spec, status, traffic), status, verdicts)
+
+
+def plan_of(spec: RolloutSpec, status: Status, traffic: Traffic) -> Plan:
+    """Give what should exist."""
+    if status.stable is None:
+        return Plan(stable=status.candidate, candidate=None, traffic=traffic)
+    out = {dropped.version for dropped in status.dropped}
+    challengers = (challenger.model for challenger in status.challengers)
+    candidate = status.candidate
+    return Plan(
+        stable=status.stable,
+        candidate=None if candidate is None or candidate.version in out else candidate,
+        traffic=traffic,
+        challengers=tuple(model for model in challengers if model.version not in out),
+        previous=None if status.previous is None else status.previous.model,
+        sticky=_stickiness(spec, traffic),
+    )
+
+
+def _stickiness(spec: RolloutSpec, traffic: Traffic) -> Stickiness | None:
+    # With one arm there is nothing to stay with.
+    if not (traffic.stable and traffic.live):
+        return None
+    default = Stickiness() if strategy_of(spec).sticky else None
+    return spec.routing.stickiness or default
+
+
+def _conditions(status: Status, decision: Decision, now: float) -> list[Condition]:
+    states = {"Ready": status.stable is not None, "Progressing": status.candidate is not None}
+    known = {condition.type: condition for condition in status.conditions}
+    conditions = []
+    for kind, holds in states.items():
+        value = "True" if holds else "False"
+        before = known.get(kind)
+        since = before.last_transition_time if before and before.status == value else now
+        conditions.append(
+            Condition(
+                type=kind,
+                status="True" if holds else "False",
+                reason=decision.reason,
+                message=decision.message,
+                last_transition_time=since,
+            )
+        )
+    return conditions

@@ -1,0 +1,132 @@
+"""The Prometheus client: what it answered, or why that is no answer.
+
+A server that is down, one that is slow, a query that it refuses and an answer that says nothing
+are different things to people, and each has its reason. None of them is bad data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import requests as http
+from prometheus_api_client.exceptions import PrometheusApiClientException
+from prometheus_api_client.prometheus_connect import PrometheusConnect
+from urllib3.util.retry import Retry
+
+from headrace.errors import MetricsUnavailable
+
+UNAVAILABLE = "PrometheusUnavailable"
+TIMED_OUT = "PrometheusTimeout"
+FAILED = "QueryFailed"
+NOT_A_NUMBER = "NotANumber"
+MISSING_LABEL = "MissingLabel"
+SEVERAL_SERIES = "SeveralSeries"
+
+_LONGEST = 300
+_REFUSED = re.compile(r"HTTP Status Code 4(?!29|08)\d\d")
+_ITS_TIMEOUT = re.compile(r"HTTP Status Code 503 .*\btimeout\b|HTTP Status Code (?:504|408)")
+
+
+class Unreadable(MetricsUnavailable):
+    """Why there is no answer, in a word too: it becomes a `Problem`.
+
+    Attributes:
+        reason: CamelCase.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message[:_LONGEST])
+
+
+class Client:
+    """Asks one Prometheus server.
+
+    Args:
+        url: Its address, such as `http://prometheus:9090`. Nothing is sent yet.
+        timeout: Seconds after which an answer is not waited for.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._connection = PrometheusConnect(
+            url=url, retry=Retry(total=0, read=False), timeout=timeout, method="POST"
+        )
+
+    def ask(self, query: str, now: float) -> Sequence[Any]:
+        """Send an instant query.
+
+        Args:
+            query: PromQL.
+            now: At which time, Unix seconds.
+
+        Returns:
+            The `result` of the answer, of any kind.
+
+        Raises:
+            Unreadable: There is none.
+        """
+        try:
+            result = self._connection.custom_query(query, params={"time": f"{now:.3f}"})
+        except http.exceptions.Timeout as error:
+            message = f"Prometheus at {self._url} did not answer within {self._timeout:g} s"
+            raise Unreadable(TIMED_OUT, message) from error
+        except http.exceptions.JSONDecodeError as error:
+            raise Unreadable(UNAVAILABLE, self._nonsense(error)) from error
+        except http.exceptions.RequestException as error:
+            message = f"Prometheus at {self._url} cannot be reached ({type(error).__name__})"
+            raise Unreadable(UNAVAILABLE, message) from error
+        except PrometheusApiClientException as error:
+            raise self._said(str(error)) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unreadable(UNAVAILABLE, self._nonsense(error)) from error
+        if not isinstance(result, list):
+            raise Unreadable(UNAVAILABLE, self._nonsense("the result is no list"))
+        return result
+
+    def _said(self, text: str) -> Unreadable:
+        if _REFUSED.search(text):
+            return Unreadable(FAILED, f"Prometheus refused a query: {text}")
+        if _ITS_TIMEOUT.search(text):
+            return Unreadable(TIMED_OUT, f"Prometheus gave a query up: {text}")
+        return Unreadable(UNAVAILABLE, f"Prometheus at {self._url} failed: {text}")
+
+    def _nonsense(self, what: object) -> str:
+        return f"Prometheus at {self._url} answered what is no Prometheus answer: {what}"
+
+
+def single_value(result: Sequence[Any]) -> float | None:
+    """Read the answer of a query that must have one value.
+
+    Args:
+        result: Of an instant query.
+
+    Returns:
+        Any number, NaN and infinities too; None for an empty answer.
+
+    Raises:
+        Unreadable: It has several values, or is none.
+    """
+    if not result:
+        return None
+    if len(result) == 2 and not isinstance(result[0], Mapping):
+        return _number(result)
+    if len(result) > 1:
+        message = f"the query gives {len(result)} series where one is expected"
+        raise Unreadable(SEVERAL_SERIES, message)
+    entry = result[0]
+    if not isinstance(entry, Mapping) or "value" not in entry:
+        message = "the query gives a range of samples where one value is expected"
+        raise Unreadable(FAILED, message)
+    return _number(entry["value"])
+
+
+def _number(sample: Any) -> float:
+    try:
+        _, text = sample
+        return float(text)
+    except (TypeError, ValueError) as error:
+        raise Unreadable(FAILED, f"the query gives {sample!r}, which is no number") from error

@@ -1,0 +1,143 @@
+"""From an arm's counters to what it did between two scrapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from headrace.engine.observations import (
+    Categories,
+    Counts,
+    Histogram,
+    Metric,
+    MetricKey,
+    Sums,
+    Value,
+    feature_of,
+)
+from headrace.metrics.increments import Watch, bucket_increments, increment, level
+from headrace.metrics.queries import DISAGREEMENTS, REFERENCE, REWARD_COUNT, REWARD_SUM
+from headrace.metrics.series import Series, bound_of
+
+Roles = Mapping[str, Sequence[Series]]
+"""An arm's series by role: the field of a user's check, or empty."""
+
+_MILLISECONDS = (Metric.LATENCY,)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What lies between two scrapes.
+
+    Attributes:
+        start: Unix seconds, exclusive.
+        end: Unix seconds, inclusive.
+        watch: When anything was scraped.
+        staleness: Seconds after which an arm without a sample is not seen any more.
+    """
+
+    start: float
+    end: float
+    watch: Watch
+    staleness: float
+
+    def sees(self, series: Iterable[Series]) -> bool:
+        """Tell whether any of these was scraped in it, or shortly before."""
+        since = self.start - self.staleness
+        return any(since < time <= self.end for one in series for time, _ in one.samples)
+
+    def grown(self, series: Iterable[Series]) -> float:
+        """Give by how much these counters grew together."""
+        return sum(increment(one, self.start, self.end, self.watch) for one in series)
+
+
+def is_reference(series: Series) -> bool:
+    """Tell whether a series says how the training data were distributed, not what was served."""
+    return series.labels.get("__name__", "").startswith(REFERENCE)
+
+
+def is_binned(metric: MetricKey) -> bool:
+    """Tell whether a metric is counted by bins, beside which the training data are."""
+    return metric == Metric.PREDICTION or feature_of(metric) is not None
+
+
+def value_of(metric: MetricKey, roles: Roles, span: Span) -> Value | None:
+    """Give what an arm did; None where it was not seen.
+
+    Raises:
+        ValueError: A bucket or a category has no usable label.
+    """
+    if not span.sees(one for group in roles.values() for one in group):
+        return None
+    own = roles.get("", ())
+    if "buckets" in roles:
+        return _histogram(roles["buckets"], span, 1.0)
+    if "total" in roles:
+        return _counts(span.grown(roles.get("bad", ())), span.grown(roles["total"]))
+    if "count" in roles:
+        squares = span.grown(roles["squares"]) if "squares" in roles else None
+        return Sums(span.grown(roles["count"]), span.grown(roles["sum"]), squares)
+    if metric in (Metric.LATENCY, Metric.SERVER_LATENCY):
+        return _histogram(own, span, 1000.0 if metric in _MILLISECONDS else 1.0)
+    if metric == Metric.REWARD:
+        count = span.grown(one for one in own if one.labels.get("__name__") == REWARD_COUNT)
+        total = span.grown(one for one in own if one.labels.get("__name__") == REWARD_SUM)
+        return Sums(count, total)
+    if is_binned(metric):
+        return _categories((one, span.grown([one])) for one in own)
+    return _counts(span.grown(one for one in own if _is_bad(one.labels)), span.grown(own))
+
+
+def reference_of(series: Iterable[Series], end: float) -> Categories | None:
+    """Give the training data of an arm as its servers showed them last; None if they do not.
+
+    Raises:
+        ValueError: A bucket or a category has no usable label.
+    """
+    seen: dict[tuple[str, str], tuple[Series, float]] = {}
+    for one in series:
+        value = level(one, end)
+        if value is not None:
+            # Every server of an arm shows the same bundle: once is enough.
+            key = one.labels.get("le", ""), one.labels.get("category", "")
+            seen[key] = one, value
+    return _categories(seen.values()) if seen else None
+
+
+def _histogram(series: Sequence[Series], span: Span, per_second: float) -> Histogram:
+    buckets = bucket_increments(series, span.start, span.end, span.watch)
+    bounds = tuple(round(bound / per_second, 9) for bound in buckets)
+    return Histogram(bounds, tuple(buckets.values()))
+
+
+def _counts(bad: float, total: float) -> Counts:
+    return Counts(bad=min(bad, total), total=total)
+
+
+def _categories(counted: Iterable[tuple[Series, float]]) -> Categories:
+    cumulative: dict[float, float] = {}
+    named: dict[str, float] = {}
+    for one, number in counted:
+        if "le" in one.labels:
+            bound = bound_of(one)
+            cumulative[bound] = cumulative.get(bound, 0.0) + number
+        else:
+            name = one.labels.get("category")
+            if name is None:
+                raise ValueError("a series of bins has neither the label le nor category")
+            named[name] = named.get(name, 0.0) + number
+    names, counts, below, low = [], [], 0.0, -math.inf
+    for bound in sorted(cumulative):
+        top = max(below, cumulative[bound])
+        names.append(f"{low:g} to {bound:g}" if low > -math.inf else f"up to {bound:g}")
+        counts.append(top - below)
+        below, low = top, bound
+    names += sorted(named)
+    counts += [named[name] for name in sorted(named)]
+    return Categories(tuple(names), tuple(counts))
+
+
+def _is_bad(labels: Mapping[str, str]) -> bool:
+    is_failed = labels.get("envoy_response_code_class") == "5"
+    return is_failed or labels.get("__name__") == DISAGREEMENTS

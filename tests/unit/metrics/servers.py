@@ -1,0 +1,74 @@
+"""A real HTTP server that speaks Prometheus' protocol and answers as told."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from headrace.api import Check
+from headrace.engine.observations import Metric, MetricKey
+from headrace.metrics.prometheus import PrometheusMetrics
+from headrace.metrics.source import Measured, Request
+
+NOW = 1000.0
+KEY = "models/flight-delay"
+
+
+def request(*metrics: MetricKey, checks: Mapping[MetricKey, Check] | None = None) -> Request:
+    """Give what one rollout asks for: these metrics, or all of Headrace's own."""
+    since: dict[MetricKey, float] = dict.fromkeys(metrics or tuple(Metric), 990.0)
+    return Request(KEY, "flight-delay", "1.0", "2.0", since, 1.0, checks or {})
+
+
+class Prometheus:
+    """A server that gives one answer to every query, or one by the query's beginning.
+
+    Attributes:
+        answer: The `result`; by the beginning of the query if it is a dictionary.
+        status: Of HTTP.
+        body: Sent as it is in place of an answer, unless empty.
+        queries: What was asked.
+        release: While it is not set and `hangs` is, no answer is sent.
+    """
+
+    def __init__(self) -> None:
+        self.answer: object = []
+        self.status = 200
+        self.body = ""
+        self.queries: list[str] = []
+        self.hangs = False
+        self.release = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                query = parse_qs(urlsplit(self.path).query)["query"][0]
+                outer.queries.append(query)
+                if outer.hangs:
+                    outer.release.wait(30)
+                    self.close_connection = True
+                    return
+                data = {"status": "success", "data": {"result": outer.result(query)}}
+                body = (outer.body or json.dumps(data)).encode()
+                self.send_response(outer.status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def result(self, query: str) -> object:
+        if not isinstance(self.answer, dict):
+            return self.answer
+        return next((a for begin, a in self.answer.items() if query.startswith(begin)), [])
+
+    def observe(self, wanted: Request, timeout: float = 5.0) -> Measured:
+        return PrometheusMetrics(self.url, timeout).observe([wanted], NOW)[KEY]
