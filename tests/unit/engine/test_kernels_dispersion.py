@@ -38,6 +38,12 @@ def test_a_wander_weighs_more_in_large_blocks() -> None:
     assert wander.tempering(500, 500) > wander.tempering(50, 950) > wander.tempering(5, 95) > 1
 
 
+def test_a_wander_slower_than_the_short_windows_is_seen() -> None:
+    slow = learned(240, 200, [0.03] * 120 + [0.06] * 120).dispersion()
+    quick = learned(240, 200, [0.03] * 10 + [0.06] * 10).dispersion()
+    assert slow.drift > 2 * quick.drift
+
+
 def test_a_slow_wander_hardly_counts_as_bursts() -> None:
     assert learned(240, 200, [0.02] * 40 + [0.10] * 40).dispersion().short < 2
 
@@ -70,10 +76,12 @@ def test_the_state_is_bounded_and_survives_json_to_the_bit() -> None:
     scatter = learned(300, 60, [0.1, 0.2])
     text = json.dumps(dump(scatter))
     assert load(Scatter, json.loads(text)) == scatter
-    assert len(text) < 1500
+    assert len(text) < 2000
 
 
 def test_the_long_scatter_of_independent_counts_is_about_one() -> None:
     """Over many histories; a wrong normalisation would be off by the window or by two."""
-    values = [learned(240, 60, [0.2], seed=seed)._far(0) for seed in range(30)]
-    assert sum(values) / len(values) == pytest.approx(1, abs=0.15)
+    scatters = [learned(240, 60, [0.2], seed=seed) for seed in range(30)]
+    for scale in (0, 1):
+        values = [scatter._far(0, scale) for scatter in scatters]
+        assert sum(values) / len(values) == pytest.approx(1, abs=0.2)

@@ -125,7 +125,7 @@ class LatencyReference:
         reference = self
         if not self.basis or self.age >= _REFRESH:
             reference = replace(self, basis=self.learned, age=0)
-        if self.slow >= 0:
+        if reference.slow >= 0:
             return reference
         chosen = slow_limit(
             self.learned, self.bounds, quantile=quantile, ratio=ratio, margin=margin
@@ -155,8 +155,15 @@ class LatencyReference:
     def from_json(cls, value: Mapping[str, Any]) -> LatencyReference:
         """Rebuild what `to_json` gave."""
         scatter = value["scatter"]
-        return replace(
-            load(cls, value),
+        return cls(
+            bounds=tuple(value["bounds"]),
+            learned=tuple(value["learned"]),
             scatter=None if scatter is None else load(Scatter, scatter),
             dispersion=load(Dispersion, value["dispersion"]),
+            basis=tuple(value["basis"]),
+            age=value["age"],
+            slow=value["slow"],
+            ratio=value["ratio"],
+            margin=value["margin"],
+            misfits=value["misfits"],
         )

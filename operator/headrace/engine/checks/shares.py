@@ -142,21 +142,21 @@ class WithinLimit:
         ratios = [*_EQUALITY, 1 + _TOWARDS_LIMIT * (self.ratio - 1)]
         by_ratio = log_split(x_c, n_c, x_s, n_s, ratios, self.ratio)
         limit = self.ratio * base + self.margin
-        kernel = log_rare if limit <= _RARE else log_affine
-        if self.margin == 0:
-            # Nothing can be proved near zero: equality takes those places. And of rare events
-            # only the ratio of the shares matters, whatever the base.
+        rare = limit <= _RARE
+        kernel = log_rare if rare else log_affine
+        if self.margin == 0 and rare:
+            # Of rare events only the ratio of the shares matters, whatever the base.
             by_base = by_ratio
-            if limit > _RARE:
-                towards = min(base + _TOWARDS_LIMIT * (limit - base), 0.99)
-                shares = [*(factor * base for factor in _EQUALITY), towards]
-                by_base = [kernel(x_c, n_c, x_s, n_s, t, base, 0.0, self.ratio) for t in shares]
-            return [*by_base, by_base[2], by_base[2], *by_ratio]
-        shares = [factor * base for factor in _EQUALITY]
-        shares.append(min(base + _TOWARDS_LIMIT * (limit - base), 0.99))
-        points = [(share, base) for share in shares]
-        points += [(factor * self.margin, factor * self.margin) for factor in _OF_MARGIN]
-        steps = [
-            kernel(x_c, n_c, x_s, n_s, t_c, t_s, self.margin, self.ratio) for t_c, t_s in points
-        ]
-        return steps + by_ratio
+        else:
+            towards = min(base + _TOWARDS_LIMIT * (limit - base), 0.99)
+            shares = [*(factor * base for factor in _EQUALITY), towards]
+            by_base = [kernel(x_c, n_c, x_s, n_s, t, base, self.margin, self.ratio) for t in shares]
+        if self.margin > 0 and rare:
+            near_zero = [
+                kernel(x_c, n_c, x_s, n_s, t, t, self.margin, self.ratio)
+                for t in (factor * self.margin for factor in _OF_MARGIN)
+            ]
+        else:
+            # Nothing can be proved near zero, or nothing is there: equality takes those places.
+            near_zero = [by_base[2]] * len(_OF_MARGIN)
+        return [*by_base, *near_zero, *by_ratio]

@@ -9,15 +9,18 @@ Two parts are learned from stable's scrapes, for each series of slow or failed c
 
 - `short`, from one scrape to the next: the mean of `D^2 n n' / (n + n')` over `p (1 - p)`, where
   D is the difference of two successive shares (von Neumann's successive differences).
-- `long`, over 20 scrapes: the variance of overlapping sums over that of independent requests,
-  which is a Newey-West estimate with a Bartlett window. What it exceeds `short` by is a wander of
-  the rate, whose weight grows with the block: `phi = short + drift n w (1 - w)`.
+- `long`, over 20 scrapes and over 60: the variance of overlapping sums over that of independent
+  requests, which is a Newey-West estimate with a Bartlett window. What it exceeds `short` by is a
+  wander of the rate, whose weight grows with the block: `phi = short + drift n w (1 - w)`. The
+  short windows are many and sure, the long ones see a slow wander; the larger excess counts.
 
-An excess within twice the estimate's standard error counts as none. Of several series the largest
-counts; the largest of k estimates strays further by chance, so that there it is `sqrt(4 + 2 ln k)`
-standard errors.
+What is found is an estimate: one standard error is added to it, as too little tempering costs the
+promised risk and too much only time. An excess within two standard errors counts as none (of a
+chi-square, for the few long windows). Of several series the largest counts; the largest of k
+estimates strays further by chance, so that there it is `sqrt(4 + 2 ln k)` standard errors.
 
-Sources: von Neumann 1941; Newey and West 1987; McCullagh and Nelder 1989, section 4.5.
+Sources: von Neumann 1941; Newey and West 1987; McCullagh and Nelder 1989, section 4.5; Wilson and
+Hilferty 1931 (chi-square).
 """
 
 from __future__ import annotations
@@ -26,10 +29,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WINDOW = 20
-"""Scrapes in a sum: 5 minutes at 15 s."""
+WINDOWS = (20, 60)
+"""Scrapes in a sum: 5 and 15 minutes at 15 s."""
 _ENOUGH_SCRAPES = 8
-_ENOUGH_WINDOWS = 2 * WINDOW
 _ENOUGH_EVENTS = 8.0
 
 
@@ -59,13 +61,13 @@ class Scatter:
         exposures: Their sum.
         events: Per series, the sum of the counts.
         jumps: Per series, the sum of `D^2 n n' / (n + n')`.
-        recent: The last scrapes, at most `WINDOW`: each `(n, x_1, ..., x_k)`.
-        window: Their sum.
-        windows: How many sums of `WINDOW` scrapes.
-        n_n: The sum of their squared exposures.
-        n: The sum of their exposures.
-        x_x: Per series, the sum of their squared counts.
-        x_n: Per series, the sum of the products of counts and exposures.
+        recent: The last scrapes, as many as in the longest of `WINDOWS`: each `(n, x_1, ..., x_k)`.
+        sums: Per window length, the sum of the last scrapes.
+        windows: Per length, how many full windows.
+        n_n: Per length, the sum of the windows' squared exposures.
+        n: Per length, the sum of their exposures.
+        x_x: Per length and series, the sum of their squared counts.
+        x_n: Per length and series, the sum of the products of counts and exposures.
     """
 
     scrapes: int
@@ -73,18 +75,21 @@ class Scatter:
     events: tuple[float, ...]
     jumps: tuple[float, ...]
     recent: tuple[tuple[float, ...], ...]
-    window: tuple[float, ...]
-    windows: int
-    n_n: float
-    n: float
-    x_x: tuple[float, ...]
-    x_n: tuple[float, ...]
+    sums: tuple[tuple[float, ...], ...]
+    windows: tuple[int, ...]
+    n_n: tuple[float, ...]
+    n: tuple[float, ...]
+    x_x: tuple[tuple[float, ...], ...]
+    x_n: tuple[tuple[float, ...], ...]
 
     @classmethod
     def empty(cls, series: int) -> Scatter:
         """Start with no scrapes of so many series."""
         zeros = (0.0,) * series
-        return cls(0, 0.0, zeros, zeros, (), (0.0, *zeros), 0, 0.0, 0.0, zeros, zeros)
+        of_each, none = (zeros,) * len(WINDOWS), (0.0,) * len(WINDOWS)
+        sums = ((0.0, *zeros),) * len(WINDOWS)
+        windows = (0,) * len(WINDOWS)
+        return cls(0, 0.0, zeros, zeros, (), sums, windows, none, none, of_each, of_each)
 
     def learned(self, exposures: float, events: Sequence[float]) -> Scatter:
         """Add one scrape.
@@ -96,7 +101,7 @@ class Scatter:
         if exposures <= 0:
             return self
         scrape = (exposures, *events)
-        jumps, recent, window = self.jumps, (*self.recent, scrape), self.window
+        jumps, recent = self.jumps, (*self.recent, scrape)
         if self.recent:
             before, *counts = self.recent[-1]
             weight = exposures * before / (exposures + before)
@@ -106,29 +111,39 @@ class Scatter:
                     for jump, x, y in zip(jumps, events, counts, strict=True)
                 ]
             )
-        window = tuple([a + x for a, x in zip(window, scrape, strict=True)])
-        if len(recent) > WINDOW:
-            window = tuple([a - x for a, x in zip(window, recent[0], strict=True)])
-            recent = recent[1:]
-        windows, n_n, sum_n, x_x, x_n = self.windows, self.n_n, self.n, self.x_x, self.x_n
-        if len(recent) == WINDOW:
-            n, *sums = window
-            windows, n_n, sum_n = windows + 1, n_n + n * n, sum_n + n
-            x_x = tuple([a + x * x for a, x in zip(x_x, sums, strict=True)])
-            x_n = tuple([a + x * n for a, x in zip(x_n, sums, strict=True)])
+        parts = [self._widened(scale, recent) for scale in range(len(WINDOWS))]
+        sums, windows, n_n, n, x_x, x_n = zip(*parts, strict=True)
         return Scatter(
             self.scrapes + 1,
             self.exposures + exposures,
             tuple([a + x for a, x in zip(self.events, events, strict=True)]),
             jumps,
-            recent,
-            window,
+            recent[-max(WINDOWS) :],
+            sums,
             windows,
             n_n,
-            sum_n,
+            n,
             x_x,
             x_n,
         )
+
+    def _widened(
+        self, scale: int, recent: tuple[tuple[float, ...], ...]
+    ) -> tuple[tuple[float, ...], int, float, float, tuple[float, ...], tuple[float, ...]]:
+        """Add the last of the recent scrapes to the sums of one window length."""
+        length = WINDOWS[scale]
+        total = tuple([a + x for a, x in zip(self.sums[scale], recent[-1], strict=True)])
+        if len(recent) > length:
+            gone = recent[-1 - length]
+            total = tuple([a - x for a, x in zip(total, gone, strict=True)])
+        windows, n_n, n = self.windows[scale], self.n_n[scale], self.n[scale]
+        x_x, x_n = self.x_x[scale], self.x_n[scale]
+        if len(recent) < length:
+            return total, windows, n_n, n, x_x, x_n
+        exposures, *events = total
+        x_x = tuple([a + x * x for a, x in zip(x_x, events, strict=True)])
+        x_n = tuple([a + x * exposures for a, x in zip(x_n, events, strict=True)])
+        return total, windows + 1, n_n + exposures * exposures, n + exposures, x_x, x_n
 
     def dispersion(self) -> Dispersion:
         """Judge what was learned."""
@@ -141,11 +156,13 @@ class Scatter:
             if min(events, self.exposures - events) < _ENOUGH_EVENTS:
                 continue
             near = self._near(index, mean, errors)
-            far = self._far(index)
             short = max(short, near)
-            # The pair's score has the wander of both arms, hence twice.
-            if far > near * self._dead_zone_of_windows(errors):
-                drift = max(drift, 2 * (far - near) / mean)
+            for scale in range(len(WINDOWS)):
+                far = self._far(index, scale)
+                if far > near * self._dead_zone_of_windows(scale, errors):
+                    # The pair's score has the wander of both arms, hence twice.
+                    error = math.sqrt(2 / self._independent(scale))
+                    drift = max(drift, 2 * (far * (1 + error) - near) / mean)
         return Dispersion(short, drift)
 
     def _variance(self, index: int) -> float:
@@ -157,19 +174,24 @@ class Scatter:
         variance = self._variance(index)
         phi = self.jumps[index] / pairs / variance
         # 3 from squares of overlapping differences, the rest from the skewness of rare counts.
-        dead_zone = 1 + errors * math.sqrt((3 + 1 / (mean * variance)) / pairs)
-        return phi if phi > dead_zone else 1.0
+        error = math.sqrt((3 + 1 / (mean * variance)) / pairs)
+        return phi * (1 + error) if phi > 1 + errors * error else 1.0
 
-    def _far(self, index: int) -> float:
-        if self.windows < _ENOUGH_WINDOWS:
+    def _far(self, index: int, scale: int) -> float:
+        if self.windows[scale] < 2 * WINDOWS[scale]:
             return 1.0
         share = self.events[index] / self.exposures
-        squares = self.x_x[index] - 2 * share * self.x_n[index] + share * share * self.n_n
-        lost_to_the_mean = 1 - WINDOW / self.scrapes
-        return squares / (self._variance(index) * self.n * lost_to_the_mean)
+        x_x, x_n = self.x_x[scale][index], self.x_n[scale][index]
+        squares = x_x - 2 * share * x_n + share * share * self.n_n[scale]
+        lost_to_the_mean = 1 - WINDOWS[scale] / self.scrapes
+        return squares / (self._variance(index) * self.n[scale] * lost_to_the_mean)
 
-    def _dead_zone_of_windows(self, errors: float) -> float:
-        if self.windows < _ENOUGH_WINDOWS:
+    def _dead_zone_of_windows(self, scale: int, errors: float) -> float:
+        if self.windows[scale] < 2 * WINDOWS[scale]:
             return math.inf
-        independent = 1.5 * self.scrapes / WINDOW
-        return 1 + errors * math.sqrt(2 / independent)
+        spread = 2 / (9 * self._independent(scale))
+        return float((1 - spread + errors * math.sqrt(spread)) ** 3)
+
+    def _independent(self, scale: int) -> float:
+        """Give how many independent windows tell as much as the overlapping ones."""
+        return 1.5 * self.scrapes / WINDOWS[scale]
