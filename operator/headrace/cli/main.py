@@ -27,6 +27,10 @@ _COMMANDS = {
     "promote": ("headrace.cli.promote", "Approve the step at hand, or promote now."),
     "abort": ("headrace.cli.abort", "Give all traffic back to the stable version."),
     "retry": ("headrace.cli.retry", "Try a version again that was rolled back."),
+    "simulate": (
+        "headrace.cli.simulate",
+        "Try a ModelRollout on generated traffic, many times.",
+    ),
     "judge": ("headrace.cli.judge", "Judge rollouts for another program, over lines of JSON."),
     "bundle": ("headrace.cli.bundle", "Package a model file so that a rollout can name it."),
     "doctor": ("headrace.cli.doctor", "Check what this machine has, and say what to do."),

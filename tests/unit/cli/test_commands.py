@@ -23,6 +23,7 @@ COMMANDS = [
     "promote",
     "abort",
     "retry",
+    "simulate",
     "judge",
     "bundle",
     "doctor",
