@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headrace.api import Analysis, Check, LatencyLimit, WorseThanStable
 from headrace.engine.checks.base import SequentialCheck, State
@@ -184,6 +186,27 @@ def test_proof_for_latency_has_a_mean_of_at_most_one_beyond_its_limit() -> None:
         arms = [(list(bucketed(n, stable)), list(bucketed(2, candidate))) for n in (2, 1)]
         found = mean_evidence(tested, Metric.LATENCY, [HISTOGRAM] * 9, arms, proof)
         assert max(found) <= 1 + 1e-9
+
+
+@given(
+    n=st.integers(1, 400),
+    x=st.integers(0, 400),
+    y=st.integers(0, 400),
+    base=st.sampled_from([0.0, 0.01, 0.3]),
+)
+def test_swapping_the_arms_mirrors_the_verdict(n: int, x: int, y: int, base: float) -> None:
+    """Of two arms with as many requests, the one that failed less is never called worse."""
+    tested = check("error-rate", worse=WorseThanStable(ratio=1.5))
+    history = [Counts(500.0 * base, 500.0)] * 9
+    few, many = (Counts(float(min(z, n)), float(n)) for z in sorted((x, y)))
+    there, here = (
+        tested.read(after(tested, Metric.REQUESTS, history, [arms])).harm
+        for arms in ((many, few), (few, many))
+    )
+    assert there <= 1e-12
+    assert here >= there - 1e-12
+    if few == many:
+        assert here == there
 
 
 def false_alarms(copies: int, runs: int) -> int:

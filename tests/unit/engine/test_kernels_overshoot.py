@@ -24,7 +24,7 @@ def poisson(mean: float, most: int) -> list[float]:
 
 def near(log_capital: float) -> Onsets:
     """Evidence that stands at this capital, most of it on a doubling."""
-    onsets = Onsets((-1.0, 0.5, 2.0, 1.0, -2.0, -5.0), -1.0, 7)
+    onsets = Onsets((-1.0, 0.5, 2.0, 1.0, -2.0), -1.0, 7)
     return onsets.scaled(log_capital - onsets.log_evidence(LOG_EFFECT_WEIGHTS))
 
 

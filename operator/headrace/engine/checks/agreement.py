@@ -35,7 +35,7 @@ class Agreement:
 
     @property
     def _test(self) -> str:
-        return f"agreement/2 {self.limit.share!r}"
+        return f"agreement/3 {self.limit.share!r}"
 
     def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name the compared answers; there are none while the candidate is live."""

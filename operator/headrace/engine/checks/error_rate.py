@@ -73,7 +73,7 @@ class ErrorRateAgainstStable:
     @property
     def _test(self) -> str:
         limit = self.limit
-        return f"error-rate/2 {self.tolerance!r} {limit.ratio!r} {limit.margin!r}"
+        return f"error-rate/3 {self.tolerance!r} {limit.ratio!r} {limit.margin!r}"
 
     def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name live requests, or copies while there are only those."""
@@ -181,7 +181,7 @@ class ErrorRateAgainstLimit:
 
     @property
     def _test(self) -> str:
-        return f"error-rate-limit/2 {self.limit.share!r}"
+        return f"error-rate-limit/3 {self.limit.share!r}"
 
     def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name live requests, or copies while there are only those."""

@@ -18,10 +18,10 @@ from headrace.engine.kernels.rare import log_rare
 from headrace.engine.kernels.split import log_split
 from headrace.engine.observations import Counts
 
-EFFECTS = (1.2, 1.5, 2.0, 3.0, 5.0, 12.0)
+EFFECTS = (1.2, 1.5, 2.0, 3.2, 8.0)
 """How many times as bad as tolerated a candidate may be: as a ratio, or of odds. Their logarithms
-are a factor of one and a half to two apart: between two of them little is lost."""
-LOG_EFFECT_WEIGHTS = tuple(map(math.log, (0.08, 0.34, 0.28, 0.14, 0.09, 0.07)))
+are a factor of about two apart: between two of them little is lost."""
+LOG_EFFECT_WEIGHTS = tuple(map(math.log, (0.08, 0.34, 0.28, 0.16, 0.14)))
 
 _RARE = 0.08
 """Up to this share the split e-value has nearly all the information, and needs no guess."""

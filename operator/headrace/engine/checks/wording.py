@@ -63,6 +63,9 @@ def _seconds(value: float) -> tuple[str, str]:
 
 
 def _significant(value: float, digits: int) -> str:
-    rounded = float(f"{value:.{digits}g}")
+    short = f"{value:.{digits}g}"
+    if 0.001 <= value < 99:
+        return short  # the format leaves no exponent and no idle zeros there
+    rounded = float(short)
     text = f"{rounded:,.6f}"
     return text.rstrip("0").rstrip(".")

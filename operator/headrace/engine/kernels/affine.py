@@ -61,7 +61,11 @@ def project(
         rise = n_c * slope * slope * v_s + d_c * rise_s + n_s * v_c + d_s * rise_c
         return value, rise
 
-    start = (n_c * slope * (t_c - intercept) + n_s * t_s) / (n_c * slope * slope + n_s)
+    # Where the variances near the line are taken for constant: two of Newton's steps less.
+    edge = intercept + slope * t_s
+    pull_c = n_c * slope / max(t_c * (1 - t_c), edge * (1 - edge))
+    pull_s = n_s / (t_s * (1 - t_s))
+    start = (pull_c * (t_c - intercept) + pull_s * t_s) / (pull_c * slope + pull_s)
     q_s = root(derivative, low, high, start, tolerance=_PRECISION * high)
     return intercept + slope * q_s, q_s
 

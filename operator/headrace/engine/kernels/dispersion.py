@@ -15,9 +15,9 @@ Two parts are learned from stable's scrapes, for each series of slow or failed c
   short windows are many and sure, the long ones see a slow wander; the larger excess counts.
 
 What is found is an estimate: one standard error is added to it, as too little tempering costs the
-promised risk and too much only time. An excess within two standard errors counts as none (of a
-chi-square, for the few long windows). Of several series the largest counts; the largest of k
-estimates strays further by chance, so that there it is `sqrt(4 + 2 ln k)` standard errors.
+promised risk and too much only time. An excess within two and a half standard errors counts as
+none (of a chi-square, for the few long windows). Of several series the largest counts; the largest
+of k estimates strays further by chance, so that there it is `sqrt(6 + 2 ln k)` standard errors.
 
 Sources: von Neumann 1941; Newey and West 1987; McCullagh and Nelder 1989, section 4.5; Wilson and
 Hilferty 1931 (chi-square).
@@ -151,7 +151,7 @@ class Scatter:
             return Dispersion()
         mean = self.exposures / self.scrapes
         short, drift = 1.0, 0.0
-        errors = math.sqrt(4 + 2 * math.log(max(len(self.events), 1)))
+        errors = math.sqrt(6 + 2 * math.log(max(len(self.events), 1)))
         for index, events in enumerate(self.events):
             if min(events, self.exposures - events) < _ENOUGH_EVENTS:
                 continue
