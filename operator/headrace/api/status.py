@@ -180,6 +180,26 @@ class Kept(Part):
     until: Instant
 
 
+class Servers(Part):
+    """How a version's servers have fared since the rollout began."""
+
+    version: str
+    wanted: int = 0
+    ready: int = 0
+    restarts: int = 0
+    """Unplanned ones."""
+    oom_kills: int = 0
+    """How many of them the kernel ended for their memory."""
+    in_a_row: int = 0
+    """Restarts since the last long calm."""
+    last_restart: Instant | None = None
+    reason: str = ""
+    """What the last one ended with."""
+    seen_restarts: int = 0
+    """The platform's own counter up to which restarts are counted."""
+    seen_oom_kills: int = 0
+
+
 class DecisionStatus(Part):
     """What the engine decided last, and why, in one sentence."""
 
@@ -189,11 +209,14 @@ class DecisionStatus(Part):
     time: Instant
 
 
+Truth = Literal["True", "False", "Unknown"]
+
+
 class Condition(Part):
     """A Kubernetes condition."""
 
     type: str
-    status: Literal["True", "False", "Unknown"]
+    status: Truth
     reason: str
     message: str
     last_transition_time: Instant
@@ -246,6 +269,8 @@ class Status(Part):
     started: Instant | None = None
     """When the current rollout began."""
     weights: Weights = Weights()
+    servers: list[Servers] = []
+    """Of every version that has some, stable first."""
     requests: Requests = Requests()
     watermarks: dict[str, Instant] = {}
     """Per metric, the end of what has been used of the counters."""

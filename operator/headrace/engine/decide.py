@@ -13,6 +13,7 @@ from headrace.engine.endings import promoting, rolling_back
 from headrace.engine.lifecycle import wanted
 from headrace.engine.observations import MetricKey, Observations, World
 from headrace.engine.rest import at_rest, first_version
+from headrace.engine.servers import note_servers
 from headrace.engine.strategies.build import metrics_of, strategy_of
 from headrace.engine.trial import carry_out, under_test
 
@@ -38,6 +39,7 @@ def decide(spec: RolloutSpec, status: Status, observations: Observations, now: f
     """
     weights = status.weights.model_copy(update={"seen": observations.world.traffic})
     status = status.model_copy(update={"weights": weights})
+    status = note_servers(status, observations.world, now)
     if status.phase is Phase.PROMOTING:
         return promoting(spec, status, observations, now)
     if status.phase is Phase.ROLLING_BACK:
