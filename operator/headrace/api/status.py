@@ -115,7 +115,6 @@ class Challenger(Part):
     checks: list[CheckStatus] = []
     requests: Requests = Requests()
     """Its own in the candidate's fields; stable's are in the rollout's."""
-    watermarks: dict[str, Instant] = {}
 
 
 class Dropped(Part):
@@ -171,6 +170,8 @@ class Ending(Part):
     checks: list[Check] = []
     """The spec's checks as questions about the candidate alone: limits come from stable's
     figures at the switch."""
+    unwatched: dict[str, str] = {}
+    """Of the spec's other checks, why there is no such question."""
 
 
 class Kept(Part):
@@ -273,7 +274,7 @@ class Status(Part):
     """Of every version that has some, stable first."""
     requests: Requests = Requests()
     watermarks: dict[str, Instant] = {}
-    """Per metric, the end of what has been used of the counters."""
+    """Per metric, the end of what has been used of the counters, of all arms alike."""
     checks: list[CheckStatus] = []
     decision: DecisionStatus | None = None
     ended_by: str = ""

@@ -85,7 +85,7 @@ def begin(status: Status, spec: RolloutSpec, models: Sequence[ModelSpec], now: f
         "previous": None,
         "servers": begun(status.servers),
     }
-    challengers = [Challenger(model=model, watermarks=watermarks) for model in models[1:]]
+    challengers = [Challenger(model=model) for model in models[1:]]
     update |= _NOTHING_UNDER_TEST | {"challengers": challengers}
     out = [v for v in rejected_in(status) if v in spec.versions and v not in models]
     return status.model_copy(update=update | _rejecting(out))

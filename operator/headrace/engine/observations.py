@@ -261,7 +261,6 @@ class Observations:
         problems: Metrics that could not be read.
         world: What exists.
         ask: A person's request, if one waits.
-        challengers: Per further candidate, the same as `watermarks`.
     """
 
     intervals: tuple[Interval, ...] = ()
@@ -269,4 +268,3 @@ class Observations:
     problems: tuple[Problem, ...] = ()
     world: World = World()
     ask: Ask | None = None
-    challengers: Mapping[str, Mapping[MetricKey, float]] = field(default_factory=dict)
