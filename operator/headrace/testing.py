@@ -6,21 +6,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from headrace.api import ModelRollout, Traffic
 from headrace.engine.observations import (
     Counts,
     Interval,
     Metric,
+    MetricKey,
     Problem,
     Sums,
+    Value,
     VersionState,
     World,
 )
 from headrace.engine.plan import Plan
 from headrace.errors import PlatformUnavailable
 from headrace.metrics.source import Measured, Request
+
+SCRIPTED = (Metric.REQUESTS, Metric.MIRRORED, Metric.REWARD)
+"""What a script says something of."""
 
 
 @dataclass
@@ -127,38 +132,39 @@ class FakeMetrics:
         if self.problem:
             problems = [Problem(m, "PrometheusUnavailable", self.problem) for m in request.since]
             return Measured(problems=tuple(problems))
-        traffic, script = self.platform.traffic or Traffic(stable=100), self.script
-        weight = traffic.challengers.get(request.candidate, 0)
-        if request.candidate == self.platform.candidate:
-            weight = traffic.candidate
-        errors = script.errors.get(request.candidate, script.candidate_errors)
+        stable = self._of(request, request.stable)
+        fresh = tuple(
+            Interval(metric, since, now, stable.get(metric), did.get(metric), whose)
+            for whose, version in zip(
+                ("", *request.candidates[1:]), request.candidates, strict=True
+            )
+            for did in (self._of(request, version),)
+            for metric, since in request.since.items()
+            if metric in SCRIPTED
+        )
+        return Measured(fresh, dict.fromkeys(request.since, now))
 
-        def counts(percent: int, errors: float) -> Counts:
+    def _of(self, request: Request, version: str) -> dict[MetricKey, Value]:
+        """Say what a version did."""
+        traffic, script = self.platform.traffic or Traffic(stable=100), self.script
+        is_stable, is_first = version == request.stable, version == self.platform.candidate
+        weight, mirror = traffic.challengers.get(version, 0), traffic.mirror
+        errors = script.errors.get(version, script.candidate_errors)
+        if is_stable:
+            weight, mirror, errors = traffic.stable, traffic.stable, script.stable_errors
+        elif is_first:
+            weight = traffic.candidate
+
+        def counts(percent: int) -> Counts:
             total = float(round(script.requests * percent / 100))
             return Counts(bad=float(round(total * errors)), total=total)
 
-        def earned(version: str, percent: int) -> Sums | None:
-            count = script.requests * percent / 100 * script.feedback
-            mean = script.rewards.get(version)
-            return Sums(count, count * mean) if mean is not None and count else None
-
-        stable = counts(traffic.stable, script.stable_errors)
-        live, copied = counts(weight, errors), counts(traffic.mirror, errors)
-        both = Interval(Metric.REQUESTS, 0.0, now, stable, live if weight else None)
-        intervals = (
-            both,
-            replace(both, metric=Metric.MIRRORED, candidate=copied if copied.total else None),
-            Interval(
-                Metric.REWARD,
-                0.0,
-                now,
-                earned(request.stable, traffic.stable),
-                earned(request.candidate, weight),
-            ),
-        )
-        fresh = tuple(
-            replace(interval, start=request.since[interval.metric])
-            for interval in intervals
-            if interval.metric in request.since
-        )
-        return Measured(fresh, dict.fromkeys(request.since, now))
+        did: dict[MetricKey, Value] = {}
+        if weight or is_stable:
+            did[Metric.REQUESTS] = counts(weight)
+        if mirror or is_stable:
+            did[Metric.MIRRORED] = counts(mirror)
+        mean, count = script.rewards.get(version), script.requests * weight / 100 * script.feedback
+        if mean is not None and count:
+            did[Metric.REWARD] = Sums(count, count * mean)
+        return did

@@ -101,7 +101,7 @@ class World:
         }
         wanted: list[MetricKey] = [Metric.REWARD, Metric.PREDICTION, feature_metric("age"), *made]
         since = dict.fromkeys(wanted, self.started)
-        request = Request("models/m", "m", "1.0", "2.0", since, SCRAPE, made)
+        request = Request("models/m", "m", "1.0", ("2.0",), since, SCRAPE, made)
         return self.metrics.observe([request], time.time())["models/m"]
 
     def until(self, condition: Callable[[Measured], bool]) -> Measured:

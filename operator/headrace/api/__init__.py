@@ -21,8 +21,10 @@ from headrace.api.status import (
     Phase,
     Requests,
     Rewards,
+    Servers,
     Status,
     Traffic,
+    Truth,
     Weights,
 )
 from headrace.api.strategy import (
@@ -71,6 +73,7 @@ __all__ = [
     "Rewards",
     "RolloutSpec",
     "RoutingSpec",
+    "Servers",
     "ServingSpec",
     "Shadow",
     "Status",
@@ -79,6 +82,7 @@ __all__ = [
     "Then",
     "TickRecord",
     "Traffic",
+    "Truth",
     "Weights",
     "WorseThanStable",
     "load_rollout",

@@ -115,7 +115,6 @@ class Challenger(Part):
     checks: list[CheckStatus] = []
     requests: Requests = Requests()
     """Its own in the candidate's fields; stable's are in the rollout's."""
-    watermarks: dict[str, Instant] = {}
 
 
 class Dropped(Part):
@@ -171,6 +170,8 @@ class Ending(Part):
     checks: list[Check] = []
     """The spec's checks as questions about the candidate alone: limits come from stable's
     figures at the switch."""
+    unwatched: dict[str, str] = {}
+    """Of the spec's other checks, why there is no such question."""
 
 
 class Kept(Part):
@@ -178,6 +179,26 @@ class Kept(Part):
 
     model: ModelSpec
     until: Instant
+
+
+class Servers(Part):
+    """How a version's servers have fared since the rollout began."""
+
+    version: str
+    wanted: int = 0
+    ready: int = 0
+    restarts: int = 0
+    """Unplanned ones."""
+    oom_kills: int = 0
+    """How many of them the kernel ended for their memory."""
+    in_a_row: int = 0
+    """Restarts since the last long calm."""
+    last_restart: Instant | None = None
+    reason: str = ""
+    """What the last one ended with."""
+    seen_restarts: int = 0
+    """The platform's own counter up to which restarts are counted."""
+    seen_oom_kills: int = 0
 
 
 class DecisionStatus(Part):
@@ -189,11 +210,14 @@ class DecisionStatus(Part):
     time: Instant
 
 
+Truth = Literal["True", "False", "Unknown"]
+
+
 class Condition(Part):
     """A Kubernetes condition."""
 
     type: str
-    status: Literal["True", "False", "Unknown"]
+    status: Truth
     reason: str
     message: str
     last_transition_time: Instant
@@ -246,9 +270,11 @@ class Status(Part):
     started: Instant | None = None
     """When the current rollout began."""
     weights: Weights = Weights()
+    servers: list[Servers] = []
+    """Of every version that has some, stable first."""
     requests: Requests = Requests()
     watermarks: dict[str, Instant] = {}
-    """Per metric, the end of what has been used of the counters."""
+    """Per metric, the end of what has been used of the counters, of all arms alike."""
     checks: list[CheckStatus] = []
     decision: DecisionStatus | None = None
     ended_by: str = ""

@@ -6,16 +6,15 @@ not answer and a Prometheus that is down are told to it as such, and hold the ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from headrace.api import ModelRollout, ModelSpec
+from headrace.api import ModelRollout
 from headrace.engine.checks.build import queries_of
-from headrace.engine.decide import decide, wanted_metrics
+from headrace.engine.decide import asked_of, decide, wanted_metrics
 from headrace.engine.decision import Tick
-from headrace.engine.observations import Ask, MetricKey, Observations, World
+from headrace.engine.observations import Ask, Observations, World
 from headrace.errors import PlatformUnavailable
-from headrace.metrics.source import Measured, Metrics, Request
+from headrace.metrics.source import Metrics, Request
 from headrace.runtime.platform import Platform
 
 
@@ -54,42 +53,23 @@ def tick(
 
 
 def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Observations:
-    """Observe every candidate together with stable: each pair is a request of its own."""
+    """Observe all candidates together with stable, with one request."""
     status = rollout.status
     if status.stable is None or status.candidate is None:
         return Observations()
-    wanted = wanted_metrics(rollout.spec, status)
-    first = _pair(rollout, metrics, now, status.candidate, status.watermarks, wanted)
-    intervals, problems = list(first.intervals), list(first.problems)
-    watermarks = {}
-    for challenger in status.challengers:
-        model = challenger.model
-        pair = _pair(rollout, metrics, now, model, challenger.watermarks, wanted)
-        intervals += [replace(interval, challenger=model.version) for interval in pair.intervals]
-        problems += [problem for problem in pair.problems if problem not in problems]
-        watermarks[model.version] = pair.watermarks
-    return Observations(tuple(intervals), first.watermarks, tuple(problems), challengers=watermarks)
-
-
-def _pair(
-    rollout: ModelRollout,
-    metrics: Metrics,
-    now: float,
-    candidate: ModelSpec,
-    watermarks: Mapping[str, float],
-    wanted: tuple[MetricKey, ...],
-) -> Measured:
-    assert rollout.status.stable is not None
+    spec = asked_of(rollout.spec, status)
+    candidates = (status.candidate, *(challenger.model for challenger in status.challengers))
     request = Request(
         rollout=rollout.key,
-        model=rollout.spec.model.name,
-        stable=rollout.status.stable.version,
-        candidate=candidate.version,
-        since={metric: watermarks.get(metric, now) for metric in wanted},
-        interval=rollout.spec.analysis.interval,
-        queries=queries_of(rollout.spec.analysis),
+        model=spec.model.name,
+        stable=status.stable.version,
+        candidates=tuple(model.version for model in candidates),
+        since={m: status.watermarks.get(m, now) for m in wanted_metrics(spec, status)},
+        interval=spec.analysis.interval,
+        queries=queries_of(spec.analysis),
     )
-    return metrics.observe([request], now)[rollout.key]
+    measured = metrics.observe([request], now)[rollout.key]
+    return Observations(measured.intervals, measured.watermarks, measured.problems)
 
 
 def _see(rollout: ModelRollout, platform: Platform) -> World:

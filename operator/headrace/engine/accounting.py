@@ -19,14 +19,8 @@ def account(status: Status, observations: Observations) -> Status:
     intervals = observations.intervals
 
     def counted(challenger: Challenger) -> Challenger:
-        name = challenger.model.version
-        fresh = observations.challengers.get(name, {})
-        return challenger.model_copy(
-            update={
-                "requests": add_up(challenger.requests, intervals, started, name),
-                "watermarks": challenger.watermarks | _by_name(fresh),
-            }
-        )
+        requests = add_up(challenger.requests, intervals, started, challenger.model.version)
+        return challenger.model_copy(update={"requests": requests})
 
     return status.model_copy(
         update={

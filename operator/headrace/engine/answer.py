@@ -9,10 +9,12 @@ from headrace.api import (
     Status,
     Stickiness,
     Traffic,
+    Truth,
     Weights,
 )
 from headrace.engine.decision import Decision, Tick
 from headrace.engine.plan import Plan
+from headrace.engine.servers import health_of
 from headrace.engine.strategies.build import strategy_of
 from headrace.engine.verdicts import Verdict
 
@@ -79,20 +81,24 @@ def _stickiness(spec: RolloutSpec, traffic: Traffic) -> Stickiness | None:
 
 
 def _conditions(status: Status, decision: Decision, now: float) -> list[Condition]:
-    states = {"Ready": status.stable is not None, "Progressing": status.candidate is not None}
+    why = decision.reason, decision.message
+    states: dict[str, tuple[Truth, str, str]] = {
+        "Ready": ("False" if status.stable is None else "True", *why),
+        "Progressing": ("False" if status.candidate is None else "True", *why),
+        "ServersHealthy": health_of(status),
+    }
     known = {condition.type: condition for condition in status.conditions}
     # What is said of the rollout under test goes with it.
     conditions = [c for c in status.conditions if c.type not in states and status.candidate]
-    for kind, holds in states.items():
-        value = "True" if holds else "False"
+    for kind, (value, reason, message) in states.items():
         before = known.get(kind)
         since = before.last_transition_time if before and before.status == value else now
         conditions.append(
             Condition(
                 type=kind,
-                status="True" if holds else "False",
-                reason=decision.reason,
-                message=decision.message,
+                status=value,
+                reason=reason,
+                message=message,
                 last_transition_time=since,
             )
         )

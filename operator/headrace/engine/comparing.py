@@ -68,8 +68,10 @@ def compare(
         for challenger in status.challengers
     ]
     update["held"] = min(held, default=status.held)
-    if not traffic.live and not traffic.mirror and status.carried_since is not None:
-        # Nothing can be observed of an idle candidate, so that its time is the clock's.
+    asked = any(check.reads(live=live) for check in checks) and (live or traffic.mirror)
+    if not asked and status.carried_since is not None:
+        # Nothing can be observed: of an idle candidate, or of copies by checks that are about
+        # users. Then time is the clock's.
         update["held"] = max(0.0, now - status.carried_since)
     return status.model_copy(update=update), tuple(arms)
 

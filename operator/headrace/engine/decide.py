@@ -13,12 +13,29 @@ from headrace.engine.endings import promoting, rolling_back
 from headrace.engine.lifecycle import wanted
 from headrace.engine.observations import MetricKey, Observations, World
 from headrace.engine.rest import at_rest, first_version
+from headrace.engine.servers import note_servers
 from headrace.engine.strategies.build import metrics_of, strategy_of
 from headrace.engine.trial import carry_out, under_test
 
 
+def asked_of(spec: RolloutSpec, status: Status) -> RolloutSpec:
+    """Give the spec with the checks that the next `decide` asks.
+
+    After the switch these are the questions that were made then, whatever the spec says now.
+    """
+    if status.ending is None or not status.ending.checks:
+        return spec
+    analysis = spec.analysis.model_copy(update={"checks": status.ending.checks})
+    return spec.model_copy(update={"analysis": analysis})
+
+
 def wanted_metrics(spec: RolloutSpec, status: Status) -> tuple[MetricKey, ...]:
-    """Name the metrics that the next `decide` can use; none while nothing is under test."""
+    """Name the metrics that the next `decide` can use; none while nothing is under test.
+
+    Args:
+        spec: As `asked_of` gives it.
+        status: Of the rollout.
+    """
     if status.candidate is None or status.stable is None:
         return ()
     return metrics_of(spec)
@@ -38,6 +55,7 @@ def decide(spec: RolloutSpec, status: Status, observations: Observations, now: f
     """
     weights = status.weights.model_copy(update={"seen": observations.world.traffic})
     status = status.model_copy(update={"weights": weights})
+    status = note_servers(status, observations.world, now)
     if status.phase is Phase.PROMOTING:
         return promoting(spec, status, observations, now)
     if status.phase is Phase.ROLLING_BACK:

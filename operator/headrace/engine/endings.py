@@ -128,7 +128,7 @@ def _stranded(
 ) -> Tick | None:
     """Answer for a candidate that has no server; None if it has, or if nobody can tell."""
     state, stable = state_of(world, model), state_of(world, status.stable)
-    gone = cannot_serve(state)
+    gone = cannot_serve(status, world, model, now)
     if gone is None and not is_down(state):
         return None
     if is_down(stable):

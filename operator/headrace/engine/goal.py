@@ -17,14 +17,15 @@ Rewards that differ in size are treated like shares, which is valid for all of [
 is convex in the reward, so that 0 and 1 are the worst case) and costs time where they differ
 little. Dispersion comes from stable's rewards before the test.
 
-Pairs with stable are cut where the samples say so. Challengers are compared by what one tick
-brings of each; merged after a restart, those blocks are as valid, and differ in the last digits.
+All arms are cut at the same moments, and a block is learned from after it was judged. So the
+evidence is the same to the bit whether the blocks come one by one or, after a restart, together.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from headrace.api import Goal, Rewards, Status
@@ -62,31 +63,39 @@ def learn(status: Status, observations: Observations, minimum_effect: float | No
     stable = status.stable
     assert stable is not None
     tests = _Tests(goal.state, {arm.version: (arm.count, arm.total) for arm in goal.arms})
-    until, fresh = goal.observed_until, dict[str, Sums]()
-    for version, challenger in candidates_of(status).items():
-        for interval in rewards_in(observations.intervals, challenger):
-            own, other = sums(interval.candidate), sums(interval.stable)
-            if own is None and until is None and not challenger:
-                tests.learn_history(other)
-                continue
-            if not challenger and other is not None:
-                fresh[stable.version] = _more(fresh, stable.version, other)
-            if own is not None:
-                fresh[version] = _more(fresh, version, own)
-                until = max(until or 0.0, interval.end)
-            if own is not None and other is not None:
-                tests.compare(version, own, stable.version, other)
-                if minimum_effect is not None:
-                    tests.bound_gain(version, own, stable.version, other, minimum_effect)
+    until = goal.observed_until
     versions = tuple(candidates_of(status))
-    for index, one in enumerate(versions):
-        for two in versions[index + 1 :]:
-            if one in fresh and two in fresh:
-                tests.compare(one, fresh[one], two, fresh[two])
-    for version, more in fresh.items():
-        tests.count(version, more)
+    for end, block in _cuts(stable.version, status, observations):
+        candidates = [version for version in versions if version in block]
+        other = block.get(stable.version)
+        if not candidates and until is None:
+            tests.learn_history(other)
+            continue
+        if candidates:
+            until = max(until or 0.0, end)
+        for one, two in combinations([v for v in (*versions, stable.version) if v in block], 2):
+            tests.compare(one, block[one], two, block[two])
+        if minimum_effect is not None and other is not None:
+            for version in candidates:
+                tests.bound_gain(version, block[version], stable.version, other, minimum_effect)
+        for version, more in block.items():
+            tests.count(version, more)
     arms = [tests.rewards(version) for version in (stable.version, *versions)]
     return Goal(arms=arms, observed_until=until, state=tests.state)
+
+
+def _cuts(
+    stable: str, status: Status, observations: Observations
+) -> list[tuple[float, dict[str, Sums]]]:
+    """Give what all arms earned between two cuts, in order of time, with where each block ends."""
+    blocks: dict[tuple[float, float], dict[str, Sums]] = {}
+    for version, challenger in candidates_of(status).items():
+        for interval in rewards_in(observations.intervals, challenger):
+            block = blocks.setdefault((interval.end, interval.start), {})
+            for arm, value in ((stable, interval.stable), (version, interval.candidate)):
+                if (earned := sums(value)) is not None:
+                    block[arm] = earned
+    return [(end, blocks[end, start]) for end, start in sorted(blocks)]
 
 
 def evidence_better(goal: Goal | None, arm: str, other: str) -> float:
@@ -113,11 +122,6 @@ def best_of(goal: Goal | None, arms: Sequence[str], limit: float) -> str | None:
         if all(evidence_better(goal, arm, other) >= limit for other in arms if other != arm):
             return arm
     return None
-
-
-def _more(fresh: Mapping[str, Sums], version: str, more: Sums) -> Sums:
-    before = fresh.get(version, Sums(0.0, 0.0))
-    return Sums(before.count + more.count, before.sum + more.sum)
 
 
 class _Tests:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from headrace.api import ModelSpec, Status, Traffic
 from headrace.engine.observations import VersionState, World
+from headrace.engine.servers import in_a_row, servers_of, times
 from headrace.engine.steps import ALL_STABLE, weights_of
 
 CRASHES_ALLOWED = 3
-"""Unplanned restarts of a candidate before it counts as one that keeps crashing."""
+"""Unplanned restarts per server in a row, beyond stable's, of a candidate that may go on."""
+
+OOM_KILLS_ALLOWED = 1
+"""Servers that the kernel may end for their memory in a rollout, per server and beyond stable's.
+One may be bad luck; a version that needs more memory than it has is killed again and again."""
 
 
 def state_of(world: World, model: ModelSpec | None) -> VersionState | None:
@@ -15,15 +20,41 @@ def state_of(world: World, model: ModelSpec | None) -> VersionState | None:
     return None if model is None else world.versions.get(model.version)
 
 
-def cannot_serve(state: VersionState | None) -> tuple[str, str] | None:
-    """Give reason and sentence if a version will not serve by itself; None if it may."""
+def cannot_serve(
+    status: Status, world: World, model: ModelSpec, now: float
+) -> tuple[str, str] | None:
+    """Give reason and sentence if a candidate will not serve by itself; None if it may.
+
+    A single restart is told of, and no more. What ended stable's servers just as often is no fault
+    of the candidate.
+
+    Args:
+        status: With the restarts since the rollout began.
+        world: What is seen.
+        model: The candidate.
+        now: Unix seconds.
+    """
+    state = state_of(world, model)
     if state is None:
         return None
     if state.refused:
         reason, _, message = state.refused.partition(": ")
         return reason, message
-    if state.restarts > CRASHES_ALLOWED and state.ready < state.wanted:
-        return "CandidateKeepsCrashing", f"its servers ended {state.restarts} times by themselves"
+    own = servers_of(status, model)
+    if own is None:
+        return None
+    beside = None if model == status.stable else servers_of(status, status.stable)
+    killed = own.oom_kills - (0 if beside is None else beside.oom_kills)
+    each = max(1, state.wanted)
+    if killed > OOM_KILLS_ALLOWED * each:
+        others = f", stable's {times(beside.oom_kills)}" if beside and beside.oom_kills else ""
+        message = f"its servers ran out of memory {times(own.oom_kills)} since the rollout began"
+        return "CandidateOutOfMemory", f"{message}{others}"
+    crashes = in_a_row(own, now) - (0 if beside is None else in_a_row(beside, now))
+    if crashes > CRASHES_ALLOWED * each and state.ready < state.wanted:
+        last = f", the last one {own.reason}" if own.reason else ""
+        message = f"its servers ended {times(own.in_a_row)} in a row by themselves{last}"
+        return "CandidateKeepsCrashing", message
     return None
 
 

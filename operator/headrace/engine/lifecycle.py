@@ -20,6 +20,7 @@ from headrace.api import (
     Weights,
 )
 from headrace.engine.decision import Decision
+from headrace.engine.servers import begun
 from headrace.engine.steps import ALL_STABLE
 from headrace.engine.strategies.build import metrics_of
 
@@ -82,8 +83,9 @@ def begin(status: Status, spec: RolloutSpec, models: Sequence[ModelSpec], now: f
         "checks": [],
         "ended_by": "",
         "previous": None,
+        "servers": begun(status.servers),
     }
-    challengers = [Challenger(model=model, watermarks=watermarks) for model in models[1:]]
+    challengers = [Challenger(model=model) for model in models[1:]]
     update |= _NOTHING_UNDER_TEST | {"challengers": challengers}
     out = [v for v in rejected_in(status) if v in spec.versions and v not in models]
     return status.model_copy(update=update | _rejecting(out))
@@ -162,6 +164,7 @@ def go_back(status: Status, decision: Decision, by: str, now: float) -> Status:
             "candidate": status.stable,
             "stable": status.previous.model,
             "previous": None,
+            "servers": begun(status.servers),
             "started": now,
             "requests": Requests(),
             "ended_by": by,

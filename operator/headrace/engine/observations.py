@@ -196,7 +196,9 @@ class VersionState:
     Attributes:
         wanted: Servers that should run.
         ready: Servers that answer and have the model loaded.
-        restarts: Unplanned restarts since the version was first started.
+        restarts: Unplanned restarts since the version was first started. It may begin anew.
+        oom_kills: How many of them were servers that the kernel ended for their memory.
+        last_reason: What the last one ended with, such as `ended by signal 11`.
         refused: Why it can never be served (a wrong digest, say); empty if it can.
     """
 
@@ -204,6 +206,8 @@ class VersionState:
     ready: int
     restarts: int = 0
     refused: str = ""
+    oom_kills: int = 0
+    last_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +261,6 @@ class Observations:
         problems: Metrics that could not be read.
         world: What exists.
         ask: A person's request, if one waits.
-        challengers: Per further candidate, the same as `watermarks`.
     """
 
     intervals: tuple[Interval, ...] = ()
@@ -265,4 +268,3 @@ class Observations:
     problems: tuple[Problem, ...] = ()
     world: World = World()
     ask: Ask | None = None
-    challengers: Mapping[str, Mapping[MetricKey, float]] = field(default_factory=dict)

@@ -99,7 +99,7 @@ def first_version(
             spec, status, Decision(Action.ADVANCE, "Superseded", message), ALL_STABLE, now
         )
     state = state_of(observations.world, model)
-    gone = cannot_serve(state)
+    gone = cannot_serve(status, observations.world, model, now)
     if gone:
         decision = Decision(Action.ROLL_BACK, *gone)
         status = finish(status, "RolledBack", ending_of(decision), now)

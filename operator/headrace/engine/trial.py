@@ -43,7 +43,7 @@ def under_test(spec: RolloutSpec, status: Status, observations: Observations, no
     status, asked = heed(strategy, status, observations.ask)
     verdicts = tuple(verdict for arm in arms for verdict in arm.judgement.verdicts)
     world = observations.world
-    decision = asked or _dead(arms, world)
+    decision = asked or _dead(status, arms, world, now)
     if decision is None and world.problem:
         decision = Decision(Action.HOLD, "PlatformUnavailable", world.problem)
     unready: dict[str, str] = {}
@@ -88,9 +88,9 @@ def carry_out(
     return answer(spec, status, decision, strategy.traffic(status), now, verdicts)
 
 
-def _dead(arms: tuple[Arm, ...], world: World) -> Decision | None:
+def _dead(status: Status, arms: tuple[Arm, ...], world: World, now: float) -> Decision | None:
     for arm in arms:
-        gone = cannot_serve(state_of(world, arm.model))
+        gone = cannot_serve(status, world, arm.model, now)
         if gone is not None:
             action = Action.DROP if len(arms) > 1 else Action.ROLL_BACK
             return Decision(action, *gone, arm.model.version)

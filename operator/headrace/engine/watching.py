@@ -21,11 +21,16 @@ def with_watch(status: Status, spec: RolloutSpec, strategy: Strategy) -> Status:
     if after is None or status.ending is None:
         return status
     known = {check.name: check for check in status.checks}
-    pairs = [
-        (question, known[check.name])
-        for check in spec.analysis.checks
-        if check.name in known and (question := watched(check, known[check.name])) is not None
-    ]
+    pairs, unwatched = [], {}
+    for check in spec.analysis.checks:
+        if check.name not in known:
+            unwatched[check.name] = "it was not asked before the switch"
+            continue
+        question = watched(check, known[check.name])
+        if isinstance(question, str):
+            unwatched[check.name] = question
+        else:
+            pairs.append((question, known[check.name]))
     questions = [question for question, _ in pairs]
     statuses = []
     if questions:
@@ -33,7 +38,9 @@ def with_watch(status: Status, spec: RolloutSpec, strategy: Strategy) -> Status:
         for test, (question, before) in zip(tests, pairs, strict=True):
             state = learned(question, before, dict(test.initial()))
             statuses.append(CheckStatus(name=question.name, state=state))
-    ending = status.ending.model_copy(update={"hold": after.hold, "checks": questions})
+    ending = status.ending.model_copy(
+        update={"hold": after.hold, "checks": questions, "unwatched": unwatched}
+    )
     return status.model_copy(update={"ending": ending, "checks": statuses})
 
 
@@ -64,6 +71,9 @@ def watch(
     if arms:
         said = (f"{v.check}: {v.message}" for v in arms[0].judgement.verdicts)
         message = f"{message}: {'; '.join(said)}"
+    if ending.unwatched:
+        out = (f"{name} ({why})" for name, why in ending.unwatched.items())
+        message = f"{message}; not watched: {', '.join(out)}"
     return status, Decision(Action.HOLD, "Watching", message)
 
 

@@ -1,32 +1,31 @@
-"""Whose counter is it: the arm of each series of an answer."""
+"""Whose counter is it: the version of each series of an answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from headrace.engine.observations import Arm, Metric, MetricKey
+from headrace.engine.observations import Metric, MetricKey
 from headrace.metrics.clusters import LIVE, MIRROR
 from headrace.metrics.queries import CLUSTER, clusters_of
 from headrace.metrics.series import Series
 from headrace.metrics.source import Request
 
-SeriesOfArms = Mapping[Arm, list[Series]]
+SeriesOfArms = Mapping[str, list[Series]]
+"""By version."""
 
 
 def series_of_arms(metric: MetricKey, request: Request, series: Iterable[Series]) -> SeriesOfArms:
-    """Sort the series of an answer by arm; those of other rollouts are left out.
+    """Sort the series of an answer by version; those of other rollouts are left out.
 
     Raises:
         ValueError: A series of a user's counter has no label that says whose it is.
     """
-    arms: dict[Arm, list[Series]] = {Arm.STABLE: [], Arm.CANDIDATE: []}
+    arms: dict[str, list[Series]] = {v: [] for v in (request.stable, *request.candidates)}
     clusters = clusters_of(request)
     for one in series:
         version = _version(metric, request, one.labels, clusters)
-        if version == request.stable:
-            arms[Arm.STABLE].append(one)
-        elif version == request.candidate:
-            arms[Arm.CANDIDATE].append(one)
+        if version in arms:
+            arms[version].append(one)
     return arms
 
 
@@ -45,6 +44,6 @@ def _version(
         return version
     if metric in (Metric.REQUESTS, Metric.MIRRORED, Metric.LATENCY):
         version, kind = clusters.get(labels.get(CLUSTER, ""), ("", ""))
-        copied = metric == Metric.MIRRORED and version == request.candidate
+        copied = metric == Metric.MIRRORED and version in request.candidates
         return version if kind == (MIRROR if copied else LIVE) else None
     return labels.get("version") if labels.get("model") == request.model else None

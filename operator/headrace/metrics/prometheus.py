@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from headrace.api import Check
 from headrace.api.templates import render_query
-from headrace.engine.observations import Arm, Interval, Level, MetricKey, Problem
+from headrace.engine.observations import Interval, Level, MetricKey, Problem
 from headrace.metrics.answers import (
     FAILED,
     MISSING_LABEL,
@@ -60,7 +60,8 @@ class PrometheusMetrics:
             for metric in request.since:
                 check = request.queries.get(metric)
                 if check is not None and check.query is not None:
-                    collected.add_level(metric, self._level(check, request, now))
+                    levels = [self._level(check, request, v, now) for v in request.candidates]
+                    collected.add_levels(metric, levels)
                 else:
                     collected.add(metric, answers)
             measured[request.rollout] = collected.result()
@@ -103,11 +104,13 @@ class PrometheusMetrics:
             message = f"Prometheus at {self._url} answered what is no Prometheus answer: {error}"
             raise Unreadable(UNAVAILABLE, message) from error
 
-    def _level(self, check: Check, request: Request, now: float) -> float | Unreadable | None:
+    def _level(
+        self, check: Check, request: Request, candidate: str, now: float
+    ) -> float | Unreadable | None:
         """Give the one value of a user's query; None for an empty answer."""
         namespace, _, name = request.rollout.rpartition("/")
         values = {
-            "candidate": {"version": request.candidate},
+            "candidate": {"version": candidate},
             "stable": {"version": request.stable},
             "model": {"name": request.model},
             "rollout": {"name": name, "namespace": namespace},
@@ -134,19 +137,23 @@ class _Collected:
         self._intervals: list[Interval] = []
         self._watermarks: dict[MetricKey, float] = {}
         self._problems: list[Problem] = []
+        # What the engine calls each candidate: the first one has no name of its own.
+        self._whose = ("", *request.candidates[1:])
 
     def result(self) -> Measured:
         return Measured(tuple(self._intervals), dict(self._watermarks), tuple(self._problems))
 
-    def add_level(self, metric: MetricKey, level: float | Unreadable | None) -> None:
-        """Take what a gauge says now; there is no past to read."""
-        if isinstance(level, Unreadable):
-            self._problems.append(Problem(metric, level.reason, str(level)))
+    def add_levels(self, metric: MetricKey, levels: Sequence[float | Unreadable | None]) -> None:
+        """Take what a gauge says now of each candidate; there is no past to read."""
+        unreadable = next((level for level in levels if isinstance(level, Unreadable)), None)
+        if unreadable is not None:
+            self._problems.append(Problem(metric, unreadable.reason, str(unreadable)))
             return
         since = self._request.since[metric]
-        if level is not None and self._now > since:
-            looked = Interval(metric, since, self._now, None, Level(level))
-            self._intervals.append(looked)
+        for level, whose in zip(levels, self._whose, strict=True):
+            if isinstance(level, float) and self._now > since:
+                looked = Interval(metric, since, self._now, None, Level(level), whose)
+                self._intervals.append(looked)
         self._watermarks[metric] = max(since, self._now)
 
     def add(self, metric: MetricKey, answers: Mapping[object, Read]) -> None:
@@ -175,30 +182,35 @@ class _Collected:
     def _cut(
         self, metric: MetricKey, arms: Mapping[str, SeriesOfArms], everything: Sequence[Series]
     ) -> None:
-        references: list[Series] = []
+        references: SeriesOfArms = {}
         if is_binned(metric):
             arms, references = _apart(arms)
         ours = [one for of in arms.values() for group in of.values() for one in group]
         watch = Watch(everything, self._staleness)
-        start = self._request.since[metric]
+        request, start = self._request, self._request.since[metric]
         made = []
         for end in boundaries(ours, start, self._now - _SETTLE, self._staleness):
             span = Span(start, end, watch, self._staleness)
-            stable, candidate = (
-                value_of(metric, {role: of[arm] for role, of in arms.items()}, span) for arm in Arm
-            )
-            reference = reference_of(references, end)
-            made.append(Interval(metric, start, end, stable, candidate, reference=reference))
+            did = {
+                version: value_of(metric, {role: of[version] for role, of in arms.items()}, span)
+                for version in (request.stable, *request.candidates)
+            }
+            stable = did[request.stable]
+            for version, whose in zip(request.candidates, self._whose, strict=True):
+                reference = reference_of(references.get(version, ()), end)
+                candidate = did[version]
+                made.append(Interval(metric, start, end, stable, candidate, whose, reference))
             start = end
         self._intervals += made
         self._watermarks[metric] = start
 
 
-def _apart(arms: Mapping[str, SeriesOfArms]) -> tuple[dict[str, SeriesOfArms], list[Series]]:
-    """Set the candidate's training data apart from what was served."""
+def _apart(arms: Mapping[str, SeriesOfArms]) -> tuple[dict[str, SeriesOfArms], SeriesOfArms]:
+    """Set the training data of each version apart from what was served."""
     served: dict[str, SeriesOfArms] = {}
-    references: list[Series] = []
+    references: dict[str, list[Series]] = {}
     for role, of in arms.items():
-        served[role] = {arm: [s for s in of[arm] if not is_reference(s)] for arm in Arm}
-        references += [s for s in of[Arm.CANDIDATE] if is_reference(s)]
+        served[role] = {v: [s for s in some if not is_reference(s)] for v, some in of.items()}
+        for version, some in of.items():
+            references.setdefault(version, []).extend(s for s in some if is_reference(s))
     return served, references

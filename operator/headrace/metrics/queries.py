@@ -85,7 +85,7 @@ def clusters_of(request: Request) -> dict[str, tuple[str, str]]:
     """Map the clusters of a rollout to (version, kind)."""
     return {
         cluster_name(request.rollout, version, kind): (version, kind)
-        for version in (request.stable, request.candidate)
+        for version in (request.stable, *request.candidates)
         for kind in (LIVE, MIRROR)
     }
 
@@ -105,9 +105,9 @@ def families_of(metric: MetricKey, request: Request) -> dict[str, Family]:
     if metric in (Metric.REQUESTS, Metric.MIRRORED, Metric.LATENCY):
         counter = ENVOY_SECONDS if metric == Metric.LATENCY else ENVOY_ANSWERS
         return {"": Family(_named(counter), {CLUSTER: frozenset(clusters_of(request))})}
-    versions = {request.stable, request.candidate}
+    versions = {request.stable, *request.candidates}
     if metric == Metric.AGREEMENT:
-        versions = {request.candidate}
+        versions = set(request.candidates)
     values = {"model": frozenset((request.model,)), "version": frozenset(versions)}
     feature = feature_of(metric)
     if feature is not None:
@@ -125,7 +125,7 @@ def families_of(metric: MetricKey, request: Request) -> dict[str, Family]:
 def _of_user(metric: MetricKey, request: Request) -> dict[str, Family]:
     check = request.queries[metric]
     # The empty value also matches series without the label, so that they can be told of.
-    versions = frozenset((request.stable, request.candidate, ""))
+    versions = frozenset((request.stable, *request.candidates, ""))
     return {
         role: Family(parse_selector(text), {check.label: versions})
         for role, text in check.selectors.items()

@@ -18,7 +18,8 @@ class Request:
         rollout: `namespace/name`.
         model: The model's name, as its servers label their metrics.
         stable: The stable version.
-        candidate: The candidate version.
+        candidates: The versions under test, at least one. All are cut at the same moments, so
+            that what stable did is the same for each, and they can be compared with each other.
         since: Per metric, Unix seconds up to which its counters have been used.
         interval: Seconds between judgements; an arm silent for longer than a few of them is gone.
         queries: For metrics that the spec defines, the check whose query it is.
@@ -27,7 +28,7 @@ class Request:
     rollout: str
     model: str
     stable: str
-    candidate: str
+    candidates: tuple[str, ...]
     since: Mapping[MetricKey, float]
     interval: float
     queries: Mapping[MetricKey, Check] = field(default_factory=dict)
@@ -38,7 +39,8 @@ class Measured:
     """What was read for one rollout.
 
     Attributes:
-        intervals: Per metric in order of time; each increment of a counter is in exactly one.
+        intervals: Per metric in order of time, one per candidate and cut; each increment of a
+            candidate's counter is in exactly one, stable's in one of each candidate.
         watermarks: Per metric, the `since` of the next request.
         problems: Metrics that could not be read. Missing data, not bad data.
     """

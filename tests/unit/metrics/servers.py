@@ -21,7 +21,7 @@ KEY = "models/flight-delay"
 def request(*metrics: MetricKey, checks: Mapping[MetricKey, Check] | None = None) -> Request:
     """Give what one rollout asks for: these metrics, or all of Headrace's own."""
     since: dict[MetricKey, float] = dict.fromkeys(metrics or tuple(Metric), 990.0)
-    return Request(KEY, "flight-delay", "1.0", "2.0", since, 1.0, checks or {})
+    return Request(KEY, "flight-delay", "1.0", ("2.0",), since, 1.0, checks or {})
 
 
 class Prometheus:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from headrace.engine.observations import Counts, Histogram, Metric, MetricKey
@@ -146,3 +148,28 @@ def test_what_cannot_be_read_is_a_problem(
 def test_a_prometheus_that_is_not_there_is_a_problem() -> None:
     measured = PrometheusMetrics("http://127.0.0.1:9").observe([request()], NOW)[KEY]
     assert {problem.reason for problem in measured.problems} == {"PrometheusUnavailable"}
+
+
+def test_several_candidates_are_read_at_once_and_cut_at_the_same_moments(
+    prometheus: Prometheus,
+) -> None:
+    def scraped(version: str, *samples: tuple[float, float]) -> dict[str, object]:
+        labels = {"__name__": "headrace_reward_count", "instance": version}
+        labels |= {"model": "flight-delay", "version": version}
+        return {"metric": labels, "values": [[t, str(v)] for t, v in samples]}
+
+    prometheus.answer = [
+        scraped("1.0", (990.0, 0), (991.0, 10), (992.0, 30)),
+        scraped("2.0", (990.2, 0), (991.2, 4), (992.2, 5)),
+        scraped("3.0", (990.6, 0), (991.6, 7), (992.6, 9)),
+    ]
+    three = replace(request(Metric.REWARD), candidates=("2.0", "3.0"))
+    intervals = prometheus.observe(three).intervals
+    assert len(prometheus.queries) == 1
+    cuts = {(i.start, i.end) for i in intervals if not i.challenger}
+    assert cuts == {(i.start, i.end) for i in intervals if i.challenger == "3.0"}
+    assert len(cuts) == 2
+    for start, end in cuts:
+        first, second = (i for i in intervals if (i.start, i.end) == (start, end))
+        assert first.stable == second.stable
+    assert [i.candidate.size for i in intervals if i.challenger and i.candidate] == [0, 7]

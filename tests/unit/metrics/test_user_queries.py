@@ -71,7 +71,7 @@ def test_rollouts_that_count_alike_share_the_queries(prometheus: Prometheus) -> 
     check = Check.model_validate({"name": "mine", **COUNTS})
     rollouts = [
         Request(
-            f"models/{n}", n, "1", str(9 + i), {"check:mine": 990.0}, 1.0, {"check:mine": check}
+            f"models/{n}", n, "1", (str(9 + i),), {"check:mine": 990.0}, 1.0, {"check:mine": check}
         )
         for i, n in enumerate(("a", "b"))
     ]
@@ -258,8 +258,7 @@ def test_a_prometheus_that_does_not_answer_in_time_is_a_time_out(
 
 def test_a_version_cannot_leave_the_quotes_of_a_query(prometheus: Prometheus) -> None:
     check = Check.model_validate({"name": "mine", **VALUE})
-    wanted = Request(
-        KEY, "m", "1", '2"} or vector(0) #\n', {"check:mine": 0.0}, 1.0, {"check:mine": check}
-    )
+    hostile = '2"} or vector(0) #\n'
+    wanted = Request(KEY, "m", "1", (hostile,), {"check:mine": 0.0}, 1.0, {"check:mine": check})
     prometheus.observe(wanted)
     assert prometheus.queries == [r'max(m{version="2\"} or vector(0) #\n"})']

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.errors import PlatformUnavailable
+from headrace.runtime.local.memory import kernel_oom_kills
 from headrace.runtime.local.processes import Command
 from headrace.runtime.local.supervisor import (
     FIRST_DELAY,
@@ -57,9 +58,10 @@ class Machine:
     started: list[Process] = field(default_factory=list)
     groups: set[int] = field(default_factory=set)
     full: bool = False
+    oom_kills: int = 3
 
     def __post_init__(self) -> None:
-        self.supervisor = Supervisor(self, lambda: self.now, self.launch)
+        self.supervisor = Supervisor(self, lambda: self.now, self.launch, lambda: self.oom_kills)
 
     def launch(self, command: Command) -> Process:
         if self.full:
@@ -111,6 +113,37 @@ def test_a_process_that_dies_is_started_again_after_the_delay(machine: Machine) 
     machine.pass_time(0.02)
     status = machine.supervisor.status()[0]
     assert (status.pid, status.state, status.restarts) == (101, State.RUNNING, 1)
+
+
+def test_only_a_kill_that_the_kernel_counts_is_for_lack_of_memory(machine: Machine) -> None:
+    machine.supervisor.want("one", command())
+    machine.supervisor.want("two", command())
+    machine.oom_kills += 1
+    for process in machine.started:
+        process.code = -9
+    machine.pass_time(0.1)
+    first, second = machine.supervisor.status()
+    assert (first.oom_kills, first.ending) == (1, "ended by the kernel, for lack of memory")
+    assert (second.oom_kills, second.ending) == (0, "ended by signal 9")
+    machine.oom_kills += 1
+    machine.pass_time(FIRST_DELAY)
+    machine.alive[0].code = -9
+    machine.pass_time(0.1)
+    assert machine.supervisor.status()[0].oom_kills == 1, "the kernel ended another process"
+
+
+@pytest.mark.parametrize(
+    ("text", "kills"),
+    [
+        pytest.param("nr_free_pages 12\noom_kill 7\nswap_ra 0\n", 7, id="counted"),
+        pytest.param("nr_free_pages 12\n", 0, id="an old kernel counts none"),
+    ],
+)
+def test_the_kernels_counter_is_read(tmp_path: Path, text: str, kills: int) -> None:
+    file = tmp_path / "vmstat"
+    file.write_text(text, encoding="ascii")
+    assert kernel_oom_kills(file) == kills
+    assert kernel_oom_kills(tmp_path / "absent") == 0
 
 
 def test_the_delay_doubles_up_to_half_a_minute_and_is_short_again_after_a_good_minute(

@@ -22,7 +22,7 @@ from headrace.engine.checks.shares import LOG_PROOF_WEIGHTS
 from headrace.engine.checks.state import dump, load
 from headrace.engine.checks.wording import count, seconds, seconds_range
 from headrace.engine.kernels.categories import log_categories
-from headrace.engine.kernels.confidence import quantile_interval
+from headrace.engine.kernels.confidence import quantile_interval, share_interval
 from headrace.engine.kernels.mixture import Onsets, grown, log_mean
 from headrace.engine.kernels.relabelling import relabelling
 from headrace.engine.kernels.slowdowns import SLOWDOWNS, alternatives
@@ -179,6 +179,38 @@ class LatencyAgainstStable:
         of_stable = described("stable's", self.quantile, bounds, stable)
         sentence = f"{of_candidate} over {count(n_c, 'request')}, {of_stable} over {count(n_s)}"
         return Reading(harm, proof, n_s, n_c, stable, candidate, sentence)
+
+
+def limit_for_users(test: LatencyAgainstStable, state: State) -> tuple[float, float] | None:
+    """Give what the proof would have let pass, as a limit for the candidate alone.
+
+    It is about what the router measured, whatever was compared last: servers measure less, so that
+    what copies took is no limit for users. And it is at a bucket bound, so that every request is
+    known to be on one side of it.
+
+    Args:
+        test: The comparison.
+        state: Its state.
+
+    Returns:
+        A quantile and a latency in seconds, on the upper bound of stable's share of slow requests;
+        None if the router has not measured enough of stable.
+    """
+    places: Any = state.get("places", {})
+    place = places.get(str(Metric.LATENCY))
+    if place is None:
+        return None
+    reference = LatencyReference.from_json(place["reference"])
+    if not reference.ready:
+        return None
+    reference = reference.prepared(test.quantile, test.ratio, test.margin)
+    counted = place["stable"] or reference.learned
+    scatter = reference.scatter
+    dispersion = reference.dispersion if scatter is None else scatter.dispersion()
+    slow = sum(counted[reference.slow + 1 :])
+    _, high = share_interval(slow, sum(counted), dispersion.short)
+    share = reference.limit.ratio * high + reference.limit.margin
+    return max(1 - share, 0.01), reference.bounds[reference.slow]
 
 
 def _empty_place() -> dict[str, Any]:

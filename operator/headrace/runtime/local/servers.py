@@ -223,10 +223,13 @@ class VersionServers:
             and (healthy is None or replica.http in healthy)
             for replica, process in mine
         )
+        endings = [process.ending for _, process in mine if process.ending]
         refusals = (p.message for _, p in mine if p.state is State.REFUSED)
         return VersionState(
             wanted=wanted,
             ready=ready,
             restarts=sum(process.restarts for _, process in mine),
             refused=self.fetch.refused or next(refusals, ""),
+            oom_kills=sum(process.oom_kills for _, process in mine),
+            last_reason=endings[-1] if endings else "",
         )

@@ -6,6 +6,7 @@ holds one lock around all calls.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from headrace.errors import MetricsUnavailable, PlatformUnavailable
+from headrace.runtime.local.memory import kernel_oom_kills
 from headrace.runtime.local.processes import Child, Command
 from headrace.serving.refusal import PREFIX
 
@@ -82,6 +84,8 @@ class ProcessStatus:
         state: Where it is.
         restarts: Unplanned ones.
         message: What it said last before it died or refused; empty while all is well.
+        oom_kills: How often the kernel ended it for its memory.
+        ending: How it ended last, such as `ended by signal 11`; empty before.
     """
 
     name: str
@@ -89,6 +93,8 @@ class ProcessStatus:
     state: State
     restarts: int
     message: str
+    oom_kills: int = 0
+    ending: str = ""
 
 
 def next_delay(delay: float, lifetime: float) -> float:
@@ -130,6 +136,8 @@ class _Entry:
     planned: bool = True
     """The next start is wished by us, not caused by a death."""
     message: str = ""
+    oom_kills: int = 0
+    ending: str = ""
 
 
 @dataclass(slots=True)
@@ -140,13 +148,20 @@ class Supervisor:
         registry: Is told every process group.
         clock: Seconds that only grow.
         launch: Starts a process; may raise PlatformUnavailable, which counts as a death.
+        count_oom_kills: Gives how many processes the kernel has ended for lack of memory.
     """
 
     registry: Registry
     clock: Callable[[], float] = time.monotonic
     launch: Callable[[Command], Running] = Child.start
+    count_oom_kills: Callable[[], int] = kernel_oom_kills
     _entries: dict[str, _Entry] = field(default_factory=dict)
     _leaving: dict[str, _Entry] = field(default_factory=dict)
+    _oom_kills: int = field(init=False)
+    """Of the kernel's, those that no death that is still to be noticed can be explained by."""
+
+    def __post_init__(self) -> None:
+        self._oom_kills = self.count_oom_kills()
 
     def want(self, name: str, command: Command, grace: float = 5.0) -> None:
         """Have a process run; with another command than before, have it replaced.
@@ -176,11 +191,14 @@ class Supervisor:
 
     def poll(self) -> None:
         """Do what is due: notice deaths, start again, kill what does not stop."""
+        oom_kills = self.count_oom_kills()
         for name, entry in list(self._leaving.items()):
             if self._stopped(entry):
                 del self._leaving[name]
         for name, entry in list(self._entries.items()):
             self._advance(name, entry)
+        # What no death of ours explains by now was a process of somebody else.
+        self._oom_kills = max(self._oom_kills, oom_kills)
 
     def status(self) -> tuple[ProcessStatus, ...]:
         """Tell about every process, in the order in which they were first wanted."""
@@ -191,6 +209,8 @@ class Supervisor:
                 entry.state,
                 entry.restarts,
                 entry.message,
+                entry.oom_kills,
+                entry.ending,
             )
             for name, entry in (*self._entries.items(), *self._leaving.items())
         )
@@ -243,9 +263,20 @@ class Supervisor:
             entry.state, entry.message = State.REFUSED, refusal
             return
         lines = output.strip().splitlines()
-        ending = f"ended by signal {-code}" if code < 0 else f"ended with {code}"
+        entry.ending = ending = self._ending(entry, code)
         entry.message = f"{ending}: {lines[-1][:300]}" if lines else ending
         self._wait(entry, lifetime=self.clock() - entry.since)
+
+    def _ending(self, entry: _Entry, code: int) -> str:
+        if code >= 0:
+            return f"ended with {code}"
+        kills = self.count_oom_kills()
+        if code != -signal.SIGKILL or kills <= self._oom_kills:
+            return f"ended by signal {-code}"
+        # One kill of the kernel explains one death, and not all that are found at one look.
+        self._oom_kills += 1
+        entry.oom_kills += 1
+        return "ended by the kernel, for lack of memory"
 
     def _wait(self, entry: _Entry, lifetime: float) -> None:
         entry.delay = next_delay(entry.delay, lifetime)
