@@ -50,14 +50,19 @@ class Analysis(Part):
     interval: Duration = 15.0
     """Between two judgements; not shorter than Prometheus scrapes."""
     risk: Risk = Risk()
-    checks: Annotated[list[Check], Field(min_length=1)]
+    """How often a check may be wrong, over the whole rollout."""
+    checks: Annotated[list[Check], Field(min_length=1, max_length=50)]
+    """The questions; each answers `Pass`, `Fail`, `Inconclusive`, `NoData` or `Error`."""
     on_no_data: OnNoData = OnNoData.HOLD
+    """What happens when a check has had no data for `noDataTimeout`."""
     no_data_timeout: Duration = 300.0
     """How long a check may be without data before `onNoData` applies."""
     max_duration: Duration = 6 * 3600.0
     """After this `ifInconclusive` applies; time without data or in a pause does not count."""
     if_inconclusive: IfInconclusive = IfInconclusive.PAUSE
+    """What happens at `maxDuration` when neither harm nor safety is proved."""
     mode: Mode = Mode.ENFORCE
+    """`Observe` says, and never acts; `Advise` pauses; `Enforce` acts."""
 
     @model_validator(mode="after")
     def _names(self) -> Self:

@@ -10,7 +10,9 @@ from pydantic import Field, model_validator
 
 from headrace.api.fields import Name, Part, RuleBroken
 from headrace.api.limits import Above, DriftLimit, LatencyLimit, WorseThanStable
+from headrace.api.selectors import LONGEST as LONGEST_SELECTOR
 from headrace.api.selectors import parse_selector
+from headrace.api.templates import LONGEST as LONGEST_QUERY
 from headrace.api.templates import check_template
 from headrace.errors import Fault
 
@@ -29,7 +31,7 @@ Kind = Literal["Counts", "Mean", "Histogram", "Value"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Shape:
     """What a check of one subject looks like.
 
     Attributes:
@@ -49,35 +51,33 @@ class _Shape:
     may: tuple[str, ...] = ()
 
 
-_SHAPES: Mapping[str, _Shape] = {
-    "error-rate": _Shape(("worseThanStable", "above"), example="worseThanStable: {ratio: 1.5}"),
-    "latency": _Shape(
+SHAPES: Mapping[str, Shape] = {
+    "error-rate": Shape(("worseThanStable", "above"), example="worseThanStable: {ratio: 1.5}"),
+    "latency": Shape(
         ("worseThanStable", "above"),
         LatencyLimit,
         share=False,
         example="worseThanStable: {ratio: 1.2, quantile: 0.95}",
     ),
-    "shadow-agreement": _Shape(("below",), example="below: 0.97"),
-    "request-split": _Shape(()),
-    "reward": _Shape(("worseThanStable", "below"), example="worseThanStable: {ratio: 1.1}"),
-    "prediction-drift": _Shape(("above",), DriftLimit, example="above: {psi: 0.2}"),
-    "feature-drift": _Shape(
-        ("above",), DriftLimit, example="above: {psi: 0.2}", needs=("feature",)
-    ),
-    "Counts": _Shape(
+    "shadow-agreement": Shape(("below",), example="below: 0.97"),
+    "request-split": Shape(()),
+    "reward": Shape(("worseThanStable", "below"), example="worseThanStable: {ratio: 1.1}"),
+    "prediction-drift": Shape(("above",), DriftLimit, example="above: {psi: 0.2}"),
+    "feature-drift": Shape(("above",), DriftLimit, example="above: {psi: 0.2}", needs=("feature",)),
+    "Counts": Shape(
         ("worseThanStable", "above"),
         example="worseThanStable: {ratio: 1.1}",
         needs=("bad", "total"),
         may=("armLabel",),
     ),
-    "Mean": _Shape(
+    "Mean": Shape(
         ("worseThanStable", "above", "below"),
         share=False,
         example="worseThanStable: {ratio: 1.05}",
         needs=("sum", "count"),
         may=("squares", "better", "armLabel"),
     ),
-    "Histogram": _Shape(
+    "Histogram": Shape(
         ("worseThanStable", "above"),
         LatencyLimit,
         share=False,
@@ -85,12 +85,16 @@ _SHAPES: Mapping[str, _Shape] = {
         needs=("buckets",),
         may=("armLabel",),
     ),
-    "Value": _Shape(("above", "below"), share=False, example="above: 2e9", needs=("query",)),
+    "Value": Shape(("above", "below"), share=False, example="above: 2e9", needs=("query",)),
 }
-_SELECTORS = ("bad", "total", "sum", "count", "squares", "buckets")
-_OF_SUBJECT = ("feature", *_SELECTORS, "query", "armLabel", "better")
+SELECTORS = ("bad", "total", "sum", "count", "squares", "buckets")
+OF_SUBJECT = ("feature", *SELECTORS, "query", "armLabel", "better")
 _HAVE_QUANTILES = ("latency", "Histogram")
 _SELECTOR_EXAMPLE = 'orders_total{shop="eu"}'
+
+# The lengths are for the schema; the parsers say more when they refuse.
+SelectorText = Annotated[str, Field(json_schema_extra={"maxLength": LONGEST_SELECTOR})]
+QueryText = Annotated[str, Field(json_schema_extra={"maxLength": LONGEST_QUERY})]
 
 
 class Check(Part):
@@ -101,6 +105,7 @@ class Check(Part):
     """
 
     name: Name
+    """Names it in the status, in messages and in the report."""
     metric: MetricName | None = None
     """What Headrace's own router, servers and comparator count."""
     kind: Kind | None = None
@@ -116,22 +121,24 @@ class Check(Part):
     """Whether promotion waits for this check's proof."""
     feature: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """For feature-drift: the model's input."""
-    bad: str | None = None
+    bad: SelectorText | None = None
     """`Counts`: a selector of the counter of bad events."""
-    total: str | None = None
+    total: SelectorText | None = None
     """`Counts`: a selector of the counter of all events."""
-    sum: str | None = None
+    sum: SelectorText | None = None
     """`Mean`: a selector of the counter of the summed values."""
-    count: str | None = None
+    count: SelectorText | None = None
     """`Mean`: a selector of the counter of how many values."""
-    squares: str | None = None
+    squares: SelectorText | None = None
     """`Mean`: a selector of the counter of the summed squares; without it the scatter is learned
     from stable's history."""
-    buckets: str | None = None
+    buckets: SelectorText | None = None
     """`Histogram`: a selector of the buckets, with the label `le`."""
-    query: str | None = None
+    query: QueryText | None = None
     """`Value`: PromQL with one value as its answer; a template with `{{ candidate.version }}`."""
-    arm_label: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")] | None = None
+    arm_label: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128)] | None = (
+        None
+    )
     """The label whose value is the version; default `version`."""
     better: Literal["Higher", "Lower"] | None = None
     """`Mean`: which way is better; default `Higher`."""
@@ -144,7 +151,7 @@ class Check(Part):
     @property
     def selectors(self) -> Mapping[str, str]:
         """The user's selectors of counters by field, in the order of the fields."""
-        given = {name: getattr(self, name) for name in _SELECTORS}
+        given = {name: getattr(self, name) for name in SELECTORS}
         return {name: text for name, text in given.items() if text is not None}
 
     @property
@@ -179,7 +186,7 @@ class Check(Part):
             found = "both metric and kind" if self.metric else "neither metric nor kind"
             fault = Fault("", f"has {found}", "exactly one of them", "metric: error-rate")
             raise RuleBroken([fault])
-        shape = _SHAPES[self.subject]
+        shape = SHAPES[self.subject]
         faults = [
             *self._limit_faults(shape),
             *self._value_faults(shape),
@@ -194,7 +201,7 @@ class Check(Part):
         fields = {field.alias or name: name for name, field in type(self).model_fields.items()}
         return [name for name in names if getattr(self, fields[name]) is not None]
 
-    def _limit_faults(self, shape: _Shape) -> Iterator[Fault]:
+    def _limit_faults(self, shape: Shape) -> Iterator[Fault]:
         given = self._given("worseThanStable", "above", "below")
         if len(given) == min(1, len(shape.limits)) and set(given) <= set(shape.limits):
             return
@@ -203,7 +210,7 @@ class Check(Part):
         expected = f"exactly one of {fitting}" if fitting else "no limit: it has its own"
         yield Fault("", problem, expected, shape.example)
 
-    def _value_faults(self, shape: _Shape) -> Iterator[Fault]:
+    def _value_faults(self, shape: Shape) -> Iterator[Fault]:
         above, below, comparison = self.above, self.below, self.worse_than_stable
         if above is not None and "above" in shape.limits and not isinstance(above, shape.above):
             yield _wrong_kind(above, shape)
@@ -220,8 +227,8 @@ class Check(Part):
             expected = "a share" if shape.share else "no less than zero"
             yield Fault("worseThanStable.margin", f"is {margin:g}", expected, "0.005")
 
-    def _field_faults(self, shape: _Shape) -> Iterator[Fault]:
-        given = self._given(*_OF_SUBJECT)
+    def _field_faults(self, shape: Shape) -> Iterator[Fault]:
+        given = self._given(*OF_SUBJECT)
         for name in shape.needs:
             if name not in given:
                 yield Fault(name, "is missing", f"it for a check of {self.subject}")
@@ -248,7 +255,7 @@ class Check(Part):
                 yield Fault("query", problem, expected)
 
 
-def _wrong_kind(above: float | LatencyLimit | DriftLimit, shape: _Shape) -> Fault:
+def _wrong_kind(above: float | LatencyLimit | DriftLimit, shape: Shape) -> Fault:
     found = {float: "a number", LatencyLimit: "a latency limit", DriftLimit: "a limit of drift"}
     wanted = {
         float: ("a share" if shape.share else "a number", "above: 0.02"),

@@ -21,6 +21,7 @@ __all__ = [
     "Name",
     "Part",
     "Percent",
+    "Quantity",
     "RuleBroken",
     "format_duration",
     "format_instant",
@@ -55,6 +56,7 @@ class RuleBroken(ValueError):
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _EXPECTED_DURATION = "a duration such as `90s`, `10m`, `1h30m`"
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|[smhd]))")
+_LONGEST_DURATION = 32
 
 
 def parse_duration(value: object) -> float:
@@ -76,6 +78,8 @@ def parse_duration(value: object) -> float:
             f"{value!r} has no unit; expected a duration such as `90s`, `10m`, `1h30m`"
         )
     text = str(value).strip()
+    if len(text) > _LONGEST_DURATION:
+        raise ValueError(f"has {len(text)} characters; expected {_EXPECTED_DURATION}")
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r} is no duration; expected {_EXPECTED_DURATION}")
@@ -118,12 +122,22 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    Field(json_schema_extra={"type": "string", "examples": ["90s", "10m", "1h30m"]}),
+    Field(
+        json_schema_extra={
+            "type": "string",
+            "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$",
+            "maxLength": _LONGEST_DURATION,
+            "examples": ["90s", "10m", "1h30m"],
+        }
+    ),
 ]
 """Seconds; in YAML `90s`, `10m`, `1h30m`, `250ms`."""
 
 Instant = Annotated[
-    float, BeforeValidator(parse_instant), PlainSerializer(format_instant, return_type=str)
+    float,
+    BeforeValidator(parse_instant),
+    PlainSerializer(format_instant, return_type=str),
+    Field(json_schema_extra={"type": "string", "format": "date-time"}),
 ]
 """Unix seconds; in YAML RFC 3339."""
 
@@ -137,6 +151,28 @@ Name = Annotated[
 ]
 """A DNS label, short enough to leave room for the suffixes of child objects."""
 
+_QUANTITY = r"^[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$"
+
+
+def check_quantity(value: object) -> object:
+    """Refuse what Kubernetes would not read as a quantity, such as `0.5` without quotes.
+
+    Raises:
+        ValueError: It is none.
+    """
+    is_whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if is_whole or (isinstance(value, str) and re.fullmatch(_QUANTITY, value)):
+        return value
+    raise ValueError(f"{value!r} is no quantity; expected a text such as `250m`, `0.5` or `1Gi`")
+
+
+Quantity = Annotated[
+    str | int,
+    BeforeValidator(check_quantity),
+    Field(json_schema_extra={"pattern": _QUANTITY, "x-kubernetes-int-or-string": True}),
+]
+"""An amount of a resource, as Kubernetes writes them."""
+
 Percent = Annotated[int, Field(ge=1, le=100, strict=True)]
 """Whole per cent."""
 
@@ -144,6 +180,7 @@ Digest = Annotated[
     str,
     Field(
         pattern=r"^sha256:[0-9a-f]{64}$",
+        max_length=71,
         json_schema_extra={"examples": ["sha256:" + "9f2c" * 16]},
     ),
 ]

@@ -43,7 +43,9 @@ class LatencyLimit(Part):
     """An absolute limit: `quantile` of the requests must take less than `limit`."""
 
     quantile: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """The share of requests that must be faster than the limit."""
     limit: Duration
+    """What they must be faster than; best a bucket bound."""
 
 
 class DriftLimit(Part):

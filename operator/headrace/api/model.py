@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from headrace.api.fields import Digest, Duration, Name, Part
+from headrace.api.fields import Digest, Duration, Name, Part, Quantity
 
 
 class ModelSpec(Part):
@@ -14,14 +14,20 @@ class ModelSpec(Part):
 
     name: Name
     """The model's name, also in the registry and in the metrics."""
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")]
+    version: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$", max_length=63)
+    ]
     """The version's name: a label value, quoted in YAML when it is a number."""
-    uri: Annotated[str, Field(min_length=1, json_schema_extra={"examples": ["s3://models/a/7"]})]
+    uri: Annotated[
+        str,
+        Field(min_length=1, max_length=2048, json_schema_extra={"examples": ["s3://models/a/7"]}),
+    ]
     """Where its bundle is; anything that fsspec reads, such as `s3://`, `gs://`, `file://`."""
     digest: Digest
     """The bundle's digest as it was registered; a bundle with another one is never loaded."""
     handler: Annotated[
-        str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$")
+        str,
+        Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$", max_length=253),
     ] = "headrace.serving.server.ModelServer"
     """The class that serves it; a subclass of the default may compute features of its own."""
 
@@ -33,8 +39,10 @@ class ModelSpec(Part):
 class Resources(Part):
     """Kubernetes resource requests and limits of one replica."""
 
-    requests: dict[str, str | int | float] = {}
-    limits: dict[str, str | int | float] = {}
+    requests: dict[str, Quantity] = {}
+    """What is set aside, as in `{cpu: 250m, memory: 512Mi}`."""
+    limits: dict[str, Quantity] = {}
+    """What is never exceeded, as in `{memory: 1Gi}`."""
 
 
 class ServingSpec(Part):
@@ -46,7 +54,7 @@ class ServingSpec(Part):
     """Servers per version; a laptop starts as many processes."""
     resources: Resources = Resources()
     """Per replica; not applied on a laptop."""
-    image: str = ""
+    image: Annotated[str, Field(max_length=500)] = ""
     """The model server's image; by default Headrace's own. Not used on a laptop."""
 
 
@@ -54,22 +62,28 @@ class Gateway(Part):
     """A Gateway API gateway by name."""
 
     name: Name
-    namespace: str = ""
+    """The gateway's name."""
+    namespace: Annotated[str, Field(max_length=63)] = ""
+    """Its namespace; by default the rollout's."""
 
 
 class Stickiness(Part):
     """How an arm is remembered for a user."""
 
-    cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "headrace-arm"
+    cookie: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", max_length=64)] = "headrace-arm"
     """Its name; the value is the version that answered first."""
     ttl: Duration = 86400.0
+    """How long a user's arm is remembered."""
 
 
 class RoutingSpec(Part):
     """Who splits the traffic in a cluster; on a laptop it is always a local Envoy."""
 
     provider: Literal["GatewayAPI", "Istio", "Seldon", "None"] = "GatewayAPI"
+    """Gateway API, Istio, the Seldon operator's own routing, or nobody."""
     gateway: Gateway | None = None
-    hostnames: list[str] = []
+    """The gateway that the route is attached to."""
+    hostnames: Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=16)] = []
+    """Host names of the requests that are meant; all of the gateway's by default."""
     stickiness: Stickiness | None = None
     """Keeps a user with the arm that answered first; an A/B test does so by itself."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from headrace.api.analysis import Analysis
 from headrace.api.fields import Name, Part, RuleBroken
@@ -23,22 +23,32 @@ class Metadata(Part):
     model_config = ConfigDict(extra="allow")
 
     name: Name
+    """Names the rollout and, with suffixes, everything that is made for it."""
     namespace: str = "default"
+    """Where it lives, with everything that is made for it."""
     annotations: dict[str, str] = {}
+    """Kept as they are."""
     labels: dict[str, str] = {}
+    """Kept as they are."""
     generation: int = 0
+    """Counted by Kubernetes: how often `spec` has changed."""
 
 
 class RolloutSpec(Part):
     """Desired state only: this version should be live, get it there this way."""
 
     model: ModelSpec
-    challengers: list[ModelSpec] = []
+    """The version that should be live."""
+    challengers: Annotated[list[ModelSpec], Field(max_length=20)] = []
     """Further versions under test at the same time, for abTest and bandit."""
     serving: ServingSpec = ServingSpec()
+    """How each version runs."""
     routing: RoutingSpec = RoutingSpec()
+    """Who splits the traffic; it cannot change while a rollout is under way."""
     strategy: Strategy
+    """How a new version gets its traffic and how that ends: exactly one of the five."""
     analysis: Analysis
+    """The checks, at which risk, and what missing numbers mean."""
 
     @property
     def versions(self) -> tuple[ModelSpec, ...]:
@@ -96,10 +106,15 @@ class ModelRollout(Part):
     """One model in front of live traffic."""
 
     api_version: Literal["headrace.dev/v1alpha1"] = "headrace.dev/v1alpha1"
+    """The version of this schema."""
     kind: Literal["ModelRollout"] = "ModelRollout"
+    """What this document is."""
     metadata: Metadata
+    """The usual Kubernetes metadata."""
     spec: RolloutSpec
+    """Desired state: this version should be live, get it there this way."""
     status: Status = Status()
+    """What Headrace has seen, done and decided; written by Headrace only."""
 
     @property
     def key(self) -> str:

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 _LABEL = r"[a-zA-Z_][a-zA-Z0-9_]*"
 _TEXT = r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`[^`]*`"
 _MATCHER = rf"\s*{_LABEL}\s*(?:=~|!~|!=|=)\s*(?:{_TEXT})\s*"
-_SELECTOR = re.compile(
+PATTERN = (
     rf"\s*(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)?\s*"
     rf"(?:\{{(?P<matchers>{_MATCHER}(?:,{_MATCHER})*)?,?\s*\}})?\s*"
 )
+"""All that a selector may be, in the syntax that RE2 shares, so that Kubernetes can ask it too."""
+_SELECTOR = re.compile(PATTERN)
 _NAME_MATCHER = re.compile(rf"\s*__name__\s*=\s*(?:{_TEXT})")
-_LONGEST = 2000
+LONGEST = 2000
+"""Characters of a selector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,8 @@ def parse_selector(text: str) -> Selector:
     Raises:
         ValueError: It is none; the text says what it is instead.
     """
-    if len(text) > _LONGEST:
-        raise ValueError(f"has {len(text)} characters, more than {_LONGEST}")
+    if len(text) > LONGEST:
+        raise ValueError(f"has {len(text)} characters, more than {LONGEST}")
     found = _SELECTOR.fullmatch(text)
     if found is None:
         raise ValueError(_instead(text))

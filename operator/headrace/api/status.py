@@ -39,8 +39,11 @@ class Traffic(Part):
     """Whole per cent of live requests per arm, and the share copied to the candidate."""
 
     stable: int = 0
+    """Per cent of live requests."""
     candidate: int = 0
+    """Per cent of live requests."""
     mirror: int = 0
+    """Per cent of live requests copied to the candidate."""
     challengers: dict[str, int] = {}
     """Of further candidates, by version; only those above zero."""
 
@@ -61,6 +64,7 @@ class Weights(Part):
     """The traffic that the plan asks for, and what the router has been seen to carry."""
 
     asked: Traffic = Traffic()
+    """What the plan asks for."""
     seen: Traffic | None = None
     """None while it could not be read."""
 
@@ -69,33 +73,49 @@ class Requests(Part):
     """Live requests since the rollout began, as the router counted them."""
 
     stable: int = 0
+    """Answered by stable."""
     candidate: int = 0
+    """Answered by the candidate."""
     mirrored: int = 0
+    """Copied to the candidate."""
     failed_stable: int = 0
+    """Of stable's, those that failed."""
     failed_candidate: int = 0
+    """Of the candidate's, those that failed."""
     failed_mirrored: int = 0
+    """Of the copies, those that failed."""
 
 
 class Interval(Part):
     """An anytime-valid confidence interval and its middle."""
 
     value: float
+    """The estimate."""
     low: float
+    """Its lower bound."""
     high: float
+    """Its upper bound."""
 
 
 class CheckStatus(Part):
     """One check: its verdict for people and its test's state for the next tick."""
 
     name: str
+    """As in the spec."""
     outcome: Outcome = Outcome.NO_DATA
+    """`Pass`, `Fail`, `Inconclusive`, `NoData` or `Error`; only `Fail` rolls back."""
     reason: str = ""
+    """In one CamelCase word, for programs."""
     message: str = ""
+    """In one sentence with the numbers, for people."""
     stable: Interval | None = None
     """The stable arm's figure (error share, latency quantile in seconds)."""
     candidate: Interval | None = None
+    """The same of the candidate."""
     stable_samples: int = 0
+    """How many of stable's requests, values or pairs were used."""
     candidate_samples: int = 0
+    """How many of the candidate's were used."""
     harm: float = 0.0
     """Natural logarithm of the evidence that the candidate is worse than tolerated."""
     proof: float = 0.0
@@ -112,7 +132,9 @@ class Challenger(Part):
     """A further version under test, beside `candidate`."""
 
     model: ModelSpec
+    """The version."""
     checks: list[CheckStatus] = []
+    """What the checks say of it."""
     requests: Requests = Requests()
     """Its own in the candidate's fields; stable's are in the rollout's."""
 
@@ -121,16 +143,22 @@ class Dropped(Part):
     """A version that was taken out of a test which goes on without it."""
 
     version: str
+    """Which one."""
     reason: str
+    """Why, in one CamelCase word."""
     message: str
+    """Why, in one sentence with the numbers."""
 
 
 class Rewards(Part):
     """What one arm earned."""
 
     version: str
+    """Whose."""
     count: float = 0.0
+    """How many rewards came back."""
     total: float = 0.0
+    """Their sum."""
     interval: Interval | None = None
     """The mean with its anytime-valid interval."""
 
@@ -139,8 +167,11 @@ class Goal(Part):
     """What the arms of an experiment earned since it began, and what that proves."""
 
     arms: list[Rewards] = []
+    """What each arm earned, stable first."""
     observed_until: Instant | None = None
+    """End of the last interval that was used."""
     message: str = ""
+    """What is proved, in one sentence."""
     state: dict[str, JsonValue] = {}
     """The tests between the arms, opaque to readers."""
 
@@ -155,6 +186,7 @@ class Learning(Part):
     updated: Instant | None = None
     """When the weights were last made."""
     probability_best: dict[str, float] = {}
+    """Posterior probability of being the best arm, by version."""
     expected_loss: dict[str, float] = {}
     """What the choice of an arm is expected to lose, as a share of the best arm's reward."""
 
@@ -163,8 +195,11 @@ class Ending(Part):
     """Why a rollout ends; it goes on until the traffic has moved and the watch is over."""
 
     action: str
+    """What ends it: a promotion or a way back."""
     reason: str
+    """Why, in one CamelCase word."""
     message: str
+    """Why, in one sentence with the numbers."""
     hold: Duration = 0.0
     """How long a promotion is watched, and can be taken back, once all users have moved."""
     checks: list[Check] = []
@@ -178,7 +213,9 @@ class Kept(Part):
     """A previous version whose servers still run."""
 
     model: ModelSpec
+    """The version."""
     until: Instant
+    """When its servers go away."""
 
 
 class Servers(Part):
@@ -205,9 +242,13 @@ class DecisionStatus(Part):
     """What the engine decided last, and why, in one sentence."""
 
     action: str
+    """What follows."""
     reason: str
+    """Why, in one CamelCase word."""
     message: str
+    """Why, in one sentence with the numbers."""
     time: Instant
+    """When it was decided."""
 
 
 Truth = Literal["True", "False", "Unknown"]
@@ -217,34 +258,51 @@ class Condition(Part):
     """A Kubernetes condition."""
 
     type: str
+    """What it is about."""
     status: Truth
+    """`True`, `False` or `Unknown`."""
     reason: str
+    """Why, in one CamelCase word."""
     message: str
+    """Why, in one sentence."""
     last_transition_time: Instant
+    """Since when it has this status."""
 
 
 class HistoryEntry(Part):
     """What was live when: the audit trail that a registry does not keep."""
 
     version: str
+    """Which version."""
     outcome: Literal["Live", "Promoted", "RolledBack", "Superseded", "Discarded"]
+    """What became of it."""
     previous: str = ""
+    """The version that was live before; empty for the first."""
     reason: str
+    """Why, in one CamelCase word."""
     message: str
+    """Why, in one sentence with the numbers."""
     by: str
     """`headrace`, or the person who asked."""
     started: Instant
+    """When it began."""
     ended: Instant
+    """When it ended."""
     requests: Requests = Requests()
+    """Live and copied requests meanwhile."""
 
 
 class Status(Part):
     """Everything that must survive a restart."""
 
     phase: Phase = Phase.IDLE
+    """Where the rollout is."""
     observed_generation: int = 0
+    """The generation of the spec that this status is about."""
     stable: ModelSpec | None = None
+    """The version that has the users now."""
     candidate: ModelSpec | None = None
+    """The version under test."""
     challengers: list[Challenger] = []
     """Further versions under test, beside `candidate`."""
     dropped: list[Dropped] = []
@@ -258,7 +316,9 @@ class Status(Part):
     ending: Ending | None = None
     """While a rollout is Promoting or RollingBack."""
     goal: Goal | None = None
+    """Of an A/B test or a bandit: what the arms earned."""
     learning: Learning | None = None
+    """Of a bandit: what it has learned, and the weights."""
     step: int = 0
     """Index of the current step; as many as there are steps once all have held."""
     carried_since: Instant | None = None
@@ -270,16 +330,22 @@ class Status(Part):
     started: Instant | None = None
     """When the current rollout began."""
     weights: Weights = Weights()
+    """The traffic that is asked for, and what is carried."""
     servers: list[Servers] = []
     """Of every version that has some, stable first."""
     requests: Requests = Requests()
+    """Requests since the rollout began."""
     watermarks: dict[str, Instant] = {}
     """Per metric, the end of what has been used of the counters, of all arms alike."""
     checks: list[CheckStatus] = []
+    """What each check says of the candidate."""
     decision: DecisionStatus | None = None
+    """What was decided last, and why."""
     ended_by: str = ""
     """While a rollout is being undone: `headrace`, or the person who asked for it."""
     asked: str = ""
     """Identity of the last person's request that was carried out."""
     conditions: list[Condition] = []
+    """The same for `kubectl wait`."""
     history: list[HistoryEntry] = []
+    """What was live when, and why it ended; the newest last."""

@@ -22,6 +22,7 @@ class Hold(Part):
     """A time for which something must have been observed."""
 
     hold: Duration
+    """How long it must have been observed; above zero."""
 
     @model_validator(mode="after")
     def _above_zero(self) -> Self:
@@ -93,7 +94,7 @@ class Ramp(Part):
 class Canary(Promotes):
     """Shadow first if wished, then growing weights, then promotion on proof."""
 
-    steps: Annotated[list[CanaryStep], Field(min_length=1)]
+    steps: Annotated[list[CanaryStep], Field(min_length=1, max_length=50)]
     """In order. Mirror steps come before weights; weights never fall."""
     ramp: Ramp | None = None
     """Faster where the evidence allows it; the last step is never shortened."""
@@ -159,6 +160,7 @@ class BlueGreen(Promotes):
     """Both versions stand ready; all users switch at once, and can switch back at once."""
 
     pre_promotion: PrePromotion
+    """What happens before the switch."""
     keep_previous: Duration = 3600.0
     """How long the previous version's servers run on: `headrace abort` is an instant way back."""
 
@@ -187,7 +189,9 @@ class AbTest(Promotes):
     """How long the arms must have been observed before a winner is declared: whole weeks, where
     weekdays differ."""
     max_duration: Duration = 14 * 86400.0
+    """After this `ifInconclusive` applies."""
     if_inconclusive: IfUndecided = IfUndecided.KEEP_STABLE
+    """What happens when the time is up without a winner."""
 
 
 class Stop(Part):
@@ -212,6 +216,7 @@ class Bandit(Promotes):
     reward: Literal["reward"]
     """What is maximised: the mean reward of an answer, from 0 to 1."""
     policy: Literal["ThompsonSampling"] = "ThompsonSampling"
+    """How weights follow from rewards."""
     floor: Annotated[int, Field(ge=1, le=50, strict=True)] = 5
     """Per cent that every arm keeps; decides what learning costs, and what can be proved."""
     update: Duration = 300.0
@@ -219,8 +224,11 @@ class Bandit(Promotes):
     decay: Duration | None = None
     """Half-life of what was learned, where the best arm may change; none forgets nothing."""
     stop: Stop = Stop(expected_loss=0.001)
+    """When it has learned enough."""
     max_duration: Duration = 7 * 86400.0
+    """After this `ifInconclusive` applies."""
     if_inconclusive: IfUndecided = IfUndecided.KEEP_STABLE
+    """What happens when the time is up and it has not stopped."""
 
     @model_validator(mode="after")
     def _times(self) -> Self:
@@ -240,10 +248,15 @@ class Strategy(Part):
     """Exactly one strategy."""
 
     canary: Canary | None = None
+    """Growing weights, after copies of the traffic if wished."""
     shadow: Shadow | None = None
+    """Copies of the traffic only."""
     blue_green: BlueGreen | None = None
+    """Both versions stand ready, and all users switch at once."""
     ab_test: AbTest | None = None
+    """Users are split, and the version that earns more wins."""
     bandit: Bandit | None = None
+    """Traffic follows the reward."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

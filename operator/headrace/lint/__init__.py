@@ -1,0 +1,1 @@
+"""What is wrong, or unwise, in the files of ModelRollouts: found without a cluster."""

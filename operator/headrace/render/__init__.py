@@ -1,0 +1,1 @@
+"""From values to manifests: pure functions that give plain dictionaries."""

@@ -1,0 +1,239 @@
+"""What holds between fields, as CEL: the whole admission check, with no webhook.
+
+Every message says what to write instead. A rule looks at one object, so that its path is the
+nearest one; CEL cannot see values of several types (`above`, `margin`), for which `Check` has a
+shape beside its rules.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.api.check import OF_SUBJECT, SELECTORS, SHAPES, Shape
+from headrace.api.selectors import PATTERN
+
+_NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_LIMITS_SEEN = ("worseThanStable", "below")
+_METRIC_WITHOUT_LIMIT = "request-split"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        cel: What must be true of `self`.
+        message: What is wrong and what to write instead.
+        field: Path of the field that the fault is shown at, as in `.ratio`; empty for `self`.
+    """
+
+    cel: str
+    message: str
+    field: str = ""
+
+    def written(self) -> dict[str, Any]:
+        """Give it as an entry of `x-kubernetes-validations`."""
+        entry = {"rule": self.cel, "message": self.message}
+        return entry | ({"fieldPath": self.field} if self.field else {})
+
+
+def _above_zero(what: str) -> Rule:
+    message = f"is zero: write a duration above zero, such as `{what}: 5m`"
+    return Rule("self.matches('[1-9]')", message)
+
+
+_SELECTOR = Rule(
+    f"self.matches({json.dumps(f'^(?:{PATTERN})$')})",
+    'must be a selector of a raw counter: write one such as `orders_total{shop="eu"}`, without '
+    "rate(), increase() or a range; Headrace takes the increments itself",
+)
+
+
+def _subject_rules() -> Iterator[Rule]:
+    """Give what the checks of each subject have, as the api knows it."""
+    for subject, shape in SHAPES.items():
+        field = "metric" if subject[0].islower() else "kind"
+        other = f"!has(self.{field}) || self.{field} != '{subject}'"
+        if limits := _limit_rule(shape):
+            fitting = ", ".join(shape.limits)
+            one = f"exactly one of {fitting}" if fitting else "no limit of its own"
+            example = f"; write `{shape.example}`" if shape.example else "; leave it out"
+            yield Rule(f"{other} || {limits}", f"a check of {subject} has {one}{example}")
+        allowed = (*shape.needs, *shape.may)
+        wants = [f"has(self.{name})" for name in shape.needs]
+        refuses = [f"!has(self.{name})" for name in OF_SUBJECT if name not in allowed]
+        needs = " and ".join(shape.needs) or "none of " + ", ".join(OF_SUBJECT)
+        further = f" and may have {', '.join(shape.may)}" if shape.may else ""
+        yield Rule(
+            f"{other} || ({' && '.join([*wants, *refuses])})",
+            f"a check of {subject} has {needs}{further}; leave out fields of other checks",
+        )
+
+
+def _limit_rule(shape: Shape) -> str:
+    seen = [name for name in _LIMITS_SEEN if name in shape.limits]
+    refused = [f"!has(self.{name})" for name in _LIMITS_SEEN if name not in shape.limits]
+    if "above" in shape.limits or not seen:
+        return f"({' && '.join(refused)})" if refused else ""
+    return f"({' && '.join([' != '.join(f'has(self.{name})' for name in seen), *refused])})"
+
+
+_STEP_KINDS = "[has(self.mirror), has(self.weight), has(self.analysis), has(self.approval)]"
+_STRATEGIES = (
+    "[has(self.canary), has(self.shadow), has(self.blueGreen), has(self.abTest), has(self.bandit)]"
+)
+_UNDER_WAY = "['Progressing', 'Paused', 'Promoting', 'RollingBack']"
+
+OBJECT_RULES: Mapping[str, tuple[Rule, ...]] = {
+    "ModelRollout": (
+        Rule(
+            f"self.metadata.name.size() <= 53 && self.metadata.name.matches('{_NAME}')",
+            "metadata.name must leave room for suffixes: write at most 53 characters of a-z, 0-9 "
+            "and -",
+        ),
+        Rule(
+            "!has(self.status) || !has(self.status.phase) || "
+            f"!(self.status.phase in {_UNDER_WAY}) || self.spec.routing == oldSelf.spec.routing",
+            "spec.routing cannot change while a rollout is under way: write it as it was, and "
+            "change it once the rollout has ended, which `headrace abort` does at once",
+        ),
+    ),
+    "RolloutSpec": (
+        Rule(
+            "!has(self.challengers) || size(self.challengers) == 0 || has(self.strategy.abTest) "
+            "|| has(self.strategy.bandit)",
+            "this strategy tests one version: leave challengers out, or write the strategy abTest "
+            "or bandit",
+            ".challengers",
+        ),
+        Rule(
+            "!has(self.challengers) || self.challengers.all(c, c.version != self.model.version)",
+            "a version is named twice: write challengers whose version differs from model.version",
+            ".challengers",
+        ),
+        Rule(
+            "!has(self.challengers) || self.challengers.all(c, c.name == self.model.name)",
+            "challengers are further versions of one model: write the name of spec.model",
+            ".challengers",
+        ),
+        Rule(
+            "!has(self.strategy.bandit) || (2 + (has(self.challengers) ? size(self.challengers) "
+            ": 0)) * self.strategy.bandit.floor <= 100",
+            "the floors of all arms are over 100: write a floor of at most 100 / (2 + challengers)",
+            ".strategy",
+        ),
+        Rule(
+            "!has(self.strategy.canary) || !has(self.strategy.canary.ramp) || "
+            "self.analysis.checks.exists(c, has(c.metric) && c.metric == 'error-rate' && "
+            "has(c.worseThanStable))",
+            "a ramp needs something that counts bad requests: write a check such as "
+            "`{name: errors, metric: error-rate, worseThanStable: {ratio: 1.5}}`",
+            ".analysis",
+        ),
+    ),
+    "Strategy": (
+        Rule(
+            f"{_STRATEGIES}.filter(given, given).size() == 1",
+            "write exactly one of canary, shadow, blueGreen, abTest, bandit",
+        ),
+    ),
+    "Canary": (
+        Rule(
+            "self.steps.filter(s, has(s.weight)).map(s, s.weight).isSorted()",
+            "weights fall: write each at least as large as the one before it, such as 5, 25, 50",
+            ".steps",
+        ),
+        Rule(
+            "self.steps.filter(s, has(s.mirror) || has(s.weight)).map(s, has(s.weight) ? 1 : 0)"
+            ".isSorted()",
+            "a mirror comes after a weight: write mirror steps first",
+            ".steps",
+        ),
+        Rule(
+            "size(self.steps) == 0 || !has(self.steps[0].analysis)",
+            "an analysis comes first, when there is nothing to observe: write a mirror or weight "
+            "step before it",
+            ".steps",
+        ),
+    ),
+    "CanaryStep": (
+        Rule(
+            f"{_STEP_KINDS}.filter(given, given).size() == 1",
+            "write exactly one of mirror, weight, analysis, approval in a step, such as "
+            "`{weight: 5, hold: 5m}`",
+        ),
+        Rule(
+            "!(has(self.mirror) || has(self.weight)) || has(self.hold)",
+            "a step of mirror or weight needs its time: write `hold: 5m`",
+        ),
+        Rule(
+            "!(has(self.analysis) || has(self.approval)) || !has(self.hold)",
+            "a step of analysis or approval has no hold: write `analysis: 10m`, or `approval: {}`",
+        ),
+    ),
+    "AbTest": (Rule("has(self.goal)", "an A/B test needs a goal: write `goal: reward`"),),
+    "Bandit": (Rule("has(self.reward)", "a bandit needs a reward: write `reward: reward`"),),
+    "Stop": (
+        Rule(
+            "has(self.expectedLoss) || has(self.probabilityBest)",
+            "write expectedLoss, probabilityBest or both, such as `expectedLoss: 0.001`",
+        ),
+    ),
+    "WorseThanStable": (
+        Rule(
+            "self.tolerance < self.ratio",
+            "tolerance must be below ratio: write such as `{ratio: 1.5, tolerance: 1.1}`",
+        ),
+    ),
+    "Check": (
+        Rule(
+            "has(self.metric) != has(self.kind)",
+            "write exactly one of metric and kind, such as `metric: error-rate`",
+        ),
+        *_subject_rules(),
+    ),
+}
+"""By the name of the model class."""
+
+_DIGEST = Rule(
+    "self.matches('^sha256:[0-9a-f]{64}$')",
+    "is no digest: write `sha256:` and 64 hexadecimal digits, as `headrace bundle` prints them",
+)
+
+FIELD_RULES: Mapping[tuple[str, str], tuple[Rule, ...]] = {
+    ("ModelSpec", "digest"): (_DIGEST,),
+    ("Hold", "hold"): (_above_zero("hold"),),
+    ("PrePromotion", "hold"): (_above_zero("hold"),),
+    ("Shadow", "hold"): (_above_zero("hold"),),
+    ("CanaryStep", "hold"): (_above_zero("hold"),),
+    ("CanaryStep", "analysis"): (_above_zero("analysis"),),
+    ("Bandit", "update"): (_above_zero("update"),),
+    ("Bandit", "decay"): (_above_zero("decay"),),
+    ("Analysis", "interval"): (_above_zero("interval"),),
+    **{("Check", name): (_SELECTOR,) for name in SELECTORS},
+}
+"""By the name of the model class and the field."""
+
+SAID_BY_RULE = frozenset({("AbTest", "goal"), ("Bandit", "reward")})
+"""Required fields of which a rule says what to write; `Required value` alone would not."""
+
+SHAPES_OF_OBJECTS: Mapping[str, Mapping[str, Any]] = {
+    "Check": {
+        "anyOf": [
+            {"required": ["worseThanStable"]},
+            {"required": ["above"]},
+            {"required": ["below"]},
+            {"required": ["metric"], "properties": {"metric": {"enum": [_METRIC_WITHOUT_LIMIT]}}},
+        ],
+        "not": {
+            "anyOf": [
+                {"required": ["above", "worseThanStable"]},
+                {"required": ["above", "below"]},
+            ]
+        },
+    },
+}
+"""What CEL cannot ask, because it does not see `above`."""

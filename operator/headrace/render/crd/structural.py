@@ -1,0 +1,137 @@
+"""From the JSON schema of the document to the structural schema that Kubernetes asks for.
+
+Structural means: no references, one type per value, no alternatives of types. A value that may be
+of several types is kept as it is and left to the controller, by
+`x-kubernetes-preserve-unknown-fields`.
+
+The status is written by Headrace only and must never be refused: it has types and descriptions,
+but no defaults, no limits and no rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.render.crd.document import Schema
+from headrace.render.crd.rules import FIELD_RULES, OBJECT_RULES, SAID_BY_RULE, SHAPES_OF_OBJECTS
+
+LIST_KEYS: Mapping[tuple[str, str], str] = {
+    ("RolloutSpec", "challengers"): "version",
+    ("Analysis", "checks"): "name",
+    ("Status", "checks"): "name",
+    ("Status", "dropped"): "version",
+    ("Status", "conditions"): "type",
+    ("Challenger", "checks"): "name",
+    ("Ending", "checks"): "name",
+}
+"""The field that tells the entries of a list apart. All other lists are atomic."""
+
+_LIMITS = (
+    *("minLength", "maxLength", "pattern", "minimum", "maximum"),
+    *("minItems", "maxItems"),
+)
+_PRESERVE = "x-kubernetes-preserve-unknown-fields"
+
+
+@dataclass(frozen=True, slots=True)
+class Structural:
+    """Makes structural schemas.
+
+    Attributes:
+        definitions: The schemas that references name.
+        limits: Whether to write defaults, limits and rules.
+    """
+
+    definitions: Mapping[str, Schema]
+    limits: bool = True
+
+    def of(self, schema: Schema) -> Schema:
+        """Give the structural schema of a value."""
+        name = ""
+        if "$ref" in schema:
+            name = schema["$ref"].rpartition("/")[2]
+            schema = {**self.definitions[name], **{k: schema[k] for k in schema if k != "$ref"}}
+        made: Schema = {}
+        if "description" in schema:
+            made["description"] = schema["description"]
+        made |= self._typed(schema, name)
+        if self.limits:
+            made |= self._limited(schema, name)
+        return made
+
+    def _typed(self, schema: Schema, name: str) -> Schema:
+        if schema.get("x-kubernetes-int-or-string"):
+            either = [{"type": "integer"}, {"type": "string"}]
+            return {"anyOf": either, "x-kubernetes-int-or-string": True}
+        kind = schema.get("type")
+        if kind is None:  # values of several types, or any JSON
+            return {_PRESERVE: True}
+        if kind == "array":
+            return {"type": kind, "items": self.of(schema["items"])}
+        if kind == "object":
+            return {"type": kind} | self._contents(schema, name)
+        values = [schema["const"]] if "const" in schema else schema.get("enum")
+        made = {"type": kind}
+        if "format" in schema:
+            made["format"] = schema["format"]
+        return made | ({"enum": values} if values else {})
+
+    def _contents(self, schema: Schema, name: str) -> Schema:
+        others = schema.get("additionalProperties")
+        if isinstance(others, Mapping):
+            if others:
+                return {"additionalProperties": self.of(dict(others))}
+            return {_PRESERVE: True}
+        if others is True and "properties" not in schema:
+            return {_PRESERVE: True}
+        fields = {
+            field: self._field(name, field, part)
+            for field, part in schema.get("properties", {}).items()
+        }
+        return {"properties": fields} if fields else {}
+
+    def _field(self, owner: str, field: str, schema: Schema) -> Schema:
+        made = self.of(schema)
+        if made.get("type") == "array":
+            key = LIST_KEYS.get((owner, field))
+            if key is None:
+                made["x-kubernetes-list-type"] = "atomic"
+            else:
+                made |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+                if not self.limits:
+                    made["items"]["required"] = [key]
+        if self.limits and (rules := FIELD_RULES.get((owner, field))):
+            made["x-kubernetes-validations"] = [rule.written() for rule in rules]
+        return made
+
+    def _limited(self, schema: Schema, name: str) -> Schema:
+        made: Schema = {key: schema[key] for key in _LIMITS if key in schema}
+        for end in ("minimum", "maximum"):
+            bound = schema.get(f"exclusive{end.capitalize()}")
+            if bound is not None:
+                made |= {end: bound, f"exclusive{end.capitalize()}": True}
+        default = self._default(schema)
+        if default is not None:
+            made["default"] = default
+        required = [f for f in schema.get("required", []) if (name, f) not in SAID_BY_RULE]
+        if required:
+            made["required"] = required
+        made |= SHAPES_OF_OBJECTS.get(name, {})
+        if rules := OBJECT_RULES.get(name):
+            made["x-kubernetes-validations"] = [rule.written() for rule in rules]
+        return made
+
+    def _default(self, schema: Schema) -> Any:
+        """Give the default; None for none, and for emptiness, which needs no words."""
+        default = schema.get("default")
+        if isinstance(default, Mapping):
+            properties = schema.get("properties", {})
+            own = {
+                field: value
+                for field, value in default.items()
+                if value not in (None, {}, []) and value != properties.get(field, {}).get("default")
+            }
+            return own if properties else None
+        return None if default in ("", []) else default

@@ -1,0 +1,265 @@
+"""A real API server accepts the CRD and every example, and each rule refuses with its words."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.api_server import ApiServer, api_server
+
+ROOT = Path(__file__).parents[2]
+CRD = yaml.safe_load((ROOT / "manifests/crd/modelrollouts.yaml").read_text(encoding="utf-8"))
+RESOURCES = "/apis/headrace.dev/v1alpha1/namespaces/default/modelrollouts"
+STRICT = "fieldValidation=Strict"
+DIGEST = f"sha256:{'9f' * 32}"
+Change = Callable[[dict[str, Any]], object]
+
+
+def model(version: str = "7") -> dict[str, str]:
+    return {"name": "m", "version": version, "uri": "s3://m/7", "digest": DIGEST}
+
+
+def rollout(name: str = "good") -> dict[str, Any]:
+    return {
+        "apiVersion": "headrace.dev/v1alpha1",
+        "kind": "ModelRollout",
+        "metadata": {"name": name},
+        "spec": {
+            "model": model(),
+            "strategy": {
+                "canary": {
+                    "steps": [
+                        {"mirror": 100, "hold": "10m"},
+                        {"weight": 5, "hold": "5m"},
+                        {"approval": {}},
+                        {"weight": 50, "hold": "1h30m"},
+                    ]
+                }
+            },
+            "analysis": {
+                "checks": [
+                    {"name": "errors", "metric": "error-rate", "worseThanStable": {"ratio": 1.5}}
+                ]
+            },
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    with api_server(tmp_path_factory.mktemp("kubernetes")) as running:
+        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        made = running.ask("POST", f"{path}?{STRICT}", CRD)
+        assert made.code == 201, made.message
+        until = time.monotonic() + 30
+        while running.ask("GET", RESOURCES).code != 200:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        found = running.ask("GET", f"{path}/modelrollouts.headrace.dev").body
+        broken = [c for c in found["status"]["conditions"] if c["type"] == "NonStructuralSchema"]
+        assert not broken
+        yield running
+
+
+def steps(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = spec["strategy"]["canary"]["steps"]
+    return found
+
+
+def strategy(spec: dict[str, Any], **chosen: object) -> dict[str, Any]:
+    spec["strategy"] = chosen
+    return spec
+
+
+def check(spec: dict[str, Any], **fields: object) -> dict[str, Any]:
+    spec["analysis"]["checks"] = [{"name": "c", **fields}]
+    return spec
+
+
+REFUSED: dict[str, tuple[Change, str]] = {
+    "no strategy": (strategy, "write exactly one of canary, shadow"),
+    "two strategies": (
+        lambda s: s["strategy"].update(shadow={"hold": "5m"}),
+        "write exactly one of canary, shadow",
+    ),
+    "weights that fall": (lambda s: steps(s)[3].update(weight=3), "weights fall"),
+    "a mirror after a weight": (
+        lambda s: steps(s).append({"mirror": 10, "hold": "5m"}),
+        "a mirror comes after a weight",
+    ),
+    "an analysis first": (
+        lambda s: steps(s).insert(0, {"analysis": "5m"}),
+        "an analysis comes first",
+    ),
+    "a step of two kinds": (lambda s: steps(s)[0].update(weight=5), "exactly one of mirror"),
+    "a step without a time": (lambda s: steps(s)[1].pop("hold"), "needs its time"),
+    "an approval with a time": (lambda s: steps(s)[2].update(hold="5m"), "has no hold"),
+    "a hold of zero": (lambda s: steps(s)[1].update(hold="0s"), "write a duration above zero"),
+    "a hold that is no duration": (lambda s: steps(s)[1].update(hold="5"), "should match"),
+    "a digest that is none": (lambda s: s["model"].update(digest="latest"), "is no digest"),
+    "an A/B test without a goal": (
+        lambda s: strategy(s, abTest={"split": 50}),
+        "write `goal: reward`",
+    ),
+    "a bandit without a reward": (
+        lambda s: strategy(s, bandit={"floor": 5}),
+        "write `reward: reward`",
+    ),
+    "floors over 100": (
+        lambda s: (
+            strategy(s, bandit={"reward": "reward", "floor": 40}),
+            s.update(challengers=[model("8")]),
+        ),
+        "floors of all arms are over 100",
+    ),
+    "an unknown metric": (
+        lambda s: s["analysis"]["checks"][0].update(metric="errors"),
+        'supported values: "error-rate", "latency"',
+    ),
+    "neither metric nor kind": (
+        lambda s: check(s, below=0.9),
+        "exactly one of metric and kind",
+    ),
+    "a check without a limit": (
+        lambda s: check(s, metric="error-rate"),
+        "must validate at least one schema",
+    ),
+    "a check with two limits": (
+        lambda s: check(s, metric="error-rate", above=0.02, worseThanStable={"ratio": 2}),
+        "must not validate the schema",
+    ),
+    "a limit of another metric": (
+        lambda s: check(s, metric="error-rate", below=0.9),
+        "a check of error-rate has exactly one of worseThanStable, above",
+    ),
+    "counts without a total": (
+        lambda s: check(s, kind="Counts", bad="x_total", worseThanStable={"ratio": 2}),
+        "a check of Counts has bad and total",
+    ),
+    "a rate": (
+        lambda s: check(
+            s, kind="Counts", bad="rate(x_total[5m])", total="y_total", worseThanStable={"ratio": 2}
+        ),
+        "must be a selector of a raw counter",
+    ),
+    "a selector that computes": (
+        lambda s: check(
+            s, kind="Counts", bad='a{b="1"} / c{d="2"}', total="y", worseThanStable={"ratio": 2}
+        ),
+        "must be a selector of a raw counter",
+    ),
+    "more tolerance than the ratio": (
+        lambda s: check(s, metric="error-rate", worseThanStable={"ratio": 1.2, "tolerance": 1.3}),
+        "tolerance must be below ratio",
+    ),
+    "a ramp with nothing that counts": (
+        lambda s: (
+            check(s, metric="shadow-agreement", below=0.9),
+            s["strategy"]["canary"].update(ramp={"badRequests": 100}),
+        ),
+        "a ramp needs something that counts",
+    ),
+    "challengers in a canary": (
+        lambda s: s.update(challengers=[model("8")]),
+        "this strategy tests one version",
+    ),
+    "a version that is named twice": (
+        lambda s: (strategy(s, abTest={"goal": "reward"}), s.update(challengers=[model()])),
+        "a version is named twice",
+    ),
+    "challengers of another model": (
+        lambda s: (
+            strategy(s, abTest={"goal": "reward"}),
+            s.update(challengers=[model("8") | {"name": "other"}]),
+        ),
+        "write the name of spec.model",
+    ),
+    "two checks of one name": (
+        lambda s: s["analysis"]["checks"].append(s["analysis"]["checks"][0]),
+        "Duplicate value",
+    ),
+    "a bandit that never stops learning": (
+        lambda s: strategy(s, bandit={"reward": "reward", "stop": {}}),
+        "expectedLoss",
+    ),
+    "a quantity that is none": (
+        lambda s: s.update(serving={"resources": {"requests": {"cpu": "lots"}}}),
+        "should match",
+    ),
+    "a field with a slip of the pen": (lambda s: s.update(rooting={}), "unknown field"),
+}
+
+
+def test_a_good_rollout_is_accepted_with_its_defaults(server: ApiServer) -> None:
+    made = server.ask("POST", f"{RESOURCES}?{STRICT}", rollout())
+    assert made.code == 201, made.message
+    spec = made.body["spec"]
+    assert spec["analysis"]["risk"] == {"falseRollback": 0.01, "missedRegression": 0.05}
+    assert spec["routing"] == {"provider": "GatewayAPI"}
+    assert spec["serving"]["replicas"] == 1
+    assert spec["analysis"]["interval"] == "15s"
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_wrong_rollout_is_refused_with_what_to_write(server: ApiServer, what: str) -> None:
+    change, message = REFUSED[what]
+    wrong = rollout("wrong")
+    change(wrong["spec"])
+    answer = server.ask("POST", f"{RESOURCES}?{STRICT}&dryRun=All", wrong)
+    assert answer.code in (400, 422), json.dumps(answer.body)[:500]
+    assert message in answer.message
+
+
+def test_a_long_name_is_refused(server: ApiServer) -> None:
+    answer = server.ask("POST", f"{RESOURCES}?{STRICT}&dryRun=All", rollout("a" * 54))
+    assert answer.code == 422
+    assert "at most 53 characters" in answer.message
+
+
+@pytest.mark.parametrize("phase", ["Progressing", "Paused", "Promoting", "RollingBack"])
+def test_routing_cannot_change_during_a_rollout(server: ApiServer, phase: str) -> None:
+    name = f"routed-{phase.lower()}"
+    assert server.ask("POST", f"{RESOURCES}?{STRICT}", rollout(name)).code == 201
+    path = f"{RESOURCES}/{name}"
+    status = server.ask("PATCH", f"{path}/status", {"status": {"phase": phase}}, "merge")
+    assert status.code == 200, status.message
+    change = {"spec": {"routing": {"hostnames": ["a.example.com"]}}}
+    refused = server.ask("PATCH", path, change, "merge")
+    assert refused.code == 422
+    assert "cannot change while a rollout is under way" in refused.message
+    another = {"spec": {"model": {"version": "8"}}}
+    assert server.ask("PATCH", path, another, "merge").code == 200
+    ended = server.ask("PATCH", f"{path}/status", {"status": {"phase": "Healthy"}}, "merge")
+    assert ended.code == 200, ended.message
+    assert server.ask("PATCH", path, change, "merge").code == 200
+
+
+def examples() -> list[tuple[str, dict[str, Any]]]:
+    """Give a whole rollout for every example of the pages."""
+    found = []
+    for page in ("strategies.md", "checks.md"):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        for index, block in enumerate(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)):
+            part, whole = yaml.safe_load(block), rollout(f"example-{index}")
+            spec = whole["spec"]
+            spec["model"]["name"] = "flight-delay"
+            if isinstance(part, list):
+                spec["analysis"]["checks"] = part
+            else:
+                spec.update(copy.deepcopy(part))
+            found.append((f"{page} {index}", whole))
+    return found
+
+
+@pytest.mark.parametrize("whole", [pytest.param(w, id=n) for n, w in examples()])
+def test_every_example_of_the_pages_is_accepted(server: ApiServer, whole: dict[str, Any]) -> None:
+    answer = server.ask("POST", f"{RESOURCES}?{STRICT}&dryRun=All", whole)
+    assert answer.code == 201, answer.message
