@@ -38,8 +38,9 @@ format: setup ## Format the code and sort the imports
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 .PHONY: golden
-golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml
+golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml, manifests/examples
 	@$(BIN)/python -m headrace.training.compile
+	@$(BIN)/python -m headrace.render.examples manifests/examples
 
 .PHONY: bench
 bench: setup ## Measure, side by side with what one would use instead

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, model_validator
 
 from headrace.api.analysis import Analysis
 from headrace.api.fields import Name, Part, RuleBroken
-from headrace.api.model import ModelSpec, RoutingSpec, ServingSpec
+from headrace.api.model import ModelSpec, MonitoringSpec, RoutingSpec, ServingSpec
 from headrace.api.status import Status
 from headrace.api.strategy import Strategy
 from headrace.errors import Fault
@@ -37,6 +37,7 @@ class RolloutSpec(Part):
     """Further versions under test at the same time, for abTest and bandit."""
     serving: ServingSpec = ServingSpec()
     routing: RoutingSpec = RoutingSpec()
+    monitoring: MonitoringSpec = MonitoringSpec()
     strategy: Strategy
     analysis: Analysis
 

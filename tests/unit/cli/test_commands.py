@@ -24,6 +24,7 @@ COMMANDS = [
     "abort",
     "retry",
     "judge",
+    "render",
     "bundle",
     "doctor",
 ]
