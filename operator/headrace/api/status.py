@@ -222,8 +222,11 @@ class Servers(Part):
     """How a version's servers have fared since the rollout began."""
 
     version: str
+    """Whose."""
     wanted: int = 0
+    """How many should run."""
     ready: int = 0
+    """How many answer."""
     restarts: int = 0
     """Unplanned ones."""
     oom_kills: int = 0
@@ -231,11 +234,13 @@ class Servers(Part):
     in_a_row: int = 0
     """Restarts since the last long calm."""
     last_restart: Instant | None = None
+    """When the last one was seen."""
     reason: str = ""
     """What the last one ended with."""
     seen_restarts: int = 0
     """The platform's own counter up to which restarts are counted."""
     seen_oom_kills: int = 0
+    """The same of its kills for memory."""
 
 
 class DecisionStatus(Part):

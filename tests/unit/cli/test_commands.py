@@ -25,6 +25,7 @@ COMMANDS = [
     "retry",
     "simulate",
     "judge",
+    "render",
     "bundle",
     "doctor",
 ]
