@@ -16,7 +16,7 @@ from headrace.api.check import SHAPES
 from headrace.engine.checks.build import checks_of
 from headrace.lint import catalogue
 from headrace.lint.advice import COPIES_ONLY, LIVE_ONLY
-from headrace.lint.finding import Finding
+from headrace.lint.finding import Finding, Rule
 from headrace.lint.linter import Options, Report, lint
 from headrace.lint.sources import Source, Unread, read_sources
 
@@ -272,7 +272,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
 
 
 def test_what_sees_no_copies_or_nothing_else_is_as_the_engine_reads() -> None:
-    limits = {
+    limits: dict[str, dict[str, object]] = {
         "shadow-agreement": {"below": 0.9},
         "prediction-drift": {"above": {"psi": 0.2}},
         "feature-drift": {"above": {"psi": 0.2}},
@@ -292,7 +292,7 @@ def test_what_sees_no_copies_or_nothing_else_is_as_the_engine_reads() -> None:
 def test_codes_are_unique_and_every_rule_has_its_reason() -> None:
     codes = [rule.code for rule in catalogue.RULES]
     assert codes == sorted(set(codes))
-    known = [value for value in vars(catalogue).values() if isinstance(value, catalogue.Rule)]
+    known = [value for value in vars(catalogue).values() if isinstance(value, Rule)]
     assert len(known) == len(catalogue.RULES)
     for rule in catalogue.RULES:
         assert re.fullmatch(r"HR\d{3}", rule.code)
