@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from headrace.api.fields import RuleBroken
 from headrace.api.rollout import ModelRollout
+from headrace.api.yaml_text import LARGEST, NotYaml, YamlDocument, read_documents
 from headrace.errors import Fault, InvalidRollout, NotFound
 
 
@@ -24,12 +24,24 @@ def load_rollout(path: Path) -> ModelRollout:
         InvalidRollout: It is not a valid ModelRollout.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        return parse_rollout(read_text(path), str(path))
     except FileNotFoundError:
         raise NotFound(f"There is no file {path}.") from None
-    except (IsADirectoryError, PermissionError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InvalidRollout(str(path), [Fault("(file)", str(error), "a readable text")]) from error
-    return parse_rollout(text, str(path))
+
+
+def read_text(path: Path) -> str:
+    """Read a file as UTF-8, as far as `read_documents` will take it.
+
+    Raises:
+        OSError: It cannot be read.
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    with path.open("rb") as file:
+        raw = file.read(LARGEST + 1)
+    # A character may be cut in two at the end of what is refused anyway.
+    return raw.decode("utf-8", errors="strict" if len(raw) <= LARGEST else "replace")
 
 
 def parse_rollout(text: str, source: str = "(text)") -> ModelRollout:
@@ -43,29 +55,39 @@ def parse_rollout(text: str, source: str = "(text)") -> ModelRollout:
         InvalidRollout: With every fault that could be found.
     """
     try:
-        documents = [d for d in yaml.safe_load_all(text) if d is not None]
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "(document)"
-        problem = getattr(error, "problem", None) or str(error)
-        raise InvalidRollout(source, [Fault(where, f"not YAML: {problem}")]) from error
+        documents = read_documents(text)
+    except NotYaml as error:
+        where = f"line {error.line}, column {error.column}" if error.line else "(document)"
+        raise InvalidRollout(source, [Fault(where, str(error), error.expected)]) from error
     if len(documents) != 1:
         problem = f"has {len(documents)} documents"
         raise InvalidRollout(source, [Fault("(document)", problem, "exactly one")])
-    document = documents[0]
-    if not isinstance(document, Mapping):
-        problem = f"is a {type(document).__name__}"
+    return rollout_of(documents[0], source)
+
+
+def rollout_of(document: YamlDocument, source: str) -> ModelRollout:
+    """Make the ModelRollout of a document.
+
+    Raises:
+        InvalidRollout: With every fault that could be found.
+    """
+    data, faults = document.data, list(document.faults)
+    if not isinstance(data, Mapping):
+        problem = f"is a {type(data).__name__}"
         raise InvalidRollout(source, [Fault("(document)", problem, "a mapping with kind: ...")])
     try:
-        return ModelRollout.model_validate(document)
+        rollout = ModelRollout.model_validate(data)
     except ValidationError as error:
-        faults = [
+        faults += [
             fault
             for details in error.errors()
             if not _is_other_union_member(details)
-            for fault in _faults(details, document)
+            for fault in _faults(details, data)
         ]
         raise InvalidRollout(source, list(dict.fromkeys(faults))) from error
+    if faults:
+        raise InvalidRollout(source, faults)
+    return rollout
 
 
 def _faults(details: ErrorDetails, document: Mapping[str, Any]) -> list[Fault]:

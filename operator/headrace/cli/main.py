@@ -27,6 +27,10 @@ _COMMANDS = {
     "promote": ("headrace.cli.promote", "Approve the step at hand, or promote now."),
     "abort": ("headrace.cli.abort", "Give all traffic back to the stable version."),
     "retry": ("headrace.cli.retry", "Try a version again that was rolled back."),
+    "init": ("headrace.cli.init", "Write a commented ModelRollout to begin with."),
+    "lint": ("headrace.cli.lint", "Find what is wrong, or unwise, in ModelRollouts."),
+    "plan": ("headrace.cli.plan", "Say what a rollout will do, before it does it."),
+    "schema": ("headrace.cli.schema", "Print the schema, for editors or for Kubernetes."),
     "simulate": (
         "headrace.cli.simulate",
         "Try a ModelRollout on generated traffic, many times.",

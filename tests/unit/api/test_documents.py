@@ -182,7 +182,7 @@ def test_every_fault_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("a: [", "line 1, column 5: not YAML", id="no YAML"),
+        pytest.param("a: [", "line 2, column 1: not YAML", id="no YAML"),
         pytest.param("", "(document): has 0 documents; expected exactly one", id="nothing"),
         pytest.param("a: 1\n---\nb: 2", "(document): has 2 documents", id="two documents"),
         pytest.param("- 1", "(document): is a list; expected a mapping", id="a list"),

@@ -1,0 +1,116 @@
+"""`headrace plan`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from headrace.api import ModelRollout
+from headrace.api.fields import format_duration
+from headrace.lint.endings import endings_of, harm_of
+from headrace.lint.outlook import Need, Outlook, StepOutlook, outlook_of
+from headrace.lint.rollouts import read_rollouts
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Requests per second: also say how much traffic the proofs need.",
+)
+@click.option(
+    "--error-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.01,
+    show_default=True,
+    help="Share of requests that fail today, for --rate.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON; times in seconds.")
+def plan(files: tuple[str, ...], rate: float | None, error_rate: float, as_json: bool) -> None:
+    """Say what a rollout will do, before it does it.
+
+    FILES are files, folders or `-`. Shows the steps and how long each takes, what rolls back and
+    how else it can end; with --rate also how many requests the checks need before they can say
+    anything, and the smallest regression that they will find.
+    """
+    outlooks = [(r, outlook_of(r.spec, rate, error_rate)) for r in read_rollouts(files)]
+    if as_json:
+        written = [_as_json(rollout, outlook) for rollout, outlook in outlooks]
+        click.echo(json.dumps(written, indent=2))
+        return
+    console = Console(highlight=False)
+    for rollout, outlook in outlooks:
+        _print(rollout, outlook, rate, error_rate, console)
+
+
+def _as_json(rollout: ModelRollout, outlook: Outlook) -> dict[str, Any]:
+    return {
+        "rollout": rollout.key,
+        **dataclasses.asdict(outlook),
+        "harms": {check.name: harm_of(check) for check in rollout.spec.analysis.checks},
+        "endings": list(endings_of(rollout.spec)),
+    }
+
+
+def _print(
+    rollout: ModelRollout,
+    outlook: Outlook,
+    rate: float | None,
+    error_rate: float,
+    console: Console,
+) -> None:
+    spec = rollout.spec
+    versions = ", ".join(model.version for model in spec.versions)
+    console.print(f"[bold]{rollout.key}[/bold]: {spec.model.name} {versions}")
+    console.print(_steps(outlook, rate))
+    least = format_duration(outlook.seconds)
+    longest = format_duration(outlook.max_duration)
+    console.print(f"At least {least} before the switch, at most {longest} of observed time.\n")
+    if rate is not None:
+        console.print(f"At {rate:g} requests a second, of which {error_rate:.3g} fail today:")
+        for forecast in outlook.forecasts:
+            console.print(f"  {forecast.check}: {forecast.sentence}", soft_wrap=True, markup=False)
+        if outlook.unforeseen:
+            names = ", ".join(outlook.unforeseen)
+            console.print(f"  {names}: not to be said from a rate alone", markup=False)
+        console.print()
+    console.print("Harm is:")
+    for check in spec.analysis.checks:
+        console.print(f"  {check.name}: {harm_of(check)}", soft_wrap=True, markup=False)
+    console.print()
+    for ending in endings_of(spec):
+        console.print(ending, soft_wrap=True, markup=False)
+
+
+def _steps(outlook: Outlook, rate: float | None) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("", "step", "from"):
+        table.add_column(heading, no_wrap=True)
+    if rate is not None:
+        table.add_column("candidates get", justify="right")
+        table.add_column("a proof takes")
+    for number, step in enumerate(outlook.steps, start=1):
+        row = [str(number), step.what, format_duration(step.start)]
+        if rate is not None:
+            row += [_requests(step), "\n".join(map(_need, step.needs))]
+        table.add_row(*row)
+    return table
+
+
+def _requests(step: StepOutlook) -> str:
+    if not step.requests:
+        return ""
+    return f"{step.requests:,.0f} {'copies' if step.mirror else 'requests'}"
+
+
+def _need(need: Need) -> str:
+    if need.seconds is None or need.requests is None:
+        return f"{need.check}: more than maxDuration"
+    after = format_duration(max(1.0, round(need.seconds)))
+    return f"{need.check}: {need.requests:,.0f} requests, {after}"
