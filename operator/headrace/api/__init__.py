@@ -4,7 +4,7 @@ from headrace.api.analysis import Analysis, Mode, OnNoData
 from headrace.api.check import Check, DriftLimit, LatencyLimit, WorseThanStable
 from headrace.api.documents import load_rollout, parse_rollout
 from headrace.api.model import ModelSpec, RoutingSpec, ServingSpec, Stickiness
-from headrace.api.record import TickRecord
+from headrace.api.record import ChallengerRecord, TickRecord
 from headrace.api.rollout import Metadata, ModelRollout, RolloutSpec
 from headrace.api.status import (
     Challenger,
@@ -48,6 +48,7 @@ __all__ = [
     "Canary",
     "CanaryStep",
     "Challenger",
+    "ChallengerRecord",
     "Check",
     "CheckStatus",
     "Condition",
