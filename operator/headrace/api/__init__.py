@@ -11,7 +11,7 @@ from headrace.api.model import (
     ServingSpec,
     Stickiness,
 )
-from headrace.api.record import TickRecord
+from headrace.api.record import ChallengerRecord, TickRecord
 from headrace.api.rollout import Metadata, ModelRollout, RolloutSpec
 from headrace.api.status import (
     Challenger,
@@ -56,6 +56,7 @@ __all__ = [
     "Canary",
     "CanaryStep",
     "Challenger",
+    "ChallengerRecord",
     "Check",
     "CheckStatus",
     "Condition",

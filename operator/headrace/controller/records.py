@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.api import ModelRollout, TickRecord
+from headrace.api import ChallengerRecord, CheckStatus, ModelRollout, TickRecord
 from headrace.engine.decision import Tick
 
 
@@ -15,6 +15,16 @@ def record(rollout: ModelRollout, answer: Tick, now: float) -> TickRecord:
         now: Unix seconds.
     """
     status = answer.status
+    out = {dropped.version for dropped in status.dropped} - {answer.decision.version}
+    goal = status.goal if status.ending is None else None
+
+    def told(version: str, checks: list[CheckStatus]) -> list[CheckStatus]:
+        # A candidate that was dropped has said its last word.
+        if not answer.verdicts or version in out:
+            return []
+        # With a watch, the tick of the switch has the watch's checks already, not asked yet.
+        return [check.model_copy(update={"state": {}}) for check in checks if check.reason]
+
     model = status.candidate or status.stable or rollout.spec.model
     return TickRecord(
         time=now,
@@ -27,7 +37,14 @@ def record(rollout: ModelRollout, answer: Tick, now: float) -> TickRecord:
         asked=answer.plan.traffic,
         seen=status.weights.seen,
         requests=status.requests,
-        checks=[check.model_copy(update={"state": {}}) for check in status.checks]
-        if answer.verdicts
-        else [],
+        checks=told(model.version, status.checks),
+        challengers=[
+            ChallengerRecord(
+                version=challenger.model.version,
+                requests=challenger.requests,
+                checks=told(challenger.model.version, challenger.checks),
+            )
+            for challenger in status.challengers
+        ],
+        rewards=[arm for arm in goal.arms if arm.version not in out] if goal else [],
     )

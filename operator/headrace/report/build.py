@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from headrace.api import CheckStatus, HistoryEntry, ModelRollout, Requests, TickRecord
+from headrace.api import (
+    CheckStatus,
+    HistoryEntry,
+    ModelRollout,
+    Requests,
+    Rewards,
+    TickRecord,
+)
+from headrace.report.arms import candidates_in, requests_of, views_of
 from headrace.report.report import (
     AskedWeights,
+    CandidateEntry,
     CheckEntry,
     ClientCounts,
     Counts,
@@ -84,7 +93,7 @@ def _ended(
     said: Sequence[CheckStatus],
     metrics: dict[str, str],
 ) -> Release:
-    requests, failed = _counts(entry.requests)
+    requests, failed = _counts(entry.requests, entry.version, ticks)
     return Release(
         version=entry.version,
         previous=entry.previous,
@@ -101,6 +110,7 @@ def _ended(
         duration_seconds=round(max(0.0, entry.ended - entry.started), 3),
         affected=who_was_affected(entry.outcome, requests, failed),
         checks=_check_entries(said, metrics),
+        candidates=_candidates(ticks, metrics),
         ticks=ticks,
     )
 
@@ -112,7 +122,7 @@ def _in_progress(
     assert status.candidate is not None
     started = status.started if status.started is not None else now
     ticks = _between(journal, round(started, 3), float("inf"))
-    requests, failed = _counts(status.requests)
+    requests, failed = _counts(status.requests, status.candidate.version, ticks)
     outcome: ReleaseOutcome = "InProgress"
     return Release(
         version=status.candidate.version,
@@ -130,17 +140,28 @@ def _in_progress(
         duration_seconds=round(max(0.0, now - started), 3),
         affected=who_was_affected(outcome, requests, failed),
         checks=_check_entries(_last_checks(ticks) or status.checks, metrics),
+        candidates=_candidates(ticks, metrics),
         ticks=ticks,
     )
 
 
-def _counts(requests: Requests) -> tuple[Counts, Counts]:
+def _counts(requests: Requests, version: str, ticks: Sequence[TickRecord]) -> tuple[Counts, Counts]:
+    """Give all requests and those that failed; those of all candidates together.
+
+    Args:
+        requests: Of stable and of the candidate that was chosen, or is the first.
+        version: Which that is.
+        ticks: Of the release; they know the others.
+    """
+    others = [requests_of(ticks, other) for other in candidates_in(ticks) if other != version]
     all_of_them = Counts(
-        stable=requests.stable, candidate=requests.candidate, mirrored=requests.mirrored
+        stable=requests.stable,
+        candidate=requests.candidate + sum(other.candidate for other in others),
+        mirrored=requests.mirrored,
     )
     failed = Counts(
         stable=requests.failed_stable,
-        candidate=requests.failed_candidate,
+        candidate=requests.failed_candidate + sum(other.failed_candidate for other in others),
         mirrored=requests.failed_mirrored,
     )
     return all_of_them, failed
@@ -160,7 +181,10 @@ def _decisions(ticks: Sequence[TickRecord]) -> tuple[DecisionEntry, ...]:
                 reason=first.reason,
                 message=first.message,
                 weights=AskedWeights(
-                    stable=asked.stable, candidate=asked.candidate, mirror=asked.mirror
+                    stable=asked.stable,
+                    candidate=asked.candidate,
+                    mirror=asked.mirror,
+                    challengers=asked.challengers,
                 ),
             )
         )
@@ -170,6 +194,26 @@ def _decisions(ticks: Sequence[TickRecord]) -> tuple[DecisionEntry, ...]:
 def _last_checks(ticks: Sequence[TickRecord]) -> list[CheckStatus]:
     """Give what the checks said last; ticks that move traffic at the end ask them nothing."""
     return next((tick.checks for tick in reversed(ticks) if tick.checks), [])
+
+
+def _candidates(ticks: Sequence[TickRecord], metrics: dict[str, str]) -> tuple[CandidateEntry, ...]:
+    """Give every candidate of a release that had several."""
+    earned = {arm.version: arm for tick in ticks for arm in tick.rewards}
+    entries = []
+    for version in candidates_in(ticks):
+        answered = requests_of(ticks, version)
+        arm = earned.get(version, Rewards(version=version))
+        entries.append(
+            CandidateEntry(
+                version=version,
+                requests=answered.candidate,
+                failed=answered.failed_candidate,
+                earned=arm.interval,
+                rewards=arm.count,
+                checks=_check_entries(_last_checks(views_of(ticks, version)), metrics),
+            )
+        )
+    return tuple(entries)
 
 
 def _check_entries(said: Iterable[CheckStatus], metrics: dict[str, str]) -> tuple[CheckEntry, ...]:

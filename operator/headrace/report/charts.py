@@ -67,6 +67,13 @@ def release_charts(report: Report, release: Release, name: str = "release") -> l
 
     charts = [_chart(f"{name}-traffic", "Traffic and decisions", FULL, weights, wide=True)]
     measures = []
+    if any(tick.rewards for tick in release.ticks):
+
+        def rewards(axes: Axes) -> str:
+            figures.draw_rewards(axes, release, half_scale)
+            return "What each version earned on average, with its confidence sequence."
+
+        measures.append(_chart(f"{name}-rewards", figures.REWARDS, HALF, rewards))
     for check, limits in measured(report, release):
 
         def measure(axes: Axes, check: Check = check, limits: Sequence[float] = limits) -> str:
@@ -108,8 +115,9 @@ _METRICS = ("error-rate", "latency", "shadow-agreement")
 
 
 def _evidence(report: Report, release: Release, name: str, scale: style.TimeScale) -> list[Chart]:
-    harm_at = math.log(1 / report.analysis.risk.false_rollback)
-    proof_at = math.log(1 / report.analysis.risk.missed_regression)
+    comparisons = len(release.candidates) or 1
+    harm_at = math.log(comparisons / report.analysis.risk.false_rollback)
+    proof_at = math.log(comparisons / report.analysis.risk.missed_regression)
     shares = {check.name: check.share for check in checks_of(report.analysis)}
     asked = {status.name for tick in release.ticks for status in tick.checks}
     names = [c.name for c in report.analysis.checks if c.required and c.name in asked]
@@ -250,7 +258,11 @@ def _draw_column(figure: Figure, report: Report, release: Release, column: int, 
     traffic.draw_weights(axes, release, scale)
     traffic.draw_decisions(axes, release, scale, size=8.5)
     tall = (height - 288 - 2 * 52 + 22) / 2
-    for row, (check, limits) in enumerate(measured(report, release)[:2]):
+    rows = 0
+    if any(tick.rewards for tick in release.ticks):
+        figures.draw_rewards(place(288, tall), release, scale)
+        rows = 1
+    for row, (check, limits) in enumerate(measured(report, release)[: 2 - rows], start=rows):
         axes = place(288 + row * (tall + 52), tall)
         figures.draw_figure(axes, release, check, scale, limits)
 

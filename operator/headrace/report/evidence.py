@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from headrace.report import style
+from headrace.report.arms import candidates_in, views_of
 from headrace.report.report import Release
 from headrace.report.series import Floats, check_series, combined_harm
 from headrace.report.style import TimeScale, drawable
@@ -30,13 +31,69 @@ def draw_harm(
         scale: Of time.
         threshold: Natural logarithm of the evidence that rolls back.
     """
-    seconds, harm = combined_harm(release.ticks, release.started, shares)
     style.dress(axes, "Evidence of harm, all checks together")
     scale.apply(axes)
+    several = candidates_in(release.ticks)
+    if several:
+        _draw_harm_of_each(axes, release, several, shares, threshold)
+        return
+    seconds, harm = combined_harm(release.ticks, release.started, shares)
     _odds_axis(axes, threshold, [harm])
     _threshold(axes, threshold, "rolls back", style.HARM)
     axes.plot(seconds, harm, color=style.HARM, lw=1.9)
     _mark_crossing(axes, seconds, harm, threshold)
+
+
+def _draw_harm_of_each(
+    axes: Axes,
+    release: Release,
+    several: Sequence[str],
+    shares: Mapping[str, float],
+    threshold: float,
+) -> None:
+    lines = {
+        version: combined_harm(views_of(release.ticks, version), release.started, shares)
+        for version in several
+    }
+    _odds_axis(axes, threshold, [harm for _, harm in lines.values()])
+    _threshold(axes, threshold, "drops a candidate", style.HARM)
+    ends = []
+    for version, (colour, _) in style.arm_colours(several).items():
+        seconds, harm = lines[version]
+        axes.plot(seconds, harm, color=colour, lw=1.9)
+        _mark_crossing(axes, seconds, harm, threshold)
+        if len(harm):
+            top = axes.get_ylim()[1]
+            ends.append((min(float(harm[-1]), top), drawable(version), colour))
+    style.label_ends(axes, ends)
+
+
+def _draw_proof_of_each(
+    axes: Axes,
+    release: Release,
+    several: Sequence[str],
+    names: Sequence[str],
+    threshold: float,
+) -> None:
+    """Draw for each candidate the weakest of the proofs that its promotion waits for."""
+    lines = {}
+    for version in several:
+        ticks = views_of(release.ticks, version)
+        series = [check_series(ticks, release.started, name) for name in names]
+        series = [one for one in series if len(one.seconds)]
+        if series:
+            lines[version] = (series[0].seconds, np.min([one.proof for one in series], axis=0))
+    _odds_axis(axes, threshold, [proof for _, proof in lines.values()])
+    _threshold(axes, threshold, "lets promote", style.PROOF)
+    ends = []
+    for version, (colour, _) in style.arm_colours(several).items():
+        if version in lines:
+            seconds, proof = lines[version]
+            axes.plot(seconds, proof, color=colour, lw=1.7)
+            finite = proof[np.isfinite(proof)]
+            if len(finite):
+                ends.append((float(finite[-1]), drawable(version), colour))
+    style.label_ends(axes, ends)
 
 
 def draw_proof(
@@ -51,8 +108,13 @@ def draw_proof(
         scale: Of time.
         threshold: Natural logarithm of the evidence that each needs.
     """
-    style.dress(axes, "Proof of safety, each check by itself")
+    several = candidates_in(release.ticks)
+    weakest = "Proof of safety, each version's weakest check"
+    style.dress(axes, weakest if several else "Proof of safety, each check by itself")
     scale.apply(axes)
+    if several:
+        _draw_proof_of_each(axes, release, several, names, threshold)
+        return
     found = [(name, check_series(release.ticks, release.started, name)) for name in names]
     found = [(name, series) for name, series in found if len(series.seconds)]
     _odds_axis(axes, threshold, [series.proof for _, series in found])

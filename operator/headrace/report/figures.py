@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +11,18 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from headrace.api import Check, LatencyLimit, TickRecord
 from headrace.report import style
+from headrace.report.arms import candidates_in, views_of
 from headrace.report.report import Release
-from headrace.report.series import Band, Span, check_series, find, is_blind, spans
+from headrace.report.series import (
+    Band,
+    Floats,
+    Span,
+    check_series,
+    find,
+    is_blind,
+    reward_series,
+    spans,
+)
 from headrace.report.style import TimeScale, drawable
 from headrace.report.wording import figure
 
@@ -107,25 +118,85 @@ def draw_figure(
         scale: Of time.
         limits: Absolute limits to draw as lines.
     """
-    series = check_series(release.ticks, release.started, check.name)
     style.dress(axes, figure_title(check))
     scale.apply(axes)
-    bands = [
-        (series.stable, style.STABLE, f"stable {release.previous}".strip()),
-        (series.candidate, style.CANDIDATE, f"candidate {release.version}"),
-    ]
-    drawn = [band for band in bands if not band[0].is_empty]
-    _set_range(axes, [band for band, _, _ in drawn], limits, check.subject)
+    drawn = [line for line in _lines(release, check) if not line.band.is_empty]
+    _set_range(axes, [line.band for line in drawn], limits, check.subject)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(check.subject, value)))
     shade(axes, release, check.name)
-    ends = []
-    for band, colour, name in drawn:
-        axes.fill_between(series.seconds, band.low, band.high, color=colour, alpha=0.16, lw=0)
-        axes.plot(series.seconds, band.value, color=colour, lw=1.9)
-        last = float(band.value[np.isfinite(band.value)][-1])
-        ends.append((last, drawable(f"{name}\n{figure(check.subject, last)}"), colour))
+    ends = _draw_lines(axes, drawn, check.subject)
     _draw_limits(axes, limits, check.subject)
     style.label_ends(axes, ends)
+
+
+def draw_rewards(axes: Axes, release: Release, scale: TimeScale) -> None:
+    """Draw what each arm earned on average, with its confidence sequence."""
+    style.dress(axes, REWARDS)
+    scale.apply(axes)
+    colours = style.arm_colours(candidates_in(release.ticks) or (release.version,))
+    named = [(release.previous, style.STABLE, f"stable {release.previous}")]
+    named += [(version, colour, version) for version, (colour, _) in colours.items()]
+    lines = [
+        _Line(*reward_series(release.ticks, release.started, version), colour, name)
+        for version, colour, name in named
+    ]
+    drawn = [line for line in lines if not line.band.is_empty]
+    low = min((float(line.band.low[-1]) for line in drawn), default=0.0)
+    high = max((float(line.band.high[-1]) for line in drawn), default=1.0)
+    room = 0.35 * (high - low) or 0.1
+    axes.set_ylim(max(low - room, 0.0), min(high + room, 1.0))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    style.label_ends(axes, _draw_lines(axes, drawn, "reward"))
+
+
+REWARDS = "Mean reward"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One arm's figure over time, and how it is drawn."""
+
+    seconds: Floats
+    band: Band
+    colour: str
+    name: str
+
+
+def _lines(release: Release, check: Check) -> list[_Line]:
+    """Give stable's figure and that of every candidate."""
+    several = candidates_in(release.ticks)
+    if not several:
+        series = check_series(release.ticks, release.started, check.name)
+        stable, candidate = f"stable {release.previous}".strip(), f"candidate {release.version}"
+        return [
+            _Line(series.seconds, series.stable, style.STABLE, stable),
+            _Line(series.seconds, series.candidate, style.CANDIDATE, candidate),
+        ]
+    lines: list[_Line] = []
+    for version, (colour, _) in style.arm_colours(several).items():
+        series = check_series(views_of(release.ticks, version), release.started, check.name)
+        if not lines:
+            name = f"stable {release.previous}"
+            lines.append(_Line(series.seconds, series.stable, style.STABLE, name))
+        lines.append(_Line(series.seconds, series.candidate, colour, version))
+    return lines
+
+
+def _draw_lines(axes: Axes, lines: Sequence[_Line], metric: str) -> list[tuple[float, str, str]]:
+    """Draw the lines, and give what is written at their ends."""
+    ends = []
+    # With many arms the bands would hide each other.
+    alpha = 0.16 if len(lines) <= 2 else 0.09
+    for line in lines:
+        band, colour = line.band, line.colour
+        axes.fill_between(line.seconds, band.low, band.high, color=colour, alpha=alpha, lw=0)
+        axes.plot(line.seconds, band.value, color=colour, lw=1.9)
+        last = float(band.value[np.isfinite(band.value)][-1])
+        several = len(lines) > 2
+        text = f"{last:.3g}" if several and metric == "reward" else figure(metric, last)
+        between = ": " if several else "\n"
+        ends.append((last, drawable(f"{line.name}{between}{text}"), colour))
+    return ends
 
 
 def _draw_limits(axes: Axes, limits: Sequence[float], metric: str) -> None:

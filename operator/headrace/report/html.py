@@ -12,6 +12,7 @@ from markupsafe import Markup
 from headrace.report import wording
 from headrace.report.charts import Chart, release_charts
 from headrace.report.report import CheckEntry, DecisionEntry, Event, Release, Report
+from headrace.report.style import arm_colours
 
 _CHARTED = 12
 """The latest releases get charts; a page with more of them would be too large to open."""
@@ -76,6 +77,8 @@ def render_html(report: Report) -> str:
         period=_period,
         svg=_svg,
         when=_when,
+        arm_colours=arm_colours,
+        earned=lambda arm: wording.estimate("reward", arm.earned),
     )
 
 
@@ -115,6 +118,7 @@ def _estimate(check: CheckEntry, arm: str) -> str:
 def _asked(decision: DecisionEntry) -> str:
     weights = decision.weights
     text = f"{weights.stable} / {weights.candidate}"
+    text += "".join(f", {version}: {share}" for version, share in weights.challengers.items())
     return f"{text}, mirror {weights.mirror}" if weights.mirror else text
 
 

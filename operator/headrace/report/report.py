@@ -39,6 +39,8 @@ class AskedWeights(Value):
     stable: int = 0
     candidate: int = 0
     mirror: int = 0
+    challengers: dict[str, int] = {}
+    """Of further candidates, by version."""
 
 
 class DecisionEntry(Value):
@@ -69,6 +71,20 @@ class CheckEntry(Value):
     candidate_samples: int
 
 
+class CandidateEntry(Value):
+    """One of several candidates of a release."""
+
+    version: str
+    requests: int
+    """Live requests that it answered."""
+    failed: int
+    earned: Interval | None
+    """Its mean reward; none where that was not the goal."""
+    rewards: float
+    """How many rewards came back."""
+    checks: tuple[CheckEntry, ...]
+
+
 class Release(Value):
     """One version's way: from its start beside stable to its end."""
 
@@ -92,6 +108,8 @@ class Release(Value):
     affected: str
     """Who was affected, as a sentence without full stop."""
     checks: tuple[CheckEntry, ...]
+    candidates: tuple[CandidateEntry, ...] = ()
+    """Every candidate where there were several, the first one first; else none."""
     ticks: tuple[TickRecord, ...] = Field(default=(), exclude=True, repr=False)
 
 

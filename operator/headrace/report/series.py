@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from headrace.api import CheckStatus, Outcome, TickRecord, Traffic
 from headrace.api.status import Interval
+from headrace.report.arms import candidates_in, carried
 
 Floats = NDArray[np.float64]
 
@@ -71,12 +72,14 @@ def traffic_steps(ticks: Sequence[TickRecord], started: float) -> tuple[Floats, 
     """Give the changes of the traffic: seconds and what was carried from then on.
 
     Moments at which the router could not be read keep what it carried before. The last entry
-    repeats the last traffic at the last tick.
+    repeats the last traffic at the last tick. Of several candidates, the first one is always the
+    candidate.
     """
     seconds: list[float] = []
     traffic: list[Traffic] = []
+    candidates = candidates_in(ticks)
     for tick in ticks:
-        seen = tick.seen
+        seen = carried(tick, candidates)
         if seen is not None and (not traffic or seen != traffic[-1]):
             seconds.append(tick.time - started)
             traffic.append(seen)
@@ -143,6 +146,22 @@ def check_series(
         candidate=Band(table[:, 3], table[:, 4], table[:, 5]),
         proof=table[:, 6],
     )
+
+
+def reward_series(
+    ticks: Sequence[TickRecord], started: float, version: str, points: int = POINTS
+) -> tuple[Floats, Band]:
+    """Give an arm's mean reward over time."""
+    found = [
+        (tick.time - started, arm.interval)
+        for tick in ticks
+        for arm in tick.rewards
+        if arm.version == version and arm.interval is not None
+    ]
+    kept = [found[i] for i in thin(len(found), (), points)]
+    table = np.array([_three(interval) for _, interval in kept], dtype=np.float64).reshape(-1, 3)
+    seconds = np.array([second for second, _ in kept], dtype=np.float64)
+    return seconds, Band(table[:, 0], table[:, 1], table[:, 2])
 
 
 def combined_harm(

@@ -22,6 +22,14 @@ STABLE = "#1f6fb2"
 CANDIDATE = "#d2600a"
 STABLE_LIGHT = "#d3e3f1"
 CANDIDATE_LIGHT = "#f3a869"
+CHALLENGERS = (
+    ("#7a4aa0", "#d9c6ea"),
+    ("#0f7b6c", "#b5ddd6"),
+    ("#a3305d", "#efc3d3"),
+    ("#6b6212", "#e2dca6"),
+)
+"""Line and area of the second candidate and those after it; beyond these they come again."""
+
 INK = "#1f2933"
 QUIET = "#68737d"
 GRID = "#e8ebee"
@@ -55,6 +63,15 @@ _SETTINGS: dict[str, Any] = {
     "path.simplify": True,
     "path.simplify_threshold": 0.3,
 }
+
+
+def arm_colours(candidates: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Give the colours of lines and of areas by version, the first candidate's first."""
+    first = CANDIDATE, CANDIDATE_LIGHT
+    return {
+        version: CHALLENGERS[(i - 1) % len(CHALLENGERS)] if i else first
+        for i, version in enumerate(candidates)
+    }
 
 
 @contextmanager

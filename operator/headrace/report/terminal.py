@@ -183,6 +183,10 @@ def _requests(rollout: ModelRollout) -> Text:
     arms = [
         ("stable", requests.stable, requests.failed_stable),
         ("candidate", requests.candidate, requests.failed_candidate),
+        *(
+            (c.model.version, c.requests.candidate, c.requests.failed_candidate)
+            for c in rollout.status.challengers
+        ),
         ("copied", requests.mirrored, requests.failed_mirrored),
     ]
     text = Text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from headrace.api import Traffic
 from headrace.report import style
+from headrace.report.arms import candidates_in
 from headrace.report.report import DecisionEntry, Release
 from headrace.report.series import Floats, spans, traffic_steps
 from headrace.report.style import TimeScale, drawable
@@ -54,17 +55,28 @@ def _draw_areas(
     both = stable + candidate
     axes.fill_between(seconds, 0, stable, step="post", color=style.STABLE_LIGHT, lw=0)
     axes.fill_between(seconds, stable, both, step="post", color=style.CANDIDATE_LIGHT, lw=0)
+    further = {}
+    for version, (_, light) in list(style.arm_colours(candidates_in(release.ticks)).items())[1:]:
+        share = np.array([float(t.challengers.get(version, 0)) for t in traffic])
+        axes.fill_between(seconds, both, both + share, step="post", color=light, lw=0)
+        further[version] = (share, both + share / 2)
+        both = both + share
     axes.step(seconds, stable, where="post", color=style.STABLE, lw=1.6)
     for start, end, height in zip(seconds, seconds[1:], mirror, strict=False):
         if height:
             area = Rectangle((start, 0), end - start, height, lw=0, hatch="//")
             area.set(facecolor="none", edgecolor=style.CANDIDATE_LIGHT)
             axes.add_patch(area)
-    _name_areas(axes, release, seconds, np.stack([stable, candidate, mirror]), scale)
+    _name_areas(axes, release, seconds, np.stack([stable, candidate, mirror]), scale, further)
 
 
 def _name_areas(
-    axes: Axes, release: Release, seconds: Floats, percent: Floats, scale: TimeScale
+    axes: Axes,
+    release: Release,
+    seconds: Floats,
+    percent: Floats,
+    scale: TimeScale,
+    further: Mapping[str, tuple[Floats, Floats]],
 ) -> None:
     """Write the versions into the largest parts of their areas, where they fit."""
     widths = np.diff(seconds)
@@ -74,10 +86,16 @@ def _name_areas(
     stable, candidate, mirror = percent[:, :-1]
     copied = [f"stable {first}, copied to {release.version}", f"copied to {release.version}"]
     alone = np.where(mirror > 0, 0.0, stable)
+    candidates = candidates_in(release.ticks) or (release.version,)
+    colours = style.arm_colours(candidates)
     areas = [
         (mirror, mirror / 2, copied, style.STABLE),
         (alone, alone / 2, [f"stable {first}"], style.STABLE),
-        (candidate, stable + candidate / 2, [f"candidate {release.version}"], "#7a3500"),
+        (candidate, stable + candidate / 2, [f"candidate {candidates[0]}"], "#7a3500"),
+        *(
+            (heights[:-1], middles[:-1], [f"candidate {version}", version], colours[version][0])
+            for version, (heights, middles) in further.items()
+        ),
     ]
     for heights, middles, texts, colour in areas:
         best = int(np.argmax(widths * heights))
@@ -104,6 +122,8 @@ def decision_label(decision: DecisionEntry) -> str:
         if weights.mirror:
             return f"mirror {weights.mirror} %"
         return f"{weights.candidate} %" if weights.candidate else "start"
+    if decision.action == "Drop":
+        return "dropped"
     if decision.action == "Promote":
         return "live" if decision.reason == "FirstVersionLive" else "promoted"
     if decision.action == "RollBack":

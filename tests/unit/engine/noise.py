@@ -130,10 +130,11 @@ class NoisyMetrics:
         self, metric: MetricKey, version: str, slot: int, width: float, *, copy: bool
     ) -> Value | None:
         carried = self.carried.get(slot, {"1": 1.0})
-        share = carried.get(version, 0.0)
-        binned = metric in BINNED
-        if (copy or binned) and not share:
-            share = self.copied.get(slot, 0.0)
+        share, binned = carried.get(version, 0.0), metric in BINNED
+        if copy or (binned and not share):
+            # Servers count what they answer, whoever asked.
+            live = share if metric == Metric.SERVER_LATENCY else 0.0
+            share = live + self.copied.get(slot, 0.0)
         if not share:
             return None
         model = self.models.get(version, Model())
