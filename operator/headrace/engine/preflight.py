@@ -152,9 +152,9 @@ def forecast(analysis: Analysis, stages: Sequence[Stage], past: Past) -> tuple[F
     total = sum(check.share for check in checks)
     made = []
     for check in checks:
-        limit = math.log(1 / analysis.risk.false_rollback) + math.log(total / check.share)
         evidence = expected(check, past)
         if evidence is not None:
+            limit = math.log(1 / analysis.risk.false_rollback) + math.log(total / check.share)
             made.append(_forecast(check, analysis, stages, past, evidence, limit))
     return tuple(made)
 

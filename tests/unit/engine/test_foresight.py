@@ -83,3 +83,11 @@ def test_a_proof_that_is_not_there_yet_says_how_long_it_takes() -> None:
     decision = world.status.decision
     assert decision is not None
     assert "more at this pace" in decision.message
+
+
+def test_checks_that_prove_nothing_are_left_out() -> None:
+    errors = "{name: errors, metric: error-rate, worseThanStable: {ratio: 1.5}}"
+    world = started(checks=f"[{errors}, {{name: split, metric: request-split}}]")
+    found = condition(told(world, past(world, 600.0, 0.01)))
+    assert found is not None
+    assert "split" not in found.message
