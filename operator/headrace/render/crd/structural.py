@@ -81,11 +81,9 @@ class Structural:
     def _contents(self, schema: Schema, name: str) -> Schema:
         others = schema.get("additionalProperties")
         if isinstance(others, Mapping):
-            if others:
-                return {"additionalProperties": self.of(dict(others))}
-            return {_PRESERVE: True}
-        if others is True and "properties" not in schema:
-            return {_PRESERVE: True}
+            values = self.of(dict(others))
+            # Any JSON may be null, which only what is opaque as a whole keeps.
+            return {_PRESERVE: True} if _PRESERVE in values else {"additionalProperties": values}
         fields = {
             field: self._field(name, field, part)
             for field, part in schema.get("properties", {}).items()
