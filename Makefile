@@ -17,9 +17,9 @@ demo: setup ## Release a real model three times on this machine, and watch it be
 	@$(BIN)/headrace demo
 
 .PHONY: test
-test: setup ## All tests: unit, then those with real processes
+test: setup ## All tests: unit, long searches for broken invariants, real processes
 	@$(BIN)/python -m pytest tests/unit -n 2 --cov --cov-report=term:skip-covered
-	@$(BIN)/python -m pytest components tests/local
+	@$(BIN)/python -m pytest components tests/properties tests/local
 
 .PHONY: unit
 unit: setup ## The tests that need no process and no network (seconds)

@@ -1,4 +1,4 @@
-"""Makes two versions of a small model as ONNX files, and a CSV of typical rows.
+"""Makes two versions of a small model as ONNX files, a CSV of typical rows, and labelled requests.
 
 The second version knows one column more and is better. Data: made up, a shop's customers who stay
 or leave.
@@ -7,6 +7,7 @@ or leave.
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ COLUMNS = ("months", "orders", "complaints")
 
 
 def main() -> None:
-    """Write churn-1.onnx, churn-2.onnx and typical.csv here."""
+    """Write churn-1.onnx, churn-2.onnx, typical.csv and requests.jsonl here."""
     random = np.random.default_rng(7)
     rows = np.column_stack(
         [random.integers(1, 60, 5000), random.poisson(4, 5000), random.poisson(0.6, 5000)]
@@ -38,6 +39,10 @@ def main() -> None:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(rows[:500].astype(int).tolist())
+    with Path("requests.jsonl").open("w", encoding="utf-8") as file:
+        for row, label in zip(rows.tolist(), leaves.tolist(), strict=True):
+            request = dict(zip(COLUMNS, row, strict=True))
+            file.write(json.dumps({"request": request, "label": int(label)}) + "\n")
 
 
 if __name__ == "__main__":

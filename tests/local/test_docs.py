@@ -15,22 +15,37 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.local
-@pytest.mark.timeout(600)
-def test_the_whole_example_of_a_rollout_on_one_machine(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "local.md").read_text(encoding="utf-8")
-    example = page.split("## A whole example")[1].split("\n## ")[0]
-    commands = "\n".join(re.findall(r"```sh\n(.*?)```", example, re.DOTALL))
+@pytest.mark.timeout(900)
+def test_the_examples_of_rollouts_on_one_machine(tmp_path: Path) -> None:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
+    run(commands_of("A whole example"), tmp_path)
+    canary = json.loads((tmp_path / ".headrace/default/churn/report.json").read_text("utf-8"))
+    assert [r["outcome"] for r in canary["releases"]] == ["Live", "Promoted"]
+    assert canary["releases"][1]["failed_requests"] == 0
+
+    run(commands_of("An A/B test"), tmp_path)
+    found = json.loads((tmp_path / ".headrace-ab/default/churn/report.json").read_text("utf-8"))
+    winner = found["releases"][1]
+    assert (winner["outcome"], winner["reason"]) == ("Promoted", "Winner")
+    assert winner["failed_requests"] == 0
+
+
+def commands_of(heading: str) -> str:
+    """Give all commands under a heading of the page."""
+    page = (ROOT / "docs" / "local.md").read_text(encoding="utf-8")
+    section = page.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
+
+
+def run(commands: str, folder: Path) -> None:
+    """Run them one after the other, as a reader would."""
     binaries = Path(sys.executable).parent
     said = subprocess.run(
         ["sh", "-eu", "-c", commands],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert said.returncode == 0, said.stdout + said.stderr
-    report = json.loads((tmp_path / ".headrace/default/churn/report.json").read_text("utf-8"))
-    assert [r["outcome"] for r in report["releases"]] == ["Live", "Promoted"]
-    assert report["releases"][1]["failed_requests"] == 0

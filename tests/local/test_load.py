@@ -95,7 +95,8 @@ def test_requests_are_sent_in_order_and_counted_by_who_answered(
         assert traffic.revive() == ""
         assert arm.has(50)
     counts = traffic.counts
-    assert arm.hours[:20] == sorted(arm.hours[:20])
+    # They go out in order; two that are open at once may come in the other way round.
+    assert sorted(arm.hours) == list(range(len(arm.hours)))
     assert counts.answered["7"] == counts.sent == len(arm.hours)
     assert not counts.failed
     assert counts.rewarded["7"] == counts.right["7"] == counts.sent // 2
@@ -112,7 +113,7 @@ def test_a_sender_that_is_killed_goes_on_where_it_was_and_is_told_of(
         before = len(arm.hours)
         assert traffic.revive() == "ended by itself with code -9, restarted"
         assert arm.has(before + 20)
-    assert 100 < arm.hours[before] <= before
+    assert 100 < min(arm.hours[before:]) <= before
 
 
 def test_a_sender_that_cannot_start_is_not_started_for_ever(arm: Arm, tmp_path: Path) -> None:

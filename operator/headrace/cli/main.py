@@ -31,6 +31,10 @@ _COMMANDS = {
     "lint": ("headrace.cli.lint", "Find what is wrong, or unwise, in ModelRollouts."),
     "plan": ("headrace.cli.plan", "Say what a rollout will do, before it does it."),
     "schema": ("headrace.cli.schema", "Print the schema, for editors or for Kubernetes."),
+    "simulate": (
+        "headrace.cli.simulate",
+        "Try a ModelRollout on generated traffic, many times.",
+    ),
     "judge": ("headrace.cli.judge", "Judge rollouts for another program, over lines of JSON."),
     "bundle": ("headrace.cli.bundle", "Package a model file so that a rollout can name it."),
     "doctor": ("headrace.cli.doctor", "Check what this machine has, and say what to do."),

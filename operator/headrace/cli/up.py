@@ -39,7 +39,15 @@ _A_DAY = 86_400.0
 @click.option(
     "--requests",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="JSON lines to send, each {column: value}; by default the bundle's examples.",
+    help='JSON lines to send, each {column: value}, or {"request": {column: value}, "label": 0}; '
+    "by default the bundle's examples.",
+)
+@click.option(
+    "--feedback",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of the answers that get feedback, where a line of --requests has a label.",
 )
 @click.option(
     "--timeout",
@@ -49,7 +57,14 @@ _A_DAY = 86_400.0
     help="Seconds after which to give up.",
 )
 @click.option("--keep", is_flag=True, help="Go on serving after the end, until Ctrl-C.")
-def up(file: Path, rate: float, requests: Path | None, timeout: float, keep: bool) -> None:
+def up(
+    file: Path,
+    rate: float,
+    requests: Path | None,
+    feedback: float,
+    timeout: float,
+    keep: bool,
+) -> None:
     """Run a ModelRollout on this machine, until it ends.
 
     Starts real model servers, a real Envoy and a real Prometheus as processes, and the same
@@ -88,7 +103,7 @@ def up(file: Path, rate: float, requests: Path | None, timeout: float, keep: boo
         if rate > 0:
             session.wait(lambda now: now.status.stable is not None or ended(now), timeout=timeout)
             source = requests or _examples_of(rollout, session)
-            traffic = Traffic(session.platform.url, rate, store.directory / "ledger.json")
+            traffic = Traffic(session.platform.url, rate, store.directory / "ledger.json", feedback)
             exit_stack.enter_context(traffic)
             if source is not None:
                 traffic.send(source)

@@ -16,10 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from headrace.api import ModelRollout, Phase, TickRecord
+from headrace.api import ModelRollout, Phase, Status, TickRecord
 from headrace.controller.records import record
 from headrace.controller.store import RolloutStore
 from headrace.controller.tick import tick
+from headrace.engine.foresight import PROVABLE
 from headrace.errors import HeadraceError, InvalidInput, TemporaryError
 from headrace.metrics.prometheus import PrometheusMetrics
 from headrace.report.journal import append_record
@@ -63,6 +64,7 @@ class LocalSession:
         self._failure: BaseException | None = None
         self._trouble = ""
         self._told = ("", "")
+        self._forecast = ""
         self._restarts: dict[str, int] = {}
         self.events: list[Event] = []
         self._exit = ExitStack()
@@ -173,6 +175,7 @@ class LocalSession:
         except TemporaryError as error:
             # The status in memory is right and goes on; the disk may have room again later.
             self._mention_trouble(str(error))
+        self._tell_forecast(line.version, answer.status)
         told = (line.action, line.reason)
         if told != self._told:
             self._told = told
@@ -182,6 +185,12 @@ class LocalSession:
             self._changed.notify_all()
         self._note_restarts()
         self._on_tick(rollout, line)
+
+    def _tell_forecast(self, version: str, status: Status) -> None:
+        forecast = next((c.message for c in status.conditions if c.type == PROVABLE), "")
+        if forecast and forecast != self._forecast:
+            self._say(f"{version}: to be expected: {forecast}")
+        self._forecast = forecast
 
     def note(self, subject: str, message: str) -> None:
         """Say that something happened beside the rollout, and keep it for the report."""

@@ -81,7 +81,8 @@ def _stickiness(spec: RolloutSpec, traffic: Traffic) -> Stickiness | None:
 def _conditions(status: Status, decision: Decision, now: float) -> list[Condition]:
     states = {"Ready": status.stable is not None, "Progressing": status.candidate is not None}
     known = {condition.type: condition for condition in status.conditions}
-    conditions = []
+    # What is said of the rollout under test goes with it.
+    conditions = [c for c in status.conditions if c.type not in states and status.candidate]
     for kind, holds in states.items():
         value = "True" if holds else "False"
         before = known.get(kind)

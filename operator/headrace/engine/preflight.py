@@ -111,14 +111,14 @@ def past_of(history: Sequence[Interval]) -> Past | None:
     reference, delays = FailureReference(), LatencyReference()
     seconds = requests = 0.0
     for interval in history:
-        if interval.metric is Metric.REQUESTS:
+        if interval.metric == Metric.REQUESTS:
             seen = counts(interval.stable)
             if interval.stable is not None:
                 seconds += interval.end - interval.start
             if seen is not None:
                 requests += seen.total
                 reference = reference.learned(seen)
-        elif interval.metric is Metric.LATENCY:
+        elif interval.metric == Metric.LATENCY:
             timed = histogram(interval.stable)
             if timed is not None:
                 delays = delays.with_history(timed)

@@ -9,6 +9,7 @@ from headrace.engine.asks import heed
 from headrace.engine.checks.build import checks_of
 from headrace.engine.comparing import compare
 from headrace.engine.decision import Action, Decision, Tick
+from headrace.engine.foresight import foresee
 from headrace.engine.health import cannot_serve, is_complete, is_ready, readiness, retreat, state_of
 from headrace.engine.lifecycle import drop, enter_step, leave_test, note_arrival, switch
 from headrace.engine.machine import next_decision
@@ -37,6 +38,7 @@ def under_test(spec: RolloutSpec, status: Status, observations: Observations, no
     status, arms = compare(
         analysis, checks, status, observations, traffic, now, sticky=strategy.sticky
     )
+    status = foresee(analysis, strategy, status, observations, now)
     status = account(strategy.learn(status, observations, now), observations)
     status, asked = heed(strategy, status, observations.ask)
     verdicts = tuple(verdict for arm in arms for verdict in arm.judgement.verdicts)

@@ -41,7 +41,7 @@ class Rule:
     no_data_fails: bool
 
 
-ARGO = Rule("Argo Rollouts, docs", 0.95, None, strikes=4, late=0, no_data_fails=False)
+ARGO = Rule("Argo, docs", 0.95, None, strikes=4, late=0, no_data_fails=False)
 FLAGGER = Rule("Flagger, docs", 0.99, 0.5, strikes=5, late=1, no_data_fails=True)
 RULES = (ARGO, FLAGGER)
 

@@ -63,6 +63,9 @@ class Scenario:
         memory: Correlation of that from one scrape to the next, in [0, 1).
         outage: Share of the time in which nothing can be read of the metrics, in [0, 1): two
             minutes at a time.
+        reward: Stable's mean reward, in [0, 1]; every answer is rewarded at once.
+        gain: How many times as much the candidate earns, >= 0.
+        disagreeing: Share of copied requests that the candidate answers otherwise.
     """
 
     name: str = "healthy"
@@ -77,6 +80,9 @@ class Scenario:
     wander: float = 0.0
     memory: float = 0.9
     outage: float = 0.0
+    reward: float = 0.1
+    gain: float = 1.0
+    disagreeing: float = 0.005
 
     @property
     def healthy(self) -> bool:

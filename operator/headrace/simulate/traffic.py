@@ -27,6 +27,13 @@ class Arm:
     requests: Counts
     latency: Histogram
 
+    def plus(self, other: Arm) -> Arm:
+        """Add another scrape of the same arm: what a counter shows after a gap."""
+        a, b = self.requests, other.requests
+        counts = zip(self.latency.counts, other.latency.counts, strict=True)
+        latency = Histogram(self.latency.bounds, tuple([x + y for x, y in counts]))
+        return Arm(Counts(a.bad + b.bad, a.total + b.total), latency)
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -98,6 +105,14 @@ class Traffic:
             scenario.slowdown if bad else _HEALTHY,
         )
         return Drawn(of_stable, of_candidate, self._seen(time))
+
+    def healthy(self, share: float) -> Arm:
+        """Draw a further arm that is as good as stable; see `draw`."""
+        return self._arm(share, self._scenario.base, 1.0, _HEALTHY)
+
+    def chosen(self, total: float, share: float) -> float:
+        """Draw how many of so many requests are of a kind, such as rewarded."""
+        return float(self._random.binomial(int(total), min(share, 1.0)))
 
     def _arm(self, share: float, failing: float, slower: float, slowdown: Slowdown) -> Arm:
         n = int(self._random.poisson(self._scenario.rate * self._interval * share))

@@ -27,6 +27,7 @@ COMMANDS = [
     "lint",
     "plan",
     "schema",
+    "simulate",
     "judge",
     "bundle",
     "doctor",

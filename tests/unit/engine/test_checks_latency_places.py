@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 from headrace.engine.checks.latency import LatencyAgainstStable
@@ -20,3 +21,28 @@ def test_a_proof_goes_on_from_a_place_with_a_margin_to_one_without() -> None:
         state = check.absorb(state, Interval(metric, start, start + 15, history, None))
         state = check.absorb(state, Interval(metric, start + 15, start + 30, one, one))
     assert math.isfinite(check.read(state).proof)
+
+
+BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, math.inf)
+COLD = (0.0,) * 8 + (60.0, 60.0, 0.0, 0.0)
+WARM = (30.0, 15.0, 13.0, 2.0) + (0.0,) * 8
+SLOWER = (0.0, 0.0, 0.0, 0.0, 20.0, 30.0, 10.0) + (0.0,) * 5
+
+
+def proof_after_a_cold_start(candidate: tuple[float, ...], blocks: int = 60) -> float:
+    check = LatencyAgainstStable("latency", True, 2.0, 1.25, 0.01, 0.95, 0.5)
+    state = check.initial()
+    for number in range(blocks):
+        first = Histogram(BOUNDS, COLD if number == 0 else WARM)
+        second = Histogram(BOUNDS, candidate)
+        interval = Interval(Metric.LATENCY, 15.0 * number, 15.0 * number + 15, first, second)
+        state = json.loads(json.dumps(check.absorb(state, interval)))
+    return check.read(state).proof
+
+
+def test_a_cold_start_does_not_make_the_proof_impossible() -> None:
+    assert proof_after_a_cold_start(WARM) > math.log(20)
+
+
+def test_after_a_cold_start_a_slower_candidate_is_not_proved() -> None:
+    assert proof_after_a_cold_start(SLOWER) < 0

@@ -114,7 +114,10 @@ class LatencyAgainstStable:
             slow_c = coarsened(candidate, reference.bounds)
             if slow_s is not None and slow_c is not None:
                 if reference.ready and not overlaps(interval, parts["used"]):
+                    asked = reference.slow
                     reference = reference.prepared(self.quantile, self.ratio, self.margin)
+                    if asked not in (-1, reference.slow) and parts["proof"]:
+                        parts["proof"] = _asked_anew(parts["proof"])
                     self._judge(parts, reference, slow_c, slow_s)
                     place = _counted(place, slow_c, slow_s)
                     parts["used"] = [interval.start, interval.end]
@@ -180,6 +183,15 @@ class LatencyAgainstStable:
 
 def _empty_place() -> dict[str, Any]:
     return {"reference": LatencyReference().to_json(), "stable": [], "candidate": []}
+
+
+def _asked_anew(proof: Sequence[float]) -> list[float]:
+    """Give the proof's start when its bound was chosen again.
+
+    It takes over no more than it had, nor more than 1. So whoever is worse at both bounds is
+    proved safe with no more than the stated risk, and whoever is worse at the new one likewise.
+    """
+    return [min(log_mean(proof, LOG_PROOF_WEIGHTS), 0.0)] * len(proof)
 
 
 def _counted(

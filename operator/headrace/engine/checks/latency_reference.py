@@ -10,7 +10,7 @@ from typing import Any
 from headrace.engine.checks.blocks import coarsened
 from headrace.engine.checks.reference import KEEP
 from headrace.engine.checks.shares import WithinLimit
-from headrace.engine.checks.slow_limit import slow_limit
+from headrace.engine.checks.slow_limit import is_misplaced, slow_limit
 from headrace.engine.checks.state import dump, load
 from headrace.engine.kernels.dispersion import Dispersion, Scatter
 from headrace.engine.kernels.slowdowns import smoothed
@@ -52,7 +52,7 @@ class LatencyReference:
         basis: What the alternatives are built from: `learned` as it was up to 20 blocks ago.
         age: Blocks since then.
         slow: Index of the bound above which a request counts as slow, for the proof; -1 before it
-            is chosen. It stays.
+            is chosen. It stays, unless it turns out to be misplaced after a cold start.
         ratio: The proof's limit on the candidate's slow share is `ratio p_s + margin`.
         margin: See there.
         misfits: Blocks in a row whose buckets could not be counted in these bounds.
@@ -122,16 +122,26 @@ class LatencyReference:
             ratio: How many times slower a candidate must be proved not to be, > 1.
             margin: The same in seconds, >= 0; the larger of the two counts.
         """
-        reference = self
+        reference, question = self, {"quantile": quantile, "ratio": ratio, "margin": margin}
         if not self.basis or self.age >= _REFRESH:
-            reference = replace(self, basis=self.learned, age=0)
+            recent = self._recent()
+            if self.slow >= 0 and is_misplaced(self.slow, recent, self.bounds, **question):
+                reference = replace(self, learned=recent, slow=-1)
+            reference = replace(reference, basis=reference.learned, age=0)
         if reference.slow >= 0:
             return reference
-        chosen = slow_limit(
-            self.learned, self.bounds, quantile=quantile, ratio=ratio, margin=margin
-        )
+        chosen = slow_limit(reference.learned, self.bounds, **question)
         limit = chosen.limit
         return replace(reference, slow=chosen.bound, ratio=limit.ratio, margin=limit.margin)
+
+    def _recent(self) -> tuple[float, ...]:
+        """Give what was learned since the alternatives were last built; all if that is little."""
+        kept = KEEP**self.age
+        recent = tuple(
+            max(now - kept * before, 0.0)
+            for now, before in zip(self.learned, self.basis or self.learned, strict=True)
+        )
+        return recent if sum(recent) >= ENOUGH else self.learned
 
     @property
     def slow_share(self) -> float:

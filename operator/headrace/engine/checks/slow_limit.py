@@ -61,12 +61,11 @@ def slow_limit(
     within = distribution(probabilities, bounds)
     below = list(accumulate(probabilities))
     last = len(bounds) - 1
-    upper = next((i for i in range(last) if below[i] >= quantile), last)
+    places = _places(below, bounds, quantile, ratio, margin)
     floor = _OF_TAIL * (1 - quantile)
     best, most = SlowLimit(last, WithinLimit(_LEAST_RATIO, floor)), -1.0
-    reach = max(ratio * bounds[upper], bounds[upper] + margin)
-    for bound in range(max(upper - 1, 0), last + 1):
-        if bound > upper and bounds[bound] > reach and most >= 0:
+    for bound in range(places.start, last + 1):
+        if bound not in places and most >= 0:
             break
         edge = min(bounds[bound] / ratio, bounds[bound] - margin)
         if edge <= 0:
@@ -83,6 +82,43 @@ def slow_limit(
         if information > most:
             best, most = SlowLimit(bound, WithinLimit(slope, intercept)), information
     return best
+
+
+def is_misplaced(
+    bound: int,
+    learned: Sequence[float],
+    bounds: Sequence[float],
+    *,
+    quantile: float,
+    ratio: float,
+    margin: float,
+) -> bool:
+    """Tell whether a bound that was chosen lies far above where one would look for it now.
+
+    So it is after a cold start: stable's first requests were slow, and at their bound nothing
+    would ever be proved.
+
+    Args:
+        bound: Index of the bound.
+        learned: Stable's counts per bucket; one more than the bounds.
+        bounds: Finite upper bounds in seconds, rising.
+        quantile: In (0, 1).
+        ratio: As for `slow_limit`.
+        margin: As for `slow_limit`.
+    """
+    below = list(accumulate(smoothed(learned)))
+    return bound > _places(below, bounds, quantile, ratio, margin).stop
+
+
+def _places(
+    below: Sequence[float], bounds: Sequence[float], quantile: float, ratio: float, margin: float
+) -> range:
+    """Give the bounds from just below stable's quantile to where the slower stable has it."""
+    last = len(bounds) - 1
+    upper = next((i for i in range(last) if below[i] >= quantile), last)
+    reach = max(ratio * bounds[upper], bounds[upper] + margin)
+    beyond = next((i for i in range(upper + 1, last + 1) if bounds[i] > reach), last + 1)
+    return range(max(upper - 1, 0), beyond)
 
 
 def _divergence(p: float, q: float) -> float:

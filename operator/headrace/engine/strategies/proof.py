@@ -6,6 +6,7 @@ from headrace.api import Outcome
 from headrace.api.analysis import IfInconclusive
 from headrace.api.fields import format_duration
 from headrace.engine.decision import Action, Decision
+from headrace.engine.preflight import remaining
 from headrace.engine.strategies.base import Arm, Scene
 from headrace.engine.verdicts import Verdict
 
@@ -36,6 +37,7 @@ def promote_when_proved(scene: Scene, arm: Arm, done: str) -> Decision:
     waiting = unproved(scene, arm)
     if waiting:
         message = f"{done}; {waiting[0].check} is not yet proved: {waiting[0].message}"
+        message += _time_left(scene, arm, waiting[0].check)
         return Decision(Action.HOLD, waiting[0].reason, message)
     if arm.judgement.suspicious:
         message = f"not promoted while harm is half proved: {worst(arm)}"
@@ -45,6 +47,13 @@ def promote_when_proved(scene: Scene, arm: Arm, done: str) -> Decision:
     )
     message = f"{done} and every required check is proved: {proved}"
     return Decision(Action.PROMOTE, "ProvedSafe", message, arm.model.version)
+
+
+def _time_left(scene: Scene, arm: Arm, check: str) -> str:
+    status = scene.status
+    observed = status.elapsed + status.held
+    left = remaining(scene.analysis, arm.judgement.statuses, observed)
+    return next((f"; {one.sentence}" for one in left if one.check == check and one.seconds), "")
 
 
 def worst(arm: Arm) -> str:

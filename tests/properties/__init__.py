@@ -1,0 +1,1 @@
+"""Invariants that are searched for long: pure, but not in seconds."""
