@@ -15,7 +15,7 @@ from headrace.api import check as checks
 from headrace.render.crd import definition, to_yaml
 from headrace.render.crd.__main__ import HEADER
 from headrace.render.crd.rules import FIELD_RULES, OBJECT_RULES
-from headrace.render.crd.structural import LIST_KEYS
+from headrace.render.crd.structural import LIST_KEYS, Structural
 
 FILE = Path(__file__).parents[4] / "manifests" / "crd" / "modelrollouts.yaml"
 Schema = dict[str, Any]
@@ -159,3 +159,13 @@ def test_what_rules_compare_is_bounded() -> None:
             assert "maxItems" in node, path
         if node.get("type") == "string":
             assert {"maxLength", "enum"} & set(node), path
+
+
+def test_a_text_of_several_forms_stays_a_text() -> None:
+    name = {"type": "string", "maxLength": 53, "pattern": "^[a-z]+$"}
+    either = {"anyOf": [name, {"type": "string", "const": ""}], "default": ""}
+    assert Structural({}).of(either) == {
+        "type": "string",
+        "maxLength": 53,
+        "anyOf": [{"maxLength": 53, "pattern": "^[a-z]+$"}, {"enum": [""]}],
+    }
