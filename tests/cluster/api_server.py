@@ -52,8 +52,9 @@ class ApiServer:
     port: int
 
     def ask(self, method: str, path: str, body: object = None, patch: str = "") -> Answer:
-        """Send one request; `patch` is the kind of a PATCH, such as `merge`."""
-        kind = f"application/{patch}-patch+json" if patch else "application/json"
+        """Send one request; `patch` is the kind of a PATCH, `merge` or `apply`."""
+        kinds = {"merge": "merge-patch+json", "apply": "apply-patch+yaml", "": "json"}
+        kind = f"application/{kinds[patch]}"
         request = urllib.request.Request(
             f"https://127.0.0.1:{self.port}{path}",
             method=method,

@@ -55,6 +55,7 @@ def init(
         click.echo(text, nl=False)
         return
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"{target} cannot be written: {error.strerror}.") from error

@@ -10,7 +10,7 @@ but no defaults, no limits and no rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ _LIMITS = (
     *("minLength", "maxLength", "pattern", "minimum", "maximum"),
     *("minItems", "maxItems"),
 )
+_ALTERNATIVES = "alternatives"
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
 
 
@@ -53,6 +54,7 @@ class Structural:
         if "$ref" in schema:
             name = schema["$ref"].rpartition("/")[2]
             schema = {**self.definitions[name], **{k: schema[k] for k in schema if k != "$ref"}}
+        schema = _of_texts(schema)
         made: Schema = {}
         if "description" in schema:
             made["description"] = schema["description"]
@@ -81,11 +83,9 @@ class Structural:
     def _contents(self, schema: Schema, name: str) -> Schema:
         others = schema.get("additionalProperties")
         if isinstance(others, Mapping):
-            if others:
-                return {"additionalProperties": self.of(dict(others))}
-            return {_PRESERVE: True}
-        if others is True and "properties" not in schema:
-            return {_PRESERVE: True}
+            values = self.of(dict(others))
+            # Any JSON may be null, which only what is opaque as a whole keeps.
+            return {_PRESERVE: True} if _PRESERVE in values else {"additionalProperties": values}
         fields = {
             field: self._field(name, field, part)
             for field, part in schema.get("properties", {}).items()
@@ -108,6 +108,8 @@ class Structural:
 
     def _limited(self, schema: Schema, name: str) -> Schema:
         made: Schema = {key: schema[key] for key in _LIMITS if key in schema}
+        if _ALTERNATIVES in schema:
+            made["anyOf"] = schema[_ALTERNATIVES]
         for end in ("minimum", "maximum"):
             bound = schema.get(f"exclusive{end.capitalize()}")
             if bound is not None:
@@ -135,3 +137,22 @@ class Structural:
             }
             return own if properties else None
         return None if default in ("", []) else default
+
+
+def _of_texts(schema: Schema) -> Schema:
+    """Make alternatives that are all texts one text with alternative limits."""
+    parts = schema.get("anyOf", [])
+    if not parts or {part.get("type") for part in parts} != {"string"}:
+        return schema
+    limits = [_alternative(part) for part in parts]
+    return schema | {"type": "string", "maxLength": _longest(parts), _ALTERNATIVES: limits}
+
+
+def _alternative(part: Schema) -> Schema:
+    if "const" in part:
+        return {"enum": [part["const"]]}
+    return {key: part[key] for key in ("enum", *_LIMITS) if key in part}
+
+
+def _longest(parts: Sequence[Schema]) -> int:
+    return max(int(part.get("maxLength", len(str(part.get("const", ""))))) for part in parts)
