@@ -1,8 +1,9 @@
 """Under which names Envoy Gateway counts the arms of an HTTPRoute.
 
 It names a cluster by its place: `httproute/<namespace>/<route>/rule/<i>/backend/<j>`, and the
-copies of a rule `.../rule/<i>-mirror-<k>`. So the names are read off the very route that is applied.
-After another plan the same name may count another version: no increment may span a change of plan.
+copies of a rule `.../rule/<i>-mirror-<k>`. So the names are read off the very route that is
+applied. After another plan the same name may count another version: no increment may span a
+change of plan.
 """
 
 from __future__ import annotations
