@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from headrace.api.fields import Digest, Duration, Name, Part, Percent, RuleBroken
 from headrace.errors import Fault
 
+ObjectName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
+"""Of an object that is there already; empty for none."""
+
 
 class ModelSpec(Part):
     """One version: a packaged model. Any change here starts a rollout."""
@@ -60,9 +63,9 @@ class ServingSpec(Part):
     """None keeps `replicas`; not applied on a laptop."""
     image: str = ""
     """The model server's image; by default Headrace's own. Not used on a laptop."""
-    service_account: Name | Literal[""] = ""
+    service_account: ObjectName = ""
     """Of the pods, where a storage is opened by identity; by default one without any rights."""
-    storage_secret: Name | Literal[""] = ""
+    storage_secret: ObjectName = ""
     """A Secret whose keys become the environment of what fetches the bundle, and only of that."""
     startup_timeout: Duration = 600.0
     """How long fetching and loading may take before a pod counts as failed."""
