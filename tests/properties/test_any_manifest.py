@@ -161,11 +161,11 @@ def test_pods_are_restricted(drawn: Drawn) -> None:
             pod = spec["securityContext"]
             assert pod["runAsNonRoot"] is True
             assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
-            assert {kind for v in spec["volumes"] for kind in v if kind != "name"} <= {
+            assert {kind for v in spec.get("volumes", ()) for kind in v if kind != "name"} <= {
                 "emptyDir",
                 "persistentVolumeClaim",
             }
-            for container in (*spec["initContainers"], *spec["containers"]):
+            for container in (*spec.get("initContainers", ()), *spec["containers"]):
                 assert container["securityContext"] == {
                     "allowPrivilegeEscalation": False,
                     "readOnlyRootFilesystem": True,

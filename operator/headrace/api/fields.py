@@ -19,7 +19,6 @@ __all__ = [
     "Instant",
     "JsonValue",
     "Name",
-    "OptionalName",
     "Part",
     "Percent",
     "Quantity",
@@ -173,9 +172,6 @@ Quantity = Annotated[
     Field(json_schema_extra={"pattern": _QUANTITY, "x-kubernetes-int-or-string": True}),
 ]
 """An amount of a resource, as Kubernetes writes them."""
-
-OptionalName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=53)]
-"""A DNS label, or empty."""
 
 Percent = Annotated[int, Field(ge=1, le=100, strict=True)]
 """Whole per cent."""

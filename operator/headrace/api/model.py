@@ -10,13 +10,15 @@ from headrace.api.fields import (
     Digest,
     Duration,
     Name,
-    OptionalName,
     Part,
     Percent,
     Quantity,
     RuleBroken,
 )
 from headrace.errors import Fault
+
+ObjectName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
+"""Of an object that is there already; empty for none."""
 
 
 class ModelSpec(Part):
@@ -77,9 +79,9 @@ class ServingSpec(Part):
     """None keeps `replicas`; not applied on a laptop."""
     image: Annotated[str, Field(max_length=500)] = ""
     """The model server's image; by default Headrace's own. Not used on a laptop."""
-    service_account: OptionalName = ""
+    service_account: ObjectName = ""
     """Of the pods, where a storage is opened by identity; by default one without any rights."""
-    storage_secret: OptionalName = ""
+    storage_secret: ObjectName = ""
     """A Secret whose keys become the environment of what fetches the bundle, and only of that."""
     startup_timeout: Duration = 600.0
     """How long fetching and loading may take before a pod counts as failed."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from headrace.api import ModelRollout, load_rollout, parse_rollout
+from headrace.api import ModelRollout, ModelSpec, parse_rollout
 from headrace.errors import Conflict, InvalidInput
 from headrace.render.manifest import Manifest
 from headrace.render.rendering import render as render_plan
@@ -65,12 +65,12 @@ def render(
       headrace render rollout.yaml --stable before.yaml --stage canary:25
       headrace render rollout.yaml --stable before.yaml --stage all -o rendered/
     """
-    before = None if stable is None else load_rollout(stable)
+    before = {} if stable is None else {one.key: one for one in _read(str(stable))}
     found = [_changed(one, backend, router) for name in rollouts for one in _read(name)]
     rendered = [
         (rollout, each, render_plan(rollout, each.plan))
         for rollout in found
-        for each in _chosen(rollout, before, stage)
+        for each in _chosen(rollout, _users_before(rollout, stable, before), stage)
     ]
     several = len(rendered) > 1
     for rollout, each, manifests in rendered:
@@ -124,8 +124,18 @@ def _changed(rollout: ModelRollout, backend: str | None, router: str | None) -> 
     return rollout.model_copy(update={"spec": spec})
 
 
-def _chosen(rollout: ModelRollout, before: ModelRollout | None, stage: str) -> Sequence[Stage]:
-    stable = rollout.status.stable if before is None else before.spec.model
+def _users_before(
+    rollout: ModelRollout, source: Path | None, before: Mapping[str, ModelRollout]
+) -> ModelSpec | None:
+    if source is None:
+        return rollout.status.stable
+    if rollout.key not in before:
+        found = ", ".join(before)
+        raise InvalidInput(f"{source} has no rollout {rollout.key}; it has {found}.")
+    return before[rollout.key].spec.model
+
+
+def _chosen(rollout: ModelRollout, stable: ModelSpec | None, stage: str) -> Sequence[Stage]:
     known = stages(rollout, stable)
     if stage == "all":
         return known

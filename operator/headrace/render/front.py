@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
 from headrace.render.kubernetes import SERVICE_PORT
-from headrace.render.labels import ROLLOUT, rollout_labels, selector
+from headrace.render.labels import COMPONENT, MODEL_SERVER, ROLLOUT, rollout_labels, selector
 from headrace.render.manifest import Manifest, manifest
 from headrace.render.names import rollout_name
 from headrace.render.pods import HTTP_PORT
@@ -47,7 +47,7 @@ def front_service(
     """
     seldon = rollout.spec.serving.backend == "Seldon"
     spec = {
-        "selector": {ROLLOUT: rollout.metadata.name, **chosen},
+        "selector": {COMPONENT: MODEL_SERVER, ROLLOUT: rollout.metadata.name, **chosen},
         "ports": [
             {
                 "name": "http",

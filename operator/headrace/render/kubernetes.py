@@ -10,7 +10,7 @@ from headrace.engine.plan import Plan
 from headrace.render.labels import pod_labels, selector, version_labels
 from headrace.render.manifest import Manifest, manifest, without_empty
 from headrace.render.names import service_name, version_name
-from headrace.render.pods import HTTP_PORT, METRICS_PORT, pod_spec
+from headrace.render.pods import HTTP_PORT, METRICS_PORT, pod_spec, scrape_annotations
 
 SERVICE_PORT = 8000
 """The same as of a Seldon predictor, so that routes need not know the backend."""
@@ -89,12 +89,8 @@ def progress_deadline(rollout: ModelRollout) -> int:
 def _deployment(rollout: ModelRollout, model: ModelSpec) -> Manifest:
     serving = rollout.spec.serving
     metadata: dict[str, Any] = {"labels": pod_labels(rollout, model)}
-    if rollout.spec.monitoring.provider == "Annotations":
-        metadata["annotations"] = {
-            "prometheus.io/scrape": "true",
-            "prometheus.io/port": str(METRICS_PORT),
-            "prometheus.io/path": "/metrics",
-        }
+    if annotations := scrape_annotations(rollout, METRICS_PORT):
+        metadata["annotations"] = annotations
     spec = without_empty(
         {
             # With an autoscaler the number is its own: naming one here would undo its work.

@@ -9,6 +9,8 @@ MANAGER = "headrace"
 ROLLOUT = "headrace.dev/rollout"
 VERSION = "headrace.dev/version"
 REVISION = "headrace.dev/revision"
+COMPONENT = "app.kubernetes.io/component"
+MODEL_SERVER = "model-server"
 
 
 def rollout_labels(rollout: ModelRollout) -> dict[str, str]:
@@ -39,7 +41,7 @@ def pod_labels(rollout: ModelRollout, model: ModelSpec) -> dict[str, str]:
     labels = version_labels(rollout, model)
     # The Seldon operator says here that it is the manager.
     del labels["app.kubernetes.io/managed-by"]
-    return {"app.kubernetes.io/component": "model-server", **labels}
+    return {COMPONENT: MODEL_SERVER, **labels}
 
 
 def selector(rollout: ModelRollout, model: ModelSpec) -> dict[str, str]:

@@ -11,6 +11,7 @@ from headrace.render.dashboard import dashboard
 from headrace.render.labels import ROLLOUT, rollout_labels
 from headrace.render.manifest import Manifest, manifest
 from headrace.render.names import rollout_name
+from headrace.render.pods import metrics_port_name
 
 PHASE = "headrace_rollout_phase"
 """Of the controller: 1 for the phase that a rollout is in, 0 for the others."""
@@ -31,13 +32,11 @@ def monitoring(rollout: ModelRollout) -> list[Manifest]:
 
 def _pod_monitor(rollout: ModelRollout) -> Manifest:
     interval = format_duration(rollout.spec.analysis.interval)
-    endpoints = [{"port": "metrics", "path": "/metrics", "interval": interval}]
+    port = metrics_port_name(rollout)
+    endpoints = [{"port": port, "path": "/metrics", "interval": interval}]
     if rollout.spec.serving.backend == "Seldon":
-        # The server's own port, then that of Seldon's orchestrator.
-        endpoints = [
-            {"port": "headrace", "path": "/metrics", "interval": interval},
-            {"port": "metrics", "path": "/prometheus", "interval": interval},
-        ]
+        # Of Seldon's orchestrator.
+        endpoints.append({"port": "metrics", "path": "/prometheus", "interval": interval})
     spec = {
         "selector": {"matchLabels": {ROLLOUT: rollout.metadata.name}},
         "podMetricsEndpoints": endpoints,

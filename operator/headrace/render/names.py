@@ -40,6 +40,22 @@ def version_name(rollout: ModelRollout, model: ModelSpec) -> str:
     return f"{_cut(readable, LONGEST - _DIGITS - 1)}-{_digest(key)}"
 
 
+def rings_name(rollout: ModelRollout, model: ModelSpec) -> str:
+    """Name what finds every single server of a version."""
+    return _paired(rollout, "rings", revision(model))
+
+
+def comparator_name(rollout: ModelRollout, stable: ModelSpec, candidate: ModelSpec) -> str:
+    """Name what compares the answers of two versions."""
+    return _paired(rollout, "comparator", f"{revision(stable)}/{revision(candidate)}")
+
+
+def _paired(rollout: ModelRollout, what: str, content: str) -> str:
+    name = rollout.metadata.name
+    readable = _cut(name, LONGEST - _DIGITS - len(what) - 2)
+    return f"{readable}-{what}-{_digest(f'{name}/{content}')}"
+
+
 def rollout_name(rollout: ModelRollout) -> str:
     """Name the objects that a rollout has one of."""
     return _short(rollout.metadata.name, LONGEST)

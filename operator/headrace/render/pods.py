@@ -55,13 +55,7 @@ def pod_spec(rollout: ModelRollout, model: ModelSpec, service_account: str) -> d
     return {
         "serviceAccountName": service_account,
         "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "terminationGracePeriodSeconds": DRAIN + math.ceil(rollout.spec.routing.timeout) + 10,
         "topologySpreadConstraints": [
             {
@@ -97,14 +91,13 @@ def _fetching(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
             "envFrom": [secret] if secret else None,
             "resources": resources_of(rollout),
             "volumeMounts": mounts,
-            "securityContext": _confined(),
+            "securityContext": confined(),
         }
     )
 
 
 def _serving(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
     serving = rollout.spec.serving
-    seldon = serving.backend == "Seldon"
     mounts = [{**_mount("bundle", "/bundle"), "readOnly": True}, _mount("tmp", "/tmp")]  # noqa: S108
     return without_empty(
         {
@@ -119,9 +112,8 @@ def _serving(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
             "env": _environment(rollout, model),
             "ports": [
                 {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
-                # The Seldon operator has a port of the other name for itself.
                 {
-                    "name": "headrace" if seldon else "metrics",
+                    "name": metrics_port_name(rollout),
                     "containerPort": METRICS_PORT,
                     "protocol": "TCP",
                 },
@@ -148,7 +140,7 @@ def _serving(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
             "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(DRAIN)]}}},
             "resources": resources_of(rollout),
             "volumeMounts": mounts,
-            "securityContext": _confined(),
+            "securityContext": confined(),
         }
     )
 
@@ -182,7 +174,35 @@ def resources_of(rollout: ModelRollout) -> dict[str, dict[str, str]]:
     }
 
 
-def _confined() -> dict[str, Any]:
+def pod_security() -> dict[str, Any]:
+    """Give what the restricted Pod Security Standard asks of a pod."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": _USER,
+        "runAsGroup": _USER,
+        "fsGroup": _USER,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def metrics_port_name(rollout: ModelRollout) -> str:
+    """Name the port of our own counters; the Seldon operator has a `metrics` for itself."""
+    return "headrace" if rollout.spec.serving.backend == "Seldon" else "metrics"
+
+
+def scrape_annotations(rollout: ModelRollout, port: int) -> dict[str, str]:
+    """Give what tells Prometheus of a pod without its operator; nothing where that is not asked."""
+    if rollout.spec.monitoring.provider != "Annotations":
+        return {}
+    return {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(port),
+        "prometheus.io/path": "/metrics",
+    }
+
+
+def confined() -> dict[str, Any]:
+    """Give what the restricted Pod Security Standard asks of a container, and no more writing."""
     return {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,

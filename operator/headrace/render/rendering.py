@@ -5,6 +5,7 @@ from __future__ import annotations
 from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
 from headrace.errors import Fault, InvalidRollout
+from headrace.render.comparison import comparison
 from headrace.render.front import without_router
 from headrace.render.gateway import gateway
 from headrace.render.istio import istio
@@ -28,7 +29,12 @@ def render(rollout: ModelRollout, plan: Plan) -> list[Manifest]:
     """
     backend = rollout.spec.serving.backend
     versions = seldon(rollout, plan) if backend == "Seldon" else kubernetes(rollout, plan)
-    return [*versions, *_routes(rollout, plan), *monitoring(rollout)]
+    return [
+        *versions,
+        *comparison(rollout, plan),
+        *_routes(rollout, plan),
+        *monitoring(rollout),
+    ]
 
 
 def _routes(rollout: ModelRollout, plan: Plan) -> list[Manifest]:

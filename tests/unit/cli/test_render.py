@@ -23,6 +23,12 @@ PAGE = (ROOT / "docs" / "rendering.md").read_text(encoding="utf-8")
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("rollout.yaml", "before.yaml"):
         (tmp_path / name).write_text((EXAMPLE / name).read_text("utf-8"), "utf-8")
+    other = (
+        (EXAMPLE / "before.yaml")
+        .read_text("utf-8")
+        .replace("{name: flight-delay, names", "{name: a, names")
+    )
+    (tmp_path / "other.yaml").write_text(other, "utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -93,11 +99,19 @@ def test_json_is_a_list_that_kubectl_takes(
     [
         (["rollout.yaml", "--stage", "canary:25"], "give --stable"),
         (["rollout.yaml", "--stable", "before.yaml", "--stage", "x"], "canary:5, canary:25"),
+        (["rollout.yaml", "--stable", "other.yaml"], "has no rollout models/flight-delay"),
         (["rollout.yaml", "--router", "Seldon"], "spec.routing.provider: is Seldon"),
         (["nowhere.yaml"], "cannot be read"),
         (["-"], "exactly one"),
     ],
-    ids=["no stable", "no such stage", "an impossible router", "no file", "an empty input"],
+    ids=[
+        "no stable",
+        "no such stage",
+        "stable of another",
+        "an impossible router",
+        "no file",
+        "an empty input",
+    ],
 )
 def test_what_it_cannot_show_it_says(
     folder: Path,

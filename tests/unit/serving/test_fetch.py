@@ -34,8 +34,8 @@ def test_a_bundle_comes_from_a_storage_and_is_whole(
     tmp_path: Path, memory: fsspec.AbstractFileSystem
 ) -> None:
     digest = make(tmp_path / "source")
-    memory.put(str(tmp_path / "source"), "/models/1", recursive=True)
-    fetch("memory://models/1", digest, tmp_path / "pod" / "model")
+    memory.put(str(tmp_path / "source"), "/fetched", recursive=True)
+    fetch("memory://fetched", digest, tmp_path / "pod" / "model")
     assert read_bundle(tmp_path / "pod" / "model", digest).model == b"model"
 
 
