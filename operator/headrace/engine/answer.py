@@ -94,6 +94,9 @@ def _conditions(status: Status, decision: Decision, now: float) -> list[Conditio
     conditions = [c for c in status.conditions if c.type not in states and status.candidate]
     for kind, (value, reason, message) in states.items():
         before = known.get(kind)
+        if before and (before.status, before.reason, before.message) == (value, reason, message):
+            conditions.append(before)
+            continue
         since = before.last_transition_time if before and before.status == value else now
         conditions.append(
             Condition(

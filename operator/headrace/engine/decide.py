@@ -53,9 +53,11 @@ def decide(spec: RolloutSpec, status: Status, observations: Observations, now: f
     Returns:
         The decision with its sentence, the plan, and the status to write.
     """
-    weights = status.weights.model_copy(update={"seen": observations.world.traffic})
-    status = status.model_copy(update={"weights": weights})
-    status = note_servers(status, observations.world, now)
+    weights = status.weights
+    if weights.seen != observations.world.traffic:
+        weights = weights.model_copy(update={"seen": observations.world.traffic})
+    servers = note_servers(status, observations.world, now)
+    status = status.model_copy(update={"weights": weights, "servers": servers})
     if status.phase is Phase.PROMOTING:
         return promoting(spec, status, observations, now)
     if status.phase is Phase.ROLLING_BACK:

@@ -81,9 +81,19 @@ def readiness(state: VersionState | None) -> str:
 
 
 def carried(status: Status) -> Traffic:
-    """Give what the router is seen to carry, else what it was asked to; copies aside."""
+    """Give what the router is seen to carry, else what it was asked to; copies aside.
+
+    What it still sends to versions that lost and are going goes to the candidate.
+    """
     traffic = status.weights.asked if status.weights.seen is None else status.weights.seen
-    return traffic.model_copy(update={"mirror": 0})
+    going = {dropped.version for dropped in status.dropped}
+    here = {challenger.model.version for challenger in status.challengers} - going
+    further = {version: w for version, w in traffic.challengers.items() if version in here}
+    kept = traffic.stable + traffic.candidate + sum(further.values())
+    rest = 100 - kept if kept else 0
+    update: dict[str, object] = {"mirror": 0, "challengers": further}
+    name = "candidate" if traffic.candidate else "stable"
+    return traffic.model_copy(update=update | {name: getattr(traffic, name) + rest})
 
 
 def retreat(status: Status, world: World) -> Traffic:

@@ -15,13 +15,16 @@ CALM = 600.0
 forgets its backoff after as long, and waits for at most half of it between two restarts."""
 
 
-def note_servers(status: Status, world: World, now: float) -> Status:
+def note_servers(status: Status, world: World, now: float) -> list[Servers]:
     """Count what was added to the platform's counters.
 
     Args:
         status: With the counts so far.
         world: What is seen; of versions that are not in it, nothing changes.
         now: Unix seconds.
+
+    Returns:
+        The counts of every version that may have servers, stable first.
     """
     known = {servers.version: servers for servers in status.servers}
     counted = []
@@ -31,7 +34,7 @@ def note_servers(status: Status, world: World, now: float) -> Status:
             before = _counted(before or _first(model, state, status), state, now)
         if before is not None:
             counted.append(before)
-    return status.model_copy(update={"servers": counted})
+    return counted
 
 
 def begun(servers: list[Servers]) -> list[Servers]:
@@ -109,6 +112,8 @@ def _first(model: ModelSpec, state: VersionState, status: Status) -> Servers:
 
 
 def _counted(before: Servers, state: VersionState, now: float) -> Servers:
+    if _as_before(before, state):
+        return before
     more = _more(before.seen_restarts, state.restarts)
     kills = _more(before.seen_oom_kills, state.oom_kills)
     update: dict[str, object] = {
@@ -126,6 +131,15 @@ def _counted(before: Servers, state: VersionState, now: float) -> Servers:
             "reason": state.last_reason,
         }
     return before.model_copy(update=update)
+
+
+def _as_before(before: Servers, state: VersionState) -> bool:
+    return (before.wanted, before.ready, before.seen_restarts, before.seen_oom_kills) == (
+        state.wanted,
+        state.ready,
+        state.restarts,
+        state.oom_kills,
+    )
 
 
 def _more(before: int, now: int) -> int:

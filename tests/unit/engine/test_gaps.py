@@ -36,8 +36,8 @@ def begun(seed: int, challengers: str) -> NoisyWorld:
     return world
 
 
-@pytest.mark.parametrize("challengers", ["", "3", "34"], ids=["A/B", "A/B/C", "A/B/C/D"])
-@settings(max_examples=5, deadline=None)
+@pytest.mark.parametrize("challengers", ["", "34"], ids=["A/B", "A/B/C/D"])
+@settings(max_examples=3, deadline=None)
 @given(looks=st.lists(st.booleans(), min_size=1, max_size=8), seed=st.integers(0, 99))
 def test_gaps_and_restarts_leave_the_same_evidence_to_the_bit(
     challengers: str, looks: list[bool], seed: int

@@ -108,6 +108,19 @@ def test_one_of_several_candidates_is_dropped() -> None:
     assert [model.version for model in answer.plan.candidates] == ["3"]
 
 
+def test_users_of_a_loser_move_to_the_winner_where_stable_has_no_server() -> None:
+    world = live(strategy="abTest: {goal: reward, maxDuration: 1d}")
+    world.want("2", "3")
+    for _ in range(4):
+        world.tick()
+    world.platform.slow = True
+    world.ask(Wish.PROMOTE)
+    world.platform.states["1"] = VersionState(1, 0)
+    answer = world.ask(Wish.ABORT)
+    assert sum(weight for _, weight in answer.plan.shares) == 100
+    assert answer.plan.traffic.challengers == {}
+
+
 def test_a_rollout_begins_with_no_restarts_of_the_past() -> None:
     world = live()
     world.platform.states["1"] = crashed(40)
@@ -141,9 +154,10 @@ def test_every_restart_counts_once_also_when_the_platform_begins_to_count_anew(
     status, expected, last = Status(candidate=model), 0, 0
     for i, counter in enumerate(counters):
         seen = Seen({"2": VersionState(1, 1, restarts=counter)})
-        status = note_servers(status, seen, 15.0 * i)
-        assert note_servers(status, seen, 15.0 * i) == status
-        assert note_servers(status, Seen(), 15.0 * i) == status
+        counts = note_servers(status, seen, 15.0 * i)
+        status = status.model_copy(update={"servers": counts})
+        assert note_servers(status, seen, 15.0 * i) == counts
+        assert note_servers(status, Seen(), 15.0 * i) == counts
         expected += counter - last if counter >= last else counter
         last = counter
         servers = servers_of(status, model)

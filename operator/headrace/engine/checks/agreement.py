@@ -54,7 +54,7 @@ class Agreement:
         compared = counts(interval.candidate)
         if interval.metric != Metric.AGREEMENT or compared is None:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         bad, total = parts["candidate"]
         parts["candidate"] = [bad + compared.bad, total + compared.total]
         parts["evidence"] = self.limit.grown(parts["evidence"], compared, compared, 1.0)
@@ -62,7 +62,7 @@ class Agreement:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         harm, proof = self.limit.evidence(parts["evidence"])
         bad, total = parts["candidate"]
         if not total:

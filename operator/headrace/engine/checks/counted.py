@@ -136,7 +136,7 @@ class Counted:
         """Use one interval, once."""
         if interval.metric != self.source.metric:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         stable, candidate = self.source.view(interval.stable), self.source.view(interval.candidate)
         if candidate is not None and stable is None and self.compares:
             return parts
@@ -148,7 +148,7 @@ class Counted:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
-        parts: dict[str, Any] = own(state, self._test, self.initial())
+        parts: dict[str, Any] = own(state, self._test, self.initial)
         found = self.test.read(parts["inner"])
         n_s, n_c = found.stable_samples, found.candidate_samples
         stable, candidate = found.stable, found.candidate

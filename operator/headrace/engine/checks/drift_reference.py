@@ -91,7 +91,7 @@ class DriftFromTraining:
         candidate = bins(interval.candidate)
         if interval.metric != self.metric or candidate is None:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         if not parts["names"]:
             reference = bins(interval.reference)
             if reference is None or reference.keys() != candidate.keys():
@@ -115,7 +115,7 @@ class DriftFromTraining:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         harm = load(Onsets, parts["harm"]).log_evidence((0.0,))
         total = sum(parts["counts"])
         if not total:

@@ -90,7 +90,7 @@ class DriftFromStable:
         """
         if interval.metric != self.metric:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         stable, candidate = bins(interval.stable), bins(interval.candidate)
         if stable is None:
             return parts
@@ -147,7 +147,7 @@ class DriftFromStable:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         harm = load(Onsets, parts["harm"]).log_evidence(LOG_WEIGHTS)
         if not parts["candidate"]:
             sentence = f"no {self.noun}s{self.of} of both arms yet"

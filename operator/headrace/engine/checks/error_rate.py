@@ -200,7 +200,7 @@ class ErrorRateAgainstLimit:
         """Learn from stable's history, or gather evidence from the candidate."""
         if interval.metric not in METRICS:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         reference = FailureReference.from_json(parts["reference"])
         stable, candidate = counts(interval.stable), counts(interval.candidate)
         if candidate is not None:
@@ -217,7 +217,7 @@ class ErrorRateAgainstLimit:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         harm, proof = self.limit.evidence(parts["evidence"])
         bad, total = parts["candidate"]
         if not total:

@@ -61,14 +61,14 @@ class HistogramQuery:
         """Use one interval, once."""
         if interval.metric != self.metric:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         seen = replace(interval, metric=Metric.LATENCY)
         parts["inner"] = dict(self.test.absorb(parts["inner"], seen))
         return parts
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
-        found = self.test.read(own(state, self._test, self.initial())["inner"])
+        found = self.test.read(own(state, self._test, self.initial)["inner"])
         if found.candidate is None:
             return replace(found, sentence="no data of both arms in the same buckets yet")
         said = [self._said("candidate", found.candidate, found.candidate_samples)]

@@ -69,7 +69,7 @@ class LatencyAgainstLimit:
         """Learn the scatter from stable's history, or gather evidence from the candidate."""
         if interval.metric not in METRICS:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         place = parts["places"].get(str(interval.metric)) or _empty_place()
         scatter = place["scatter"]
         stable, candidate = histogram(interval.stable), histogram(interval.candidate)
@@ -100,7 +100,7 @@ class LatencyAgainstLimit:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now; the figures are those of the last place."""
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         harm, proof = self._allowed.evidence(parts["evidence"])
         if not parts["last"]:
             return Reading(harm, proof, 0.0, 0.0, None, None, "no requests of the candidate yet")

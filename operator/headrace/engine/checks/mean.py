@@ -144,7 +144,7 @@ class Mean:
         """
         if interval.metric != self.metric:
             return state
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         stable, candidate = sums(interval.stable), sums(interval.candidate)
         history = load(Spread, parts["history"])
         if candidate is not None:
@@ -177,7 +177,7 @@ class Mean:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         harm = load(Onsets, parts["harm"]).log_evidence(LOG_WEIGHTS)
         proof = log_mean(parts["proof"], (math.log(1 / len(_OF_ROOM)),) * len(_OF_ROOM))
         candidate, stable = load(Spread, parts["candidate"]), load(Spread, parts["stable"])

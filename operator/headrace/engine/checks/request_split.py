@@ -86,7 +86,7 @@ class RequestSplit:
         n_c, n_s = _requests(interval.candidate), _requests(interval.stable)
         if n_c is None or n_s is None or n_c + n_s <= 0:
             return state
-        parts = own(state, "request-split/1", self.initial())
+        parts = own(state, "request-split/1", self.initial)
         n = n_c + n_s
         jumps = load(Jumps, parts["jumps"])
         if share != parts["share"]:
@@ -105,7 +105,7 @@ class RequestSplit:
 
     def read(self, state: State) -> Reading:
         """Say what the evidence of a mismatch is now, with a verdict of its own."""
-        parts = own(state, "request-split/1", self.initial())
+        parts = own(state, "request-split/1", self.initial)
         total, candidate = parts["total"], parts["candidate"]
         if not total:
             sentence = "no requests at a steady weight yet"

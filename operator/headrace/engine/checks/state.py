@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from headrace.engine.checks.base import State
@@ -20,7 +20,7 @@ def load(kind: type[Part], value: Mapping[str, Any]) -> Part:
     return kind(**{name: _tupled(part) for name, part in value.items()})
 
 
-def own(state: State, test: str, initial: State) -> dict[str, Any]:
+def own(state: State, test: str, initial: Callable[[], State]) -> dict[str, Any]:
     """Give a copy of the state if it is of this very test, else of the initial one.
 
     A test with other limits, or of another release of Headrace, cannot go on with it: the
@@ -29,9 +29,9 @@ def own(state: State, test: str, initial: State) -> dict[str, Any]:
     Args:
         state: As saved; may be empty.
         test: What the state's `test` must be.
-        initial: The state before any data.
+        initial: Gives the state before any data.
     """
-    return dict(state if state.get("test") == test else initial)
+    return dict(state if state.get("test") == test else initial())
 
 
 def _listed(value: Any) -> Any:

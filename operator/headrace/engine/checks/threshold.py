@@ -66,7 +66,7 @@ class Threshold:
             return state
         if not math.isfinite(level.value):
             return state
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         is_beyond = level.value > self.limit if self.above else level.value < self.limit
         parts["beyond"] = parts["beyond"] + 1.0 if is_beyond else 0.0
         parts["within"] = 0.0 if is_beyond else parts["within"] + 1.0
@@ -76,7 +76,7 @@ class Threshold:
 
     def read(self, state: State) -> Reading:
         """Give the verdict; there is no evidence."""
-        parts = own(state, self._test, self.initial())
+        parts = own(state, self._test, self.initial)
         looks = parts["looks"]
         if not looks:
             sentence = "no number from the query yet"
