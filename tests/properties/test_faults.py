@@ -16,7 +16,7 @@ from tests.unit.engine.examples import SPECS
 from tests.unit.engine.noise import Model
 from tests.unit.engine.noisy import NoisyWorld, checks
 from tests.unit.engine.rollouts import rollout
-from tests.unit.engine.test_any_strategy import SEVERAL, STRATEGIES
+from tests.properties.test_any_strategy import SEVERAL, STRATEGIES
 
 NAMES = tuple(str(spec["name"]) for spec in SPECS)
 VERSIONS = "123"
