@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from headrace.api import ModelRollout, Phase, Status
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Ask, VersionState, Wish
+from tests.properties.test_any_strategy import SEVERAL, STRATEGIES
 from tests.unit.engine.examples import SPECS
 from tests.unit.engine.noise import Model
 from tests.unit.engine.noisy import NoisyWorld, checks
 from tests.unit.engine.rollouts import rollout
-from tests.properties.test_any_strategy import SEVERAL, STRATEGIES
 
 NAMES = tuple(str(spec["name"]) for spec in SPECS)
 VERSIONS = "123"

@@ -104,3 +104,10 @@ def test_the_ranks_are_where_the_evidence_against_the_quantile_begins(
 )
 def test_ranks_become_seconds_on_straight_lines(rank: float, expected: float) -> None:
     assert at_rank(rank, BOUNDS, [10.0, 0.0, 40.0, 0.0, 5.0]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("bad", [5e-324, 1e-300, 1e-9, 1e-3])
+def test_next_to_nothing_is_bounded_by_zero(bad: float) -> None:
+    low, high = share_interval(bad, 1.0)
+    assert low == 0.0
+    assert 0.0 < high < 1.0

@@ -29,6 +29,8 @@ ALPHA = 0.05
 _LOG_LIMIT = math.log(1 / ALPHA)
 _LOG_BETA_PRIOR = math.log(math.pi)
 _PRECISION = 1e-6
+_SMALLEST = -700.0
+"""Logarithm of the smallest share that is told from zero."""
 
 
 def share_interval(bad: float, total: float, phi: float = 1.0) -> tuple[float, float]:
@@ -61,6 +63,8 @@ def _lower_share(x: float, rest: float) -> float:
 
     estimate = math.log(x / n)
     least = constant / x
+    if least < _SMALLEST:
+        return 0.0  # next to nothing was seen: no bound above zero that a float can hold
     width = math.sqrt(2 * (_LOG_LIMIT + 0.5 * math.log1p(n)) * min(x + 1, rest + 1)) / x
     start = estimate + math.log1p(-width) if width < 1 else least
     return math.exp(root(excess, estimate, least, start, tolerance=_PRECISION * min(width, 1.0)))
