@@ -108,6 +108,6 @@ def test_ranks_become_seconds_on_straight_lines(rank: float, expected: float) ->
 
 @pytest.mark.parametrize("bad", [5e-324, 1e-300, 1e-9, 1e-3])
 def test_next_to_nothing_is_bounded_by_zero(bad: float) -> None:
-    low, high = share_interval(bad, 1.0)
+    low, high = share_interval(bad, 2.0)
     assert low == 0.0
     assert 0.0 < high < 1.0

@@ -56,15 +56,16 @@ def _lower_share(x: float, rest: float) -> float:
     log_beta = math.lgamma(0.5 + x) + math.lgamma(0.5 + rest) - math.lgamma(1 + n)
     constant = log_beta - _LOG_BETA_PRIOR - _LOG_LIMIT
 
+    least = constant / x
+    if least < _SMALLEST:
+        return 0.0  # next to nothing was seen: no bound above zero that a float can hold
+
     # In the logarithm of the share: for rare events the function is nearly a straight line.
     def excess(log_p: float) -> tuple[float, float]:
         p = math.exp(log_p)
         return constant - x * log_p - rest * math.log1p(-p), (n * p - x) / (1 - p)
 
     estimate = math.log(x / n)
-    least = constant / x
-    if least < _SMALLEST:
-        return 0.0  # next to nothing was seen: no bound above zero that a float can hold
     width = math.sqrt(2 * (_LOG_LIMIT + 0.5 * math.log1p(n)) * min(x + 1, rest + 1)) / x
     start = estimate + math.log1p(-width) if width < 1 else least
     return math.exp(root(excess, estimate, least, start, tolerance=_PRECISION * min(width, 1.0)))
