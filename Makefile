@@ -38,9 +38,10 @@ format: setup ## Format the code and sort the imports
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 .PHONY: golden
-golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml, the CRD
+golden: setup ## Write the generated files anew: components, pipelines, the CRD, examples
 	@$(BIN)/python -m headrace.training.compile
 	@$(BIN)/python -m headrace.render.crd manifests/crd/modelrollouts.yaml
+	@$(BIN)/python -m headrace.render.examples manifests/examples
 
 .PHONY: bench
 bench: setup ## Measure, side by side with what one would use instead

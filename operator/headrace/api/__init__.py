@@ -3,7 +3,14 @@
 from headrace.api.analysis import Analysis, Mode, OnNoData
 from headrace.api.check import Check, DriftLimit, LatencyLimit, WorseThanStable
 from headrace.api.documents import load_rollout, parse_rollout
-from headrace.api.model import ModelSpec, RoutingSpec, ServingSpec, Stickiness
+from headrace.api.model import (
+    Autoscaling,
+    ModelSpec,
+    MonitoringSpec,
+    RoutingSpec,
+    ServingSpec,
+    Stickiness,
+)
 from headrace.api.record import TickRecord
 from headrace.api.rollout import Metadata, ModelRollout, RolloutSpec
 from headrace.api.status import (
@@ -41,6 +48,7 @@ from headrace.api.strategy import (
 __all__ = [
     "AbTest",
     "Analysis",
+    "Autoscaling",
     "Bandit",
     "BlueGreen",
     "Canary",
@@ -63,6 +71,7 @@ __all__ = [
     "Mode",
     "ModelRollout",
     "ModelSpec",
+    "MonitoringSpec",
     "OnNoData",
     "Outcome",
     "Phase",

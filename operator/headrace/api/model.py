@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from headrace.api.fields import Digest, Duration, Name, Part, Quantity
+from headrace.api.fields import Digest, Duration, Name, Part, Percent, Quantity, RuleBroken
+from headrace.errors import Fault
 
 
 class ModelSpec(Part):
@@ -45,6 +46,15 @@ class Resources(Part):
     """What is never exceeded, as in `{memory: 1Gi}`."""
 
 
+class Autoscaling(Part):
+    """How many replicas of each version there are, by how busy they are."""
+
+    max_replicas: Annotated[int, Field(ge=1, le=1000, strict=True)]
+    """The most; `serving.replicas` is the least."""
+    cpu: Percent = 70
+    """Per cent of the requested CPU that the replicas use on average."""
+
+
 class ServingSpec(Part):
     """How each version runs."""
 
@@ -54,17 +64,39 @@ class ServingSpec(Part):
     """Servers per version; a laptop starts as many processes."""
     resources: Resources = Resources()
     """Per replica; not applied on a laptop."""
+    autoscaling: Autoscaling | None = None
+    """None keeps `replicas`; not applied on a laptop."""
     image: Annotated[str, Field(max_length=500)] = ""
     """The model server's image; by default Headrace's own. Not used on a laptop."""
+    service_account: Name | Literal[""] = ""
+    """Of the pods, where a storage is opened by identity; by default one without any rights."""
+    storage_secret: Name | Literal[""] = ""
+    """A Secret whose keys become the environment of what fetches the bundle, and only of that."""
+    startup_timeout: Duration = 600.0
+    """How long fetching and loading may take before a pod counts as failed."""
+
+    @model_validator(mode="after")
+    def _can_scale(self) -> Self:
+        scaling, faults = self.autoscaling, []
+        if scaling is not None and scaling.max_replicas < self.replicas:
+            expected = f"at least {self.replicas}, as in serving.replicas"
+            problem = f"is {scaling.max_replicas}"
+            faults.append(Fault("autoscaling.maxReplicas", problem, expected))
+        if scaling is not None and "cpu" not in self.resources.requests:
+            problem = "is missing, and autoscaling is a share of it"
+            faults.append(Fault("resources.requests.cpu", problem, "a quantity", "cpu: 250m"))
+        if faults:
+            raise RuleBroken(faults)
+        return self
 
 
 class Gateway(Part):
-    """A Gateway API gateway by name."""
+    """A Gateway of the Gateway API, or of Istio, by name."""
 
     name: Name
     """The gateway's name."""
     namespace: Annotated[str, Field(max_length=63)] = ""
-    """Its namespace; by default the rollout's."""
+    """By default that of the rollout."""
 
 
 class Stickiness(Part):
@@ -85,5 +117,16 @@ class RoutingSpec(Part):
     """The gateway that the route is attached to."""
     hostnames: Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=16)] = []
     """Host names of the requests that are meant; all of the gateway's by default."""
+    timeout: Duration = 10.0
+    """Within which a version must have answered."""
     stickiness: Stickiness | None = None
     """Keeps a user with the arm that answered first; an A/B test does so by itself."""
+
+
+class MonitoringSpec(Part):
+    """How Prometheus finds the model servers in a cluster, and who else is told."""
+
+    provider: Literal["Annotations", "PrometheusOperator", "None"] = "Annotations"
+    """`prometheus.io/scrape` on the pods, or a PodMonitor and a PrometheusRule with alerts."""
+    dashboard: bool = False
+    """A ConfigMap that Grafana's sidecar takes for a dashboard."""

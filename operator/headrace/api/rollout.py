@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from headrace.api.analysis import Analysis
 from headrace.api.fields import Name, Part, RuleBroken
-from headrace.api.model import ModelSpec, RoutingSpec, ServingSpec
+from headrace.api.model import ModelSpec, MonitoringSpec, RoutingSpec, ServingSpec
 from headrace.api.status import Status
 from headrace.api.strategy import Strategy
 from headrace.errors import Fault
@@ -45,6 +45,8 @@ class RolloutSpec(Part):
     """How each version runs."""
     routing: RoutingSpec = RoutingSpec()
     """Who splits the traffic; it cannot change while a rollout is under way."""
+    monitoring: MonitoringSpec = MonitoringSpec()
+    """How Prometheus finds the model servers in a cluster."""
     strategy: Strategy
     """How a new version gets its traffic and how that ends: exactly one of the five."""
     analysis: Analysis

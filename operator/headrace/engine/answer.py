@@ -5,6 +5,7 @@ from __future__ import annotations
 from headrace.api import (
     Condition,
     DecisionStatus,
+    Phase,
     RolloutSpec,
     Status,
     Stickiness,
@@ -67,6 +68,7 @@ def plan_of(spec: RolloutSpec, status: Status, traffic: Traffic) -> Plan:
         challengers=tuple(model for model in challengers if model.version not in out),
         previous=None if status.previous is None else status.previous.model,
         sticky=_stickiness(spec, traffic),
+        retreating=status.phase is Phase.ROLLING_BACK,
     )
 
 

@@ -18,6 +18,8 @@ class Plan:
         challengers: Further versions under test.
         previous: A version that is kept running without traffic, as a way back.
         sticky: How users stay with the arm that answered first; None where they need not.
+        retreating: Whether the candidates are on their way out. A router that waits for every
+            version to be ready must forget those without traffic, or it would never move.
     """
 
     stable: ModelSpec | None
@@ -26,6 +28,7 @@ class Plan:
     challengers: tuple[ModelSpec, ...] = ()
     previous: ModelSpec | None = None
     sticky: Stickiness | None = None
+    retreating: bool = False
 
     @property
     def candidates(self) -> tuple[ModelSpec, ...]:

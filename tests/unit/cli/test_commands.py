@@ -29,6 +29,7 @@ COMMANDS = [
     "schema",
     "simulate",
     "judge",
+    "render",
     "bundle",
     "doctor",
 ]

@@ -8,8 +8,9 @@ import fsspec
 import pytest
 
 from headrace.errors import DigestMismatch, InvalidBundle, NotFound, SetupError
-from headrace.runtime.local.bundles import BundleCache, copy_files, relative_name
+from headrace.runtime.local.bundles import BundleCache
 from headrace.serving.bundle import Column, Output, Reference, Signature, read_bundle, write_bundle
+from headrace.serving.copying import copy_files, relative_name
 from headrace.serving.reference import Histogram
 
 NUMBERS = Histogram((0.0, 1.0), (1, 2, 3))

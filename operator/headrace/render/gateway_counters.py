@@ -1,0 +1,49 @@
+"""Under which names Envoy Gateway counts the arms of an HTTPRoute.
+
+It names a cluster by its place: `httproute/<namespace>/<route>/rule/<i>/backend/<j>`, and the
+copies of a rule `.../rule/<i>-mirror-<k>`. So the names are read off the very route that is
+applied. After another plan the same name may count another version: no increment may span a
+change of plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from headrace.api import ModelRollout
+from headrace.engine.plan import Plan
+from headrace.render.gateway import gateway
+from headrace.render.names import service_name
+from headrace.render.routes import VERSION_HEADER
+
+Traffic = Literal["live", "mirror"]
+
+
+def envoy_clusters(rollout: ModelRollout, plan: Plan) -> Mapping[str, tuple[str, Traffic]]:
+    """Give version and traffic by the label `envoy_cluster_name`.
+
+    Requests that name a version, which are tests and feedback, count for nobody and are left out.
+
+    Args:
+        rollout: As it is rendered.
+        plan: As it is rendered.
+
+    Raises:
+        InvalidRollout: The route cannot be rendered.
+    """
+    versions = {service_name(rollout, model): model.version for model in plan.versions}
+    found: dict[str, tuple[str, Traffic]] = {}
+    for route in gateway(rollout, plan):
+        metadata = route["metadata"]
+        prefix = f"httproute/{metadata['namespace']}/{metadata['name']}/rule"
+        for place, rule in enumerate(route["spec"]["rules"]):
+            headers = [each for match in rule["matches"] for each in match.get("headers", ())]
+            if any(header["name"] == VERSION_HEADER for header in headers):
+                continue
+            for index, backend in enumerate(rule["backendRefs"]):
+                found[f"{prefix}/{place}/backend/{index}"] = (versions[backend["name"]], "live")
+            for index, copied in enumerate(rule.get("filters", ())):
+                name = copied["requestMirror"]["backendRef"]["name"]
+                found[f"{prefix}/{place}-mirror-{index}"] = (versions[name], "mirror")
+    return found

@@ -1,0 +1,54 @@
+"""A whole plan as manifests: the backend's, the router's, and the monitoring's."""
+
+from __future__ import annotations
+
+from headrace.api import ModelRollout
+from headrace.engine.plan import Plan
+from headrace.errors import Fault, InvalidRollout
+from headrace.render.comparison import comparison
+from headrace.render.front import without_router
+from headrace.render.gateway import gateway
+from headrace.render.istio import istio
+from headrace.render.kubernetes import kubernetes
+from headrace.render.manifest import Manifest
+from headrace.render.monitoring import monitoring
+from headrace.render.seldon import seldon
+
+
+def render(rollout: ModelRollout, plan: Plan) -> list[Manifest]:
+    """Render everything that a plan asks for, in the order in which it is applied.
+
+    The same input gives the same manifests. Versions come before the routes to them.
+
+    Args:
+        rollout: For how versions are served, routed and watched; its status is not looked at.
+        plan: The versions and the traffic that should exist.
+
+    Raises:
+        InvalidRollout: The backend or the router cannot do what the plan asks for.
+    """
+    backend = rollout.spec.serving.backend
+    versions = seldon(rollout, plan) if backend == "Seldon" else kubernetes(rollout, plan)
+    return [
+        *versions,
+        *comparison(rollout, plan),
+        *_routes(rollout, plan),
+        *monitoring(rollout),
+    ]
+
+
+def _routes(rollout: ModelRollout, plan: Plan) -> list[Manifest]:
+    match rollout.spec.routing.provider:
+        case "GatewayAPI":
+            return gateway(rollout, plan)
+        case "Istio":
+            return istio(rollout, plan)
+        case "None":
+            return without_router(rollout, plan)
+        case "Seldon":
+            if rollout.spec.serving.backend == "Seldon":
+                return []
+            expected = "GatewayAPI, Istio or None, or the backend Seldon"
+            problem = "is Seldon, and spec.serving.backend is Kubernetes"
+            fault = Fault("spec.routing.provider", problem, expected)
+            raise InvalidRollout(rollout.key, [fault])

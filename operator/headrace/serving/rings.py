@@ -1,0 +1,136 @@
+"""Reads the rings of servers that are elsewhere, each from where the last read ended."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+from urllib.parse import urlsplit
+
+from headrace.errors import InvalidInput, MetricsUnavailable
+from headrace.serving.answers import AnswersPage, parse_answers
+from headrace.serving.joining import Arm
+from headrace.serving.ring import PAGE
+
+LARGEST_PAGE = 8 * 1024**2
+MOST_PAGES = 20
+"""Pages that are read from one ring in one round: more than a ring holds."""
+
+_TIMEOUT = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+class RingSource:
+    """Reads one server's ring from where the last read ended.
+
+    Args:
+        arm: Whose server it is.
+        url: Of the server's metrics port, as `http://host:port`.
+
+    Raises:
+        InvalidInput: The address is no such URL.
+    """
+
+    def __init__(self, arm: Arm, url: str) -> None:
+        self.arm = arm
+        self.url = url
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            port = None
+        if parts.scheme != "http" or not parts.hostname or not port:
+            raise InvalidInput(f"{url!r} is no address of a ring; expected http://host:port.")
+        self._host, self._port = parts.hostname, port
+        self._boot = ""
+        self._after = 0
+        self._reachable = True
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Its host and port."""
+        return self._host, self._port
+
+    def read(self) -> tuple[list[AnswersPage], bool]:
+        """Read what is new.
+
+        Returns:
+            The pages, and whether all was well. Pages that came before a failure are good.
+        """
+        pages: list[AnswersPage] = []
+        try:
+            while len(pages) < MOST_PAGES:
+                page = self._page()
+                if page is not None:
+                    pages.append(page)
+                    if len(page.page.answers) < PAGE:
+                        break
+        except MetricsUnavailable as error:
+            self._report(reachable=False, text=str(error))
+            return pages, False
+        self._report(reachable=True, text="it answers again")
+        return pages, True
+
+    def _page(self) -> AnswersPage | None:
+        """Read one page; None when the server has another ring than before."""
+        found = parse_answers(self._get(f"/answers?after={self._after}"))
+        if found.page.boot != self._boot:
+            fresh = self._after == 0
+            self._boot, self._after = found.page.boot, 0
+            if not fresh:
+                return None
+        self._after = found.page.next
+        return found
+
+    def _get(self, path: str) -> bytes:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            content = response.read(LARGEST_PAGE + 1)
+        except (OSError, http.client.HTTPException) as error:
+            raise MetricsUnavailable(f"No answer: {error!r}.") from error
+        finally:
+            connection.close()
+        if response.status != 200 or len(content) > LARGEST_PAGE:
+            raise MetricsUnavailable(f"Status {response.status} with {len(content)} bytes.")
+        return content
+
+    def _report(self, *, reachable: bool, text: str) -> None:
+        if reachable != self._reachable:
+            logger.warning("ring of %s at %s: %s", self.arm, self.url, text)
+        self._reachable = reachable
+
+
+class Rings:
+    """The rings of all servers behind one host.
+
+    Args:
+        arm: Whose servers they are.
+        url: Of their metrics ports, as `http://host:port`.
+
+    Raises:
+        InvalidInput: The address is no such URL.
+    """
+
+    def __init__(self, arm: Arm, url: str) -> None:
+        self.arm = arm
+        self._host, self._port = RingSource(arm, url).address
+        self._known: dict[str, RingSource] = {}
+
+    def sources(self) -> list[RingSource]:
+        """Give the rings that are there now; none if the host has no address just now."""
+        try:
+            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            logger.warning("rings of %s at %s: %s", self.arm, self._host, error)
+            found = []
+        hosts = sorted({str(address[0]) for *_, address in found})
+        # A server that stays keeps its source, which knows what was read already.
+        self._known = {host: self._known.get(host) or self._source(host) for host in hosts}
+        return list(self._known.values())
+
+    def _source(self, host: str) -> RingSource:
+        named = f"[{host}]" if ":" in host else host
+        return RingSource(self.arm, f"http://{named}:{self._port}")
