@@ -89,7 +89,7 @@ def rollouts(draw: st.DrawFn) -> tuple[ModelRollout, ModelSpec]:
     replicas = draw(st.integers(1, 9))
     serving: dict[str, Any] = {"backend": backend, "replicas": replicas}
     if draw(st.booleans()):
-        serving["resources"] = {"requests": {"cpu": draw(st.sampled_from([1, 0.5, "250m"]))}}
+        serving["resources"] = {"requests": {"cpu": draw(st.sampled_from([1, "0.5", "250m"]))}}
         serving["autoscaling"] = {"maxReplicas": replicas + 3}
     spec = {
         "model": drawn[1].model_dump(),
