@@ -197,6 +197,20 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda s: s.update(serving={"resources": {"requests": {"cpu": "lots"}}}),
         "should match",
     ),
+    "fewer replicas with autoscaling": (
+        lambda s: s.update(
+            serving={
+                "replicas": 3,
+                "resources": {"requests": {"cpu": 1}},
+                "autoscaling": {"maxReplicas": 2},
+            }
+        ),
+        "write maxReplicas of at least replicas",
+    ),
+    "autoscaling of nothing": (
+        lambda s: s.update(serving={"autoscaling": {"maxReplicas": 2}}),
+        "autoscaling is a share of the requested CPU",
+    ),
     "a field with a slip of the pen": (lambda s: s.update(rooting={}), "unknown field"),
 }
 
@@ -206,7 +220,7 @@ def test_a_good_rollout_is_accepted_with_its_defaults(server: ApiServer) -> None
     assert made.code == 201, made.message
     spec = made.body["spec"]
     assert spec["analysis"]["risk"] == {"falseRollback": 0.01, "missedRegression": 0.05}
-    assert spec["routing"] == {"provider": "GatewayAPI"}
+    assert spec["routing"] == {"provider": "GatewayAPI", "timeout": "10s"}
     assert spec["serving"]["replicas"] == 1
     assert spec["analysis"]["interval"] == "15s"
 

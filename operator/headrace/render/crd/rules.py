@@ -134,6 +134,18 @@ OBJECT_RULES: Mapping[str, tuple[Rule, ...]] = {
             ".analysis",
         ),
     ),
+    "ServingSpec": (
+        Rule(
+            "!has(self.autoscaling) || self.autoscaling.maxReplicas >= self.replicas",
+            "autoscaling has fewer replicas than serving: write maxReplicas of at least replicas",
+        ),
+        Rule(
+            "!has(self.autoscaling) || (has(self.resources) && has(self.resources.requests) && "
+            "'cpu' in self.resources.requests)",
+            "autoscaling is a share of the requested CPU: write `resources: {requests: {cpu: "
+            "250m}}`",
+        ),
+    ),
     "Strategy": (
         Rule(
             f"{_STRATEGIES}.filter(given, given).size() == 1",
