@@ -30,9 +30,17 @@ def test_the_examples_of_rollouts_on_one_machine(tmp_path: Path) -> None:
     assert winner["failed_requests"] == 0
 
 
-def commands_of(heading: str) -> str:
-    """Give all commands under a heading of the page."""
-    page = (ROOT / "docs" / "local.md").read_text(encoding="utf-8")
+@pytest.mark.local
+def test_the_commands_of_the_readme_before_it_meets_users(tmp_path: Path) -> None:
+    commands = commands_of("Before it meets users, and in a pull request", "README.md")
+    assert "simulate" in commands
+    run(commands.replace(".venv/bin/", ""), tmp_path)
+    assert (tmp_path / "rollout.yaml").exists()
+
+
+def commands_of(heading: str, file: str = "docs/local.md") -> str:
+    """Give all commands under a heading of a page."""
+    page = (ROOT / file).read_text(encoding="utf-8")
     section = page.split(f"## {heading}\n")[1].split("\n## ")[0]
     return "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
 
