@@ -19,9 +19,9 @@ def schema(crd: bool) -> None:
     In an editor with a YAML language server, the first line of a rollout names the schema:
     `# yaml-language-server: $schema=modelrollout.json`.
     """
-    from headrace.render.crd import definition, document_schema, to_yaml
+    from headrace.render.crd import definition_yaml, document_schema
 
     if crd:
-        click.echo(to_yaml(definition()), nl=False)
+        click.echo(definition_yaml(), nl=False)
     else:
         click.echo(json.dumps(document_schema(), indent=2))

@@ -78,7 +78,7 @@ def test_it_is_laid_out_as_people_write_it() -> None:
         "text: |\n"
         "  one\n"
         "    two\n"
-        "quotes: 'x{a=\"b\"}'\n"
+        'quotes: x{a="b"}\n'
     )
 
 

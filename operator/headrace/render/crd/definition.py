@@ -8,6 +8,7 @@ from headrace.api.rollout import GROUP
 from headrace.render.crd.document import Schema, document_schema
 from headrace.render.crd.rules import OBJECT_RULES
 from headrace.render.crd.structural import Structural
+from headrace.render.yaml_text import to_yaml
 
 _PLURAL = "modelrollouts"
 _COLUMNS: tuple[tuple[str, str, str, int], ...] = (
@@ -78,3 +79,8 @@ def _schema() -> Schema:
 def _column(name: str, kind: str, path: str, priority: int) -> dict[str, Any]:
     column: dict[str, Any] = {"name": name, "type": kind, "jsonPath": path}
     return column | ({"priority": priority} if priority else {})
+
+
+def definition_yaml() -> str:
+    """Write it as YAML."""
+    return to_yaml([definition()], width=100)

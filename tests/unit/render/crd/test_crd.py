@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from headrace.api import ModelRollout, RolloutSpec
 from headrace.api import check as checks
-from headrace.render.crd import definition, to_yaml
+from headrace.render.crd import definition, definition_yaml
 from headrace.render.crd.__main__ import HEADER
 from headrace.render.crd.rules import FIELD_RULES, OBJECT_RULES
 from headrace.render.crd.structural import LIST_KEYS, Structural
@@ -38,7 +38,7 @@ def walk(node: Schema, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 
 def test_the_file_is_what_make_golden_writes() -> None:
-    assert FILE.read_text(encoding="utf-8") == HEADER + to_yaml(definition()), "run `make golden`"
+    assert FILE.read_text(encoding="utf-8") == HEADER + definition_yaml(), "run `make golden`"
 
 
 def test_the_file_has_no_anchors_and_no_nulls_and_reads_back() -> None:
@@ -70,7 +70,7 @@ def test_every_value_has_one_type_or_is_known_to_be_opaque() -> None:
 
 
 def test_nothing_refers_to_something_else() -> None:
-    text = to_yaml(definition())
+    text = definition_yaml()
     assert "$ref" not in text
     assert "additionalProperties: false" not in text
 
