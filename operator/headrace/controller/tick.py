@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headrace.api import ModelRollout
-from headrace.engine.checks.build import queries_of
-from headrace.engine.decide import asked_of, decide, wanted_metrics
+from headrace.controller.asking import request_of
+from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Ask, Observations, World
 from headrace.errors import PlatformUnavailable
-from headrace.metrics.source import Metrics, Request
+from headrace.metrics.source import Metrics
 from headrace.runtime.platform import Platform
 
 
@@ -38,7 +38,7 @@ def tick(
         The engine's answer, already applied; its status is to be written.
     """
     measured = _measure(rollout, metrics, now)
-    observations = replace(measured, world=_see(rollout, platform), ask=ask)
+    observations = replace(measured, world=see(rollout, platform), ask=ask)
     answer = decide(rollout.spec, rollout.status, observations, now)
     try:
         platform.apply(rollout, answer.plan)
@@ -53,26 +53,15 @@ def tick(
 
 
 def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Observations:
-    """Observe all candidates together with stable, with one request."""
-    status = rollout.status
-    if status.stable is None or status.candidate is None:
+    request = request_of(rollout, now)
+    if request is None:
         return Observations()
-    spec = asked_of(rollout.spec, status)
-    candidates = (status.candidate, *(challenger.model for challenger in status.challengers))
-    request = Request(
-        rollout=rollout.key,
-        model=spec.model.name,
-        stable=status.stable.version,
-        candidates=tuple(model.version for model in candidates),
-        since={m: status.watermarks.get(m, now) for m in wanted_metrics(spec, status)},
-        interval=spec.analysis.interval,
-        queries=queries_of(spec.analysis),
-    )
     measured = metrics.observe([request], now)[rollout.key]
     return Observations(measured.intervals, measured.watermarks, measured.problems)
 
 
-def _see(rollout: ModelRollout, platform: Platform) -> World:
+def see(rollout: ModelRollout, platform: Platform) -> World:
+    """Look at the world; a platform that cannot be seen is told of as such."""
     try:
         return platform.observe(rollout)
     except PlatformUnavailable as error:
