@@ -15,7 +15,6 @@ from headrace.engine.decision import Action, Decision
 from headrace.render.monitoring import OUTCOME, PHASE
 from tests.unit.engine.rollouts import live
 
-
 ORDER = ("namespace", "rollout", "version", "arm", "phase", "check", "outcome", "action", "reason")
 
 
