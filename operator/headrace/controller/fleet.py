@@ -90,6 +90,7 @@ class Fleet:
         *,
         on_tick: OnTick = lambda rollout, before, answer: None,
         may_act: Callable[[], bool] = lambda: True,
+        wake: Callable[[], None] = lambda: None,
         workers: int = WORKERS,
     ) -> None:
         """Start nothing yet.
@@ -100,10 +101,11 @@ class Fleet:
             platform: Where the versions run.
             on_tick: Is told of every tick that was carried out, from any thread.
             may_act: Whether this process still leads; asked before every write.
+            wake: Is called when a tick is due at once, from any thread.
             workers: Rollouts that are carried out at the same time.
         """
         self._resources, self._metrics, self._platform = resources, metrics, platform
-        self._on_tick, self._may_act = on_tick, may_act
+        self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
         self._members: dict[str, Member] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
 
@@ -126,8 +128,7 @@ class Fleet:
         Returns:
             When the next tick is due, Unix seconds.
         """
-        self._take_over(now)
-        free = {key: member for key, member in self._members.items() if not member.is_busy}
+        free = self._take_over(now)
         due = {key: member for key, member in free.items() if _wants_numbers(member, now)}
         for member in due.values():
             member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
@@ -149,23 +150,29 @@ class Fleet:
         under_test = (m for m in self._members.values() if not m.is_at_rest)
         return {member.resource.rollout.spec.analysis.interval for member in under_test}
 
-    def _take_over(self, now: float) -> None:
-        """Look at what people have changed; evidence that is ahead of the resource is kept."""
+    def _take_over(self, now: float) -> Mapping[str, Member]:
+        """Look at what people have changed; evidence that is ahead of the resource is kept.
+
+        Returns:
+            Those that are free to be judged. Who is busy was so before anything was read: what
+            was read of it may be from before its write.
+        """
+        busy = {key for key, member in self._members.items() if member.is_busy}
         found = self._resources.all()
-        for key in self._members.keys() - found.keys():
+        for key in self._members.keys() - found.keys() - busy:
             del self._members[key]
         for key, resource in found.items():
-            if not isinstance(resource, Resource):
+            if key in busy or not isinstance(resource, Resource):
                 continue
             member = self._members.get(key)
             if member is None:
                 self._members[key] = Member(resource, resource.rollout.status, now)
-            elif resource.fence != member.resource.fence and not member.is_busy:
+            elif resource.fence != member.resource.fence:
                 if resource.rollout.status != member.resource.rollout.status:
                     # Somebody else has written it: another controller, or a person. It counts.
                     member.status = resource.rollout.status
-                member.resource = resource
-                member.looked = 0.0
+                member.resource, member.looked = resource, 0.0
+        return {key: member for key, member in self._members.items() if key not in busy}
 
     def _measure(self, members: Iterable[Member], now: float) -> Mapping[str, Measured]:
         requests = [request_of(member.rollout, now) for member in members]
@@ -189,10 +196,12 @@ class Fleet:
         try:
             self._write(member, answer.status, now)
         except (Conflict, NotFound):
-            # Whoever changed it brings the next tick with that change.
+            # It is judged again at once, with what was changed.
+            member.judged = -1
+            self._wake()
             return
         except HeadraceError as error:
-            # Nothing was decided, then: the next tick reads the same numbers again.
+            # Nothing is decided, then: the next tick reads the same numbers again.
             self._tell(member, error)
             return
         before, member.status = member.status, answer.status

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from headrace.api import Status
+from headrace.api import ModelRollout, Status
 from headrace.api.documents import rollout_from
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.observations import Ask, Wish
-from headrace.errors import InvalidRollout
+from headrace.errors import Conflict, InvalidRollout
+from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, Kind
 
 ASK = "headrace.dev/ask"
 """The annotation that carries a person's request, as JSON."""
@@ -22,8 +25,16 @@ _KEPT_METADATA = ("name", "namespace", "uid", "generation", "resourceVersion", "
 Object = dict[str, Any]
 
 
-class Writer(Protocol):
-    """Writes the status of an object."""
+class Server(Protocol):
+    """Keeps the objects."""
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """Read one object; None if there is none.
+
+        Raises:
+            PlatformUnavailable: It could not be read this time.
+        """
+        ...
 
     def replace_status(self, written: Object) -> Object:
         """Replace the status of the object of this `metadata.resourceVersion`.
@@ -39,49 +50,65 @@ class Writer(Protocol):
 class KeptRollouts:
     """The `Resources` of a cluster: read from a cache, written to the API server."""
 
-    def __init__(self, objects: Callable[[], Mapping[str, Object]], writer: Writer) -> None:
+    def __init__(self, objects: Callable[[], Mapping[str, Object]], server: Server) -> None:
         """Read nothing yet.
 
         Args:
             objects: Gives all ModelRollouts by `namespace/name`, as they were last seen.
-            writer: Writes a status.
+            server: Keeps them.
         """
-        self._objects, self._writer = objects, writer
+        self._objects, self._server = objects, server
         self._read: dict[str, Resource | Unreadable] = {}
+        self._lock = threading.Lock()
 
     def all(self) -> Mapping[str, Resource | Unreadable]:
         """Give all rollouts; only those that have changed are parsed anew."""
         found: dict[str, Resource | Unreadable] = {}
-        for key, seen in self._objects().items():
-            known = self._read.get(key)
-            fence = str(seen["metadata"]["resourceVersion"])
-            found[key] = known if known and _is_as_new(known.fence, fence) else _read(key, seen)
-        self._read = found
+        objects = self._objects()
+        with self._lock:
+            for key, seen in objects.items():
+                known = self._read.get(key)
+                fence = str(seen["metadata"]["resourceVersion"])
+                # The watch may still show what was before our own write.
+                is_known = known is not None and _is_as_new(known.fence, fence)
+                found[key] = known if known is not None and is_known else _read(key, seen)
+            self._read = dict(found)
         return found
 
     def write(self, resource: Resource, status: Status) -> Resource:
         """Write a status; see `Resources`."""
         rollout = resource.rollout
-        answer = self._writer.replace_status(
-            {
-                "apiVersion": rollout.api_version,
-                "kind": rollout.kind,
-                # Nothing else but the status is looked at, and the fence.
-                "metadata": {
-                    "name": rollout.metadata.name,
-                    "namespace": rollout.metadata.namespace,
-                    "resourceVersion": resource.fence,
-                },
-                "status": status.model_dump(mode="json", exclude_defaults=True),
-            }
-        )
+        # Nothing else but the status is looked at, and the fence.
+        written = {
+            "apiVersion": rollout.api_version,
+            "kind": rollout.kind,
+            "metadata": {
+                "name": rollout.metadata.name,
+                "namespace": rollout.metadata.namespace,
+                "resourceVersion": resource.fence,
+            },
+            "status": status.model_dump(mode="json", exclude_defaults=True),
+        }
+        try:
+            answer = self._server.replace_status(written)
+        except Conflict:
+            self._look_again(rollout)
+            raise
         fence = str(answer["metadata"]["resourceVersion"])
-        written = Resource(
-            rollout.model_copy(update={"status": status}), fence, resource.ask, resource.leaving
-        )
-        # The watch may still show the one before.
-        self._read[rollout.key] = written
-        return written
+        kept = rollout.model_copy(update={"status": status})
+        fresh = replace(resource, rollout=kept, fence=fence)
+        with self._lock:
+            self._read[rollout.key] = fresh
+        return fresh
+
+    def _look_again(self, rollout: ModelRollout) -> None:
+        """Read what was changed, which the watch may not have shown yet."""
+        metadata = rollout.metadata
+        seen = self._server.get(MODEL_ROLLOUT, metadata.namespace, metadata.name)
+        if seen is not None:
+            read = _read(rollout.key, seen)
+            with self._lock:
+                self._read[rollout.key] = read
 
 
 def _is_as_new(known: str, seen: str) -> bool:
