@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from headrace.api import ModelRollout, Status
-from headrace.controller.asking import request_of
+from headrace.controller.asking import CountersOf, request_of, with_names
 from headrace.controller.resources import Resource, Resources
 from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
 from headrace.controller.tick import see
@@ -26,6 +26,7 @@ from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable
 from headrace.metrics.source import Measured, Metrics
+from headrace.render.counters import counters_of
 from headrace.runtime.platform import Platform
 
 logger = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class Fleet:
         metrics: Metrics,
         platform: Platform,
         *,
+        counters_of: CountersOf = counters_of,
         on_tick: OnTick = lambda rollout, before, answer: None,
         may_act: Callable[[], bool] = lambda: True,
         wake: Callable[[], None] = lambda: None,
@@ -99,12 +101,14 @@ class Fleet:
             resources: Keeps the rollouts.
             metrics: Where the numbers come from.
             platform: Where the versions run.
+            counters_of: Names the counters of the routers.
             on_tick: Is told of every tick that was carried out, from any thread.
             may_act: Whether this process still leads; asked before every write.
             wake: Is called when a tick is due at once, from any thread.
             workers: Rollouts that are carried out at the same time.
         """
         self._resources, self._metrics, self._platform = resources, metrics, platform
+        self._counters_of = counters_of
         self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
         self._members: dict[str, Member] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
@@ -175,8 +179,15 @@ class Fleet:
         return {key: member for key, member in self._members.items() if key not in busy}
 
     def _measure(self, members: Iterable[Member], now: float) -> Mapping[str, Measured]:
-        requests = [request_of(member.rollout, now) for member in members]
-        wanted = [request for request in requests if request is not None]
+        wanted = []
+        for member in members:
+            try:
+                request = request_of(member.rollout, now, self._counters_of)
+            except HeadraceError as error:
+                self._tell(member, error)
+                continue
+            if request is not None:
+                wanted.append(request)
         return self._metrics.observe(wanted, now) if wanted else {}
 
     def _judge(self, member: Member, read: Measured, now: float) -> None:
@@ -186,6 +197,10 @@ class Fleet:
         )
         try:
             answer = decide(rollout.spec, rollout.status, observations, now)
+            answer = with_names(rollout, answer, now, self._counters_of)
+        except HeadraceError as error:
+            self._tell(member, error)
+            return
         except Exception:
             # A fault of ours in one rollout must not end the judgement of all the others.
             logger.exception("%s could not be judged; it stays as it is", rollout.key)

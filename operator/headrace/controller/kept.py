@@ -50,7 +50,9 @@ class Server(Protocol):
 class KeptRollouts:
     """The `Resources` of a cluster: read from a cache, written to the API server."""
 
-    def __init__(self, objects: Callable[[], Mapping[str, Object]], server: Server) -> None:
+    def __init__(
+        self, objects: Callable[[], Mapping[str, Mapping[str, Any]]], server: Server
+    ) -> None:
         """Read nothing yet.
 
         Args:
@@ -122,7 +124,7 @@ def _is_as_new(known: str, seen: str) -> bool:
     return known == seen
 
 
-def _read(key: str, seen: Object) -> Resource | Unreadable:
+def _read(key: str, seen: Mapping[str, Any]) -> Resource | Unreadable:
     metadata = seen["metadata"]
     fence = str(metadata["resourceVersion"])
     kept = {name: metadata[name] for name in _KEPT_METADATA if name in metadata}

@@ -118,9 +118,7 @@ class Controller:
             self._cache.start()
             self._await_cache()
             if self._leadership is not None:
-                thread = threading.Thread(
-                    target=self._leadership.run, name="lease", daemon=True
-                )
+                thread = threading.Thread(target=self._leadership.run, name="lease", daemon=True)
                 thread.start()
                 running.callback(thread.join)
                 running.callback(self._leadership.close)
@@ -202,9 +200,9 @@ class Controller:
 
     def _on_tick(self, rollout: ModelRollout, before: Status, answer: Tick) -> None:
         now, decision = self._clock(), answer.decision
-        if self._events.decided(rollout, answer.status, decision, now):
-            if decision.action is not Action.HOLD:
-                self._meters.decided(decision)
+        news = self._events.decided(rollout, answer.status, decision, now)
+        if news and decision.action is not Action.HOLD:
+            self._meters.decided(decision)
         for reason, message in self._platform.notes(rollout.key):
             self._events.happened(rollout, reason, message, now)
 

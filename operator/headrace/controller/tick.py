@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headrace.api import ModelRollout
-from headrace.controller.asking import request_of
+from headrace.controller.asking import CountersOf, local_envoy, request_of, with_names
 from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Ask, Observations, World
@@ -24,6 +24,7 @@ def tick(
     platform: Platform,
     now: float,
     ask: Ask | None = None,
+    counters_of: CountersOf = local_envoy,
 ) -> Tick:
     """Do all that one tick does but the writing of the status.
 
@@ -33,13 +34,15 @@ def tick(
         platform: Where the versions run.
         now: Unix seconds.
         ask: A person's request, if one waits.
+        counters_of: Names the counters of the platform's router.
 
     Returns:
         The engine's answer, already applied; its status is to be written.
     """
-    measured = _measure(rollout, metrics, now)
+    measured = _measure(rollout, metrics, now, counters_of)
     observations = replace(measured, world=see(rollout, platform), ask=ask)
     answer = decide(rollout.spec, rollout.status, observations, now)
+    answer = with_names(rollout, answer, now, counters_of)
     try:
         platform.apply(rollout, answer.plan)
     except PlatformUnavailable as error:
@@ -52,8 +55,10 @@ def tick(
     return answer
 
 
-def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Observations:
-    request = request_of(rollout, now)
+def _measure(
+    rollout: ModelRollout, metrics: Metrics, now: float, counters_of: CountersOf
+) -> Observations:
+    request = request_of(rollout, now, counters_of)
     if request is None:
         return Observations()
     measured = metrics.observe([request], now)[rollout.key]

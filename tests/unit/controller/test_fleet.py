@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from headrace.api import ModelRollout, Phase, Status
+from headrace.controller.asking import local_envoy
 from headrace.controller.fleet import Fleet
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.decision import Tick
@@ -121,6 +122,7 @@ class Bench:
             self.shelf,
             Eyes(self.cluster),
             Hands(self.cluster),
+            counters_of=local_envoy,
             on_tick=self._tell,
             may_act=lambda: self.leads,
             workers=2,
