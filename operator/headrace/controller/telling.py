@@ -26,14 +26,15 @@ class Told:
         reason: Of the last decision.
         since: When it was first decided, Unix seconds.
         spoken: Whether it was told.
-        climbed: When a climb was told last, Unix seconds.
+        climbed: When a climb was told last, Unix seconds, and of which reason and version.
+        version: What the last decision was about.
     """
 
     action: Action | None = None
     reason: str = ""
     since: float = 0.0
     spoken: bool = False
-    climbed: float = float("-inf")
+    climbed: tuple[float, str, str] = (float("-inf"), "", "")
     version: str = ""
 
     def is_news(self, decision: Decision, version: str, now: float) -> bool:
@@ -48,9 +49,11 @@ class Told:
             self.action, self.reason, self.version = decision.action, decision.reason, version
             self.since, self.spoken = now, False
         if decision.action is Action.ADVANCE:
-            # Each step is a decision of its own.
-            self.spoken = now - self.climbed < LASTING
-            self.climbed = self.climbed if self.spoken else now
+            # Each step is a decision of its own, even if it says the same.
+            at, *what = self.climbed
+            self.spoken = what == [decision.reason, version] and now - at < LASTING
+            if not self.spoken:
+                self.climbed = now, decision.reason, version
         elif decision.action is Action.HOLD and now - self.since < LASTING:
             return False
         news, self.spoken = not self.spoken, True
