@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.api_server import ApiServer, api_server
+from tests.cluster.scenes import Scene, scene_of
 
 CRD = Path(__file__).parents[2] / "manifests" / "crd" / "modelrollouts.yaml"
 
@@ -21,3 +22,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         documents = [d for f in files for d in yaml.safe_load_all(f.read_text("utf-8"))]
         running.define([d for d in documents if d and d["kind"] == "CustomResourceDefinition"])
         yield running
+
+
+@pytest.fixture
+def scene(server: ApiServer) -> Iterator[Scene]:
+    with scene_of(server) as made:
+        yield made
