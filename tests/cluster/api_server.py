@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -22,6 +20,7 @@ import requests
 import yaml
 
 from headrace.errors import SetupError
+from tests.cluster.programs.catalogue import program
 
 Object = dict[str, Any]
 
@@ -130,7 +129,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
     Raises:
         SetupError: A program is missing, or does not start.
     """
-    etcd, server = _program("etcd"), _program("kube-apiserver")
+    etcd, server = str(program("etcd")), str(program("kube-apiserver"))
     client, peer, port = _free_port(), _free_port(), _free_port()
     key, certificates = folder / "tokens.key", folder / "certificates"
     _run("openssl", "genrsa", "-out", str(key), "2048")
@@ -163,14 +162,6 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         running.enter_context(found.session)
         _wait(found, api, folder / "kube-apiserver.log")
         yield found
-
-
-def _program(name: str) -> str:
-    path = os.pathsep.join([os.environ.get("HEADRACE_KUBERNETES", ""), os.environ["PATH"]])
-    found = shutil.which(name, path=path)
-    if found is None:
-        raise SetupError(f"There is no {name} on PATH, nor in HEADRACE_KUBERNETES.")
-    return found
 
 
 def _server(folder: Path, url: str, authority: Path) -> ApiServer:

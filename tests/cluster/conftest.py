@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import yaml
 
 from tests.cluster.api_server import ApiServer, api_server
+from tests.cluster.programs.crds import crds
 from tests.cluster.scenes import Scene, scene_of
 
 CRD = Path(__file__).parents[2] / "manifests" / "crd" / "modelrollouts.yaml"
@@ -18,9 +18,7 @@ CRD = Path(__file__).parents[2] / "manifests" / "crd" / "modelrollouts.yaml"
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with api_server(tmp_path_factory.mktemp("kubernetes")) as running:
-        files = [CRD, *sorted(Path(os.environ["HEADRACE_CRDS"]).glob("*.yaml"))]
-        documents = [d for f in files for d in yaml.safe_load_all(f.read_text("utf-8"))]
-        running.define([d for d in documents if d and d["kind"] == "CustomResourceDefinition"])
+        running.define([yaml.safe_load(CRD.read_text("utf-8")), *crds()])
         yield running
 
 

@@ -78,17 +78,12 @@ class Scene:
         key = self.rollout.key
         eventually(lambda: self.cache.change(key) > self.heard)
 
-    @property
-    def writes(self) -> int:
-        """Requests that changed something, or tried."""
-        return sum(n for (verb, _, _), n in self.cluster.requests.items() if verb != "watch")
-
     def apply(self, plan: Plan) -> int:
         """Apply a plan and give the number of requests."""
-        before = self.writes
+        before = asked(self.cluster)
         self.platform.apply(self.rollout, plan)
         self.heard = self.cache.change(self.rollout.key)
-        return self.writes - before
+        return asked(self.cluster) - before
 
     def settle(self, plan: Plan) -> None:
         def is_settled() -> bool:
@@ -105,6 +100,11 @@ class Scene:
     def names(self, kind: Any) -> set[str]:
         found, _ = self.cluster.list(kind, self.rollout.metadata.namespace)
         return {each["metadata"]["name"] for each in found}
+
+
+def asked(cluster: Cluster) -> int:
+    """Give how many requests were made, watches aside."""
+    return sum(n for (verb, _, _), n in cluster.requests.items() if verb != "watch")
 
 
 Running = tuple[Cluster, Cache, KubernetesPlatform]

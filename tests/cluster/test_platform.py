@@ -18,7 +18,16 @@ from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import (
     eventually,
 )
-from tests.cluster.scenes import ALONE, CANDIDATE, STABLE, Scene, platform_of, scene_of, split
+from tests.cluster.scenes import (
+    ALONE,
+    CANDIDATE,
+    STABLE,
+    Scene,
+    asked,
+    platform_of,
+    scene_of,
+    split,
+)
 
 
 def test_a_plan_is_applied_once_and_costs_nothing_after_that(scene: Scene) -> None:
@@ -81,10 +90,10 @@ def test_a_new_process_finds_everything_in_place_and_asks_nothing(
     scene.settle(split(5))
     with platform_of(server, scene.rollout.metadata.namespace) as again:
         cluster, _, platform = again
-        before = sum(cluster.requests.values())
+        before = asked(cluster)
         platform.apply(scene.rollout, split(5))
         assert platform.settled(scene.rollout, split(5))
-        assert sum(cluster.requests.values()) == before
+        assert asked(cluster) == before
         assert platform.notes(scene.rollout.key) == []
 
 
