@@ -2,104 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
 
-from headrace.api import ModelRollout, Traffic
+from headrace.api import Traffic
 from headrace.engine.observations import VersionState
-from headrace.engine.plan import Plan
-from headrace.runtime.kubernetes.cache import Cache
-from headrace.runtime.kubernetes.cluster import Cluster
-from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE
-from headrace.runtime.kubernetes.platform import KubernetesPlatform
-from headrace.testing import FakeClock
+from headrace.errors import PlatformUnavailable
+from headrace.render.labels import pod_labels
+from headrace.runtime.kubernetes.kinds import (
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    SERVICE,
+    Kind,
+)
 from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import (
-    GatewayController,
-    Nodes,
-    created,
     eventually,
-    in_namespace,
 )
-from tests.unit.render.rollouts import model
-
-STABLE, CANDIDATE = model("6"), model("7")
-ALONE = Plan(stable=STABLE, candidate=None, traffic=Traffic(stable=100))
-
-
-def split(weight: int) -> Plan:
-    traffic = Traffic(stable=100 - weight, candidate=weight)
-    return Plan(stable=STABLE, candidate=CANDIDATE, traffic=traffic)
-
-
-@dataclass
-class Scene:
-    """A rollout in a namespace of its own, and all that acts on it."""
-
-    cluster: Cluster
-    cache: Cache
-    platform: KubernetesPlatform
-    clock: FakeClock
-    rollout: ModelRollout
-    nodes: Nodes
-    gateways: GatewayController
-
-    @property
-    def writes(self) -> int:
-        """Requests that changed something, or tried."""
-        return sum(n for (verb, _, _), n in self.cluster.requests.items() if verb != "watch")
-
-    def apply(self, plan: Plan) -> int:
-        """Apply a plan and give the number of requests."""
-        before = self.writes
-        self.platform.apply(self.rollout, plan)
-        return self.writes - before
-
-    def settle(self, plan: Plan) -> None:
-        def is_settled() -> bool:
-            self.gateways.take()
-            self.platform.apply(self.rollout, plan)
-            return self.platform.settled(self.rollout, plan)
-
-        eventually(is_settled)
-
-    def with_status(self, **fields: Any) -> None:
-        status = self.rollout.status.model_copy(update=fields)
-        self.rollout = self.rollout.model_copy(update={"status": status})
-
-    def names(self, kind: Any) -> set[str]:
-        found, _ = self.cluster.list(kind, self.rollout.metadata.namespace)
-        return {each["metadata"]["name"] for each in found}
-
-
-@pytest.fixture
-def scene(server: ApiServer) -> Iterator[Scene]:
-    yield from scenes(server)
-
-
-def scenes(server: ApiServer, **fields: Any) -> Iterator[Scene]:
-    cluster = Cluster.connect(str(server.kubeconfig))
-    rollout = created(cluster, in_namespace(server, **fields))
-    namespace = rollout.metadata.namespace
-    cache = Cache(cluster, [namespace])
-    cache.start()
-    assert cache.wait(30)
-    clock = FakeClock()
-    try:
-        yield Scene(
-            cluster,
-            cache,
-            KubernetesPlatform(cluster, cache, clock=clock),
-            clock,
-            rollout,
-            Nodes(cluster, namespace),
-            GatewayController(cluster, namespace),
-        )
-    finally:
-        cache.stop()
+from tests.cluster.scenes import (
+    ALONE,
+    CANDIDATE,
+    STABLE,
+    Scene,
+    asked,
+    platform_of,
+    scene_of,
+    split,
+)
 
 
 def test_a_plan_is_applied_once_and_costs_nothing_after_that(scene: Scene) -> None:
@@ -156,44 +84,48 @@ def test_without_a_word_from_the_gateway_versions_go_after_a_while(scene: Scene)
     assert len(scene.names(DEPLOYMENT)) == 1
 
 
-def test_what_is_not_owned_by_this_rollout_is_never_deleted(scene: Scene) -> None:
-    namespace = scene.rollout.metadata.namespace
-    labels = {"headrace.dev/rollout": scene.rollout.metadata.name}
-    metadata = {"name": "somebodys", "namespace": namespace, "labels": labels}
-    spec = {"ports": [{"port": 80}]}
-    scene.cluster.create(
-        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
-    )
-    scene.settle(ALONE)
-    assert "somebodys" in scene.names(SERVICE)
+def test_a_new_process_finds_everything_in_place_and_asks_nothing(
+    scene: Scene, server: ApiServer
+) -> None:
+    scene.settle(split(5))
+    with platform_of(server, scene.rollout.metadata.namespace) as again:
+        cluster, _, platform = again
+        before = asked(cluster)
+        platform.apply(scene.rollout, split(5))
+        assert platform.settled(scene.rollout, split(5))
+        assert asked(cluster) == before
+        assert platform.notes(scene.rollout.key) == []
 
 
-def test_a_hand_edit_is_put_back_and_told(scene: Scene) -> None:
-    scene.settle(ALONE)
-    namespace = scene.rollout.metadata.namespace
-    (name,) = scene.names(DEPLOYMENT)
-    scene.cluster.patch(DEPLOYMENT, namespace, name, {"spec": {"replicas": 9}})
-    seen = scene.cache.change(scene.rollout.key)
-    eventually(lambda: scene.cache.change(scene.rollout.key) > seen)
-    assert scene.apply(ALONE) == 1
-    after = scene.cluster.get(DEPLOYMENT, namespace, name)
-    assert after is not None
-    assert after["spec"]["replicas"] == 1
-    assert scene.apply(ALONE) == 0
-    ((reason, message),) = scene.platform.notes(scene.rollout.key)
-    assert reason == "EditUndone"
-    assert "spec.replicas" in message
+def test_a_kind_that_is_missing_is_named_and_nothing_else_waits_for_it(
+    server: ApiServer,
+) -> None:
+    with scene_of(server, monitoring={"provider": "PrometheusOperator"}) as scene:
+        lacking = Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors", optional=True)
+        watcher = next(w for w in scene.cache.watchers if w.kind == lacking)
+        watcher.absent = True
+        with pytest.raises(PlatformUnavailable, match="install the Prometheus operator"):
+            scene.apply(ALONE)
+        assert len(scene.names(DEPLOYMENT)) == len(scene.names(HTTP_ROUTE)) == 1
 
 
-def test_a_child_that_is_deleted_by_hand_is_made_again(scene: Scene) -> None:
-    scene.settle(ALONE)
-    namespace = scene.rollout.metadata.namespace
-    found = scene.cluster.get(HTTP_ROUTE, namespace, "flight-delay")
-    assert found is not None
-    seen = scene.cache.change(scene.rollout.key)
-    scene.cluster.delete(HTTP_ROUTE, namespace, "flight-delay", found["metadata"]["uid"])
-    eventually(lambda: scene.cache.change(scene.rollout.key) > seen)
-    assert scene.apply(ALONE) == 1
-    assert scene.names(HTTP_ROUTE) == {"flight-delay"}
-    ((reason, _),) = scene.platform.notes(scene.rollout.key)
-    assert reason == "DeletionUndone"
+def test_a_crash_is_told_with_the_last_words_of_the_server(scene: Scene) -> None:
+    scene.with_status(stable=STABLE, candidate=CANDIDATE)
+    scene.settle(split(0))
+    refused = "headrace: refused: DigestMismatch: The bundle at s3://m/7 has another digest."
+    ended = {"exitCode": 3, "reason": "Error", "message": f"loading\n{refused}\n"}
+    container = {
+        "name": "model",
+        "image": "x",
+        "imageID": "",
+        "ready": False,
+        "restartCount": 4,
+        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}},
+        "lastState": {"terminated": {**ended, "finishedAt": "2026-01-01T00:00:00Z"}},
+    }
+    labels = pod_labels(scene.rollout, CANDIDATE)
+    scene.nodes.pod(labels, {"phase": "Running", "containerStatuses": [container]})
+    eventually(lambda: scene.platform.observe(scene.rollout).versions["7"].restarts)
+    state = scene.platform.observe(scene.rollout).versions["7"]
+    assert state.restarts == 4
+    assert state.refused == "DigestMismatch: The bundle at s3://m/7 has another digest."

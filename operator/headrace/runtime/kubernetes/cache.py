@@ -15,7 +15,7 @@ from headrace.errors import PlatformUnavailable
 from headrace.render.labels import ROLLOUT
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, OWNED, POD, Kind
-from headrace.runtime.kubernetes.seen import Seen, place_of, see, version_of
+from headrace.runtime.kubernetes.seen import Child, Seen, place_of, see, version_of
 from headrace.runtime.kubernetes.watching import Watcher
 
 STALE = 45.0
@@ -23,12 +23,13 @@ STALE = 45.0
 
 _STOP_SECONDS = 5.0
 
-Child = tuple[str, str]
-"""Kind and name of an object; its namespace is that of its rollout."""
-
 
 class Cache:
-    """All ModelRollouts and what belongs to them. Safe to use from several threads."""
+    """All ModelRollouts and what belongs to them. Safe to use from several threads.
+
+    Attributes:
+        watchers: One for each kind and namespace, with what troubles it.
+    """
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Cache:
         self._rollouts: dict[str, Mapping[str, Any]] = {}
         self._children: dict[str, dict[Child, Seen]] = {}
         self._changes: dict[str, int] = {}
-        self._watchers = [
+        self.watchers = [
             Watcher(
                 cluster,
                 kind,
@@ -71,7 +72,7 @@ class Cache:
 
     def start(self) -> None:
         """Begin to watch; returns at once."""
-        for watcher in self._watchers:
+        for watcher in self.watchers:
             name = f"watch {watcher.kind.plural} {watcher.namespace}".strip()
             thread = threading.Thread(target=watcher.run, name=name, daemon=True)
             self._threads.append(thread)
@@ -79,7 +80,7 @@ class Cache:
 
     def stop(self) -> None:
         """End the watches."""
-        for watcher in self._watchers:
+        for watcher in self.watchers:
             watcher.stop()
         until = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
@@ -88,7 +89,7 @@ class Cache:
     @property
     def synced(self) -> bool:
         """Whether everything has been seen once."""
-        return all(watcher.synced.is_set() for watcher in self._watchers)
+        return all(watcher.synced.is_set() for watcher in self.watchers)
 
     def wait(self, seconds: float) -> bool:
         """Wait until everything has been seen once.
@@ -101,7 +102,7 @@ class Cache:
         """
         until = time.monotonic() + seconds
         return all(
-            watcher.synced.wait(max(0.0, until - time.monotonic())) for watcher in self._watchers
+            watcher.synced.wait(max(0.0, until - time.monotonic())) for watcher in self.watchers
         )
 
     def require(self) -> None:
@@ -110,7 +111,7 @@ class Cache:
         Raises:
             PlatformUnavailable: Not everything has been seen yet, or not for a while.
         """
-        for watcher in self._watchers:
+        for watcher in self.watchers:
             if watcher.trouble and (
                 not watcher.synced.is_set() or self._clock() - watcher.since > STALE
             ):
@@ -122,7 +123,7 @@ class Cache:
 
     def absent(self) -> frozenset[Kind]:
         """Give the kinds that the cluster lacks."""
-        return frozenset(watcher.kind for watcher in self._watchers if watcher.absent)
+        return frozenset(watcher.kind for watcher in self.watchers if watcher.absent)
 
     def rollouts(self) -> dict[str, Mapping[str, Any]]:
         """Give every ModelRollout as the API server has it, by `namespace/name`."""
@@ -147,7 +148,7 @@ class Cache:
         """Take what the API server answered to a write of ours, before the watch brings it."""
         version = version_of(thing)
         namespace = place_of(thing)[0]
-        for watcher in self._watchers:
+        for watcher in self.watchers:
             mine = watcher.kind == kind and watcher.namespace in ("", namespace)
             # What the watch has passed already it knows better: it may be deleted by now.
             if mine and version and version <= watcher.reached:

@@ -172,7 +172,12 @@ class Cluster:
         return Changes(self._send("watch", "GET", kind, path, query, read=_SILENCE, stream=True))
 
     def apply(
-        self, manifest: Mapping[str, Any], *, force: bool = True, dry_run: bool = False
+        self,
+        manifest: Mapping[str, Any],
+        *,
+        force: bool = True,
+        dry_run: bool = False,
+        manager: str = FIELD_MANAGER,
     ) -> Object:
         """Have an object as a manifest says (server-side apply) and give it as it is then.
 
@@ -180,6 +185,7 @@ class Cluster:
             manifest: The fields that are ours; those that it had before and has no more go.
             force: Take fields from others; otherwise that is a conflict.
             dry_run: Change nothing, only tell.
+            manager: In whose name.
 
         Raises:
             Conflict: Somebody else has one of the fields.
@@ -188,7 +194,7 @@ class Cluster:
             PermanentError: Not permitted, or refused with the server's words.
         """
         kind = kind_of(manifest)
-        query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
         if dry_run:
             query["dryRun"] = "All"
         kind_of_patch = "application/apply-patch+yaml"

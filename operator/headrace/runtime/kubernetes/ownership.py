@@ -15,6 +15,7 @@ from headrace.runtime.kubernetes.cluster import FIELD_MANAGER
 
 _NOT_RECORDED = ("apiVersion", "kind")
 _IDENTITY = ("name", "namespace")
+_ORDINARY = ("kube-controller-manager", f"{FIELD_MANAGER}-scaling")
 
 Owned = Mapping[str, Any]
 
@@ -26,10 +27,7 @@ def lost_fields(manifest: Mapping[str, Any], fields: str) -> tuple[str, ...]:
         manifest: As it was applied.
         fields: Who has which, as `Seen.fields` has it.
     """
-    owned: Owned = {}
-    for manager, operation, each in json.loads(fields) if fields else ():
-        if manager == FIELD_MANAGER and operation == "Apply":
-            owned = each
+    owned = _owned_by(fields, FIELD_MANAGER)
     lost: list[str] = []
     for name, value in manifest.items():
         if name in _NOT_RECORDED:
@@ -41,14 +39,33 @@ def lost_fields(manifest: Mapping[str, Any], fields: str) -> tuple[str, ...]:
     return tuple(lost)
 
 
-def who_has(fields: str) -> str:
-    """Give who else has set fields of an object; empty if nobody."""
+def has_field(fields: str, manager: str, *path: str) -> bool:
+    """Tell whether somebody has applied a field."""
+    owned: Any = _owned_by(fields, manager)
+    for name in path:
+        owned = owned.get(f"f:{name}")
+        if owned is None:
+            return False
+    return True
+
+
+def who_else(fields: str) -> str:
+    """Give who else has changed an object; empty if nobody."""
     others = {
         manager
-        for manager, operation, _ in (json.loads(fields) if fields else ())
-        if (manager, operation) != (FIELD_MANAGER, "Apply")
+        for manager, operation, _ in _entries(fields)
+        if (manager, operation) != (FIELD_MANAGER, "Apply") and manager not in _ORDINARY
     }
-    return ", ".join(sorted(others - {"kube-controller-manager"}))
+    return ", ".join(sorted(others))
+
+
+def _entries(fields: str) -> list[tuple[str, str, Owned]]:
+    return json.loads(fields) if fields else []
+
+
+def _owned_by(fields: str, manager: str) -> Owned:
+    found = (owned for who, how, owned in _entries(fields) if (who, how) == (manager, "Apply"))
+    return next(found, {})
 
 
 def _lost(value: object, owned: Owned | None, path: str) -> Iterator[str]:
@@ -60,9 +77,7 @@ def _lost(value: object, owned: Owned | None, path: str) -> Iterator[str]:
         for name, each in value.items():
             yield from _lost(each, owned.get(f"f:{name}"), f"{path}.{name}")
     elif isinstance(value, list):
-        items = [
-            (json.loads(key[2:]), each) for key, each in owned.items() if key[:2] in ("k:", "v:")
-        ]
+        items = [(json.loads(key[2:]), each) for key, each in owned.items() if key[1:2] == ":"]
         for each in value:
             name = each.get("name", "") if isinstance(each, dict) else each
             yield from _lost(each, _item(each, items), f"{path}[{name}]")

@@ -14,7 +14,7 @@ from headrace.errors import InvalidInput
 from headrace.render.manifest import Manifest
 from headrace.render.names import rollout_name
 from headrace.render.rendering import render
-from headrace.runtime.kubernetes.kinds import ROUTES, SERVICE, Kind, kind_of
+from headrace.runtime.kubernetes.kinds import ROUTES, SELDON_DEPLOYMENT, SERVICE, Kind, kind_of
 from headrace.runtime.kubernetes.routes import read_route
 from headrace.runtime.kubernetes.seen import APPLIED
 
@@ -97,13 +97,15 @@ def pieces_of(rollout: ModelRollout, manifests: Iterable[Manifest]) -> tuple[Pie
 
 def _piece(rollout: ModelRollout, manifest: Manifest) -> Piece:
     kind, metadata = kind_of(manifest), manifest["metadata"]
-    front = kind == SERVICE and rollout.spec.routing.provider == "None"
+    name, provider = metadata["name"], rollout.spec.routing.provider
     route = read_route(kind, manifest) if kind in ROUTES else None
+    front = provider == "None" and kind == SERVICE and name == rollout_name(rollout)
+    operated = provider == "Seldon" and kind == SELDON_DEPLOYMENT
     return Piece(
         kind=kind,
-        name=metadata["name"],
+        name=name,
         digest=metadata["annotations"][APPLIED],
-        routes=kind in ROUTES or (front and metadata["name"] == rollout_name(rollout)),
+        routes=route is not None or front or operated,
         services=frozenset() if route is None else route.services,
     )
 

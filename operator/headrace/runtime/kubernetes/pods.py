@@ -121,9 +121,9 @@ def _waiting(pod: Mapping[str, Any], containers: list[Mapping[str, Any]]) -> str
         reason = text(state, "reason")
         if reason in _ORDINARY:
             continue
-        said = _said(reason, text(state, "message"))
         ending = mapping(container, "lastState", "terminated")
-        return f"{said} (it {_how(ending)})" if ending else said
+        # What the kubelet says of a crash is how long it waits, which changes all the time.
+        return f"{reason}: it {_how(ending)}" if ending else _said(reason, text(state, "message"))
     for container in containers:
         ending = mapping(container, "state", "terminated")
         if count(ending, "exitCode"):

@@ -18,6 +18,9 @@ from headrace.runtime.kubernetes.routes import RouteState, read_route
 APPLIED = "headrace.dev/applied"
 """The annotation with the digest of what was applied."""
 
+Child = tuple[str, str]
+"""Kind and name of an object; its namespace is that of its rollout."""
+
 Reading = DeploymentState | PodState | RouteState | None
 
 
