@@ -98,10 +98,15 @@ def rollout_from(data: object, source: str, known: Sequence[Fault] = ()) -> Mode
             if not _is_other_union_member(details)
             for fault in _faults(details, data)
         ]
-        raise InvalidRollout(source, list(dict.fromkeys(faults))) from error
+        raise _invalid(source, document, faults) from error
     if faults:
-        raise InvalidRollout(source, faults)
+        raise _invalid(source, document, faults)
     return rollout
+
+
+def _invalid(source: str, document: YamlDocument, faults: Sequence[Fault]) -> InvalidRollout:
+    each = list(dict.fromkeys(faults))
+    return InvalidRollout(source, each, [document.position(fault.path)[0] for fault in each])
 
 
 def _faults(details: ErrorDetails, document: Mapping[str, Any]) -> list[Fault]:
