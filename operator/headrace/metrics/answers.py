@@ -16,6 +16,9 @@ from prometheus_api_client.prometheus_connect import PrometheusConnect
 from urllib3.util.retry import Retry
 
 from headrace.errors import MetricsUnavailable
+from headrace.metrics.access import Access
+from headrace.metrics.clock import ServerClock
+from headrace.metrics.session import Credentials, CredentialsError, QuerySession
 
 UNAVAILABLE = "PrometheusUnavailable"
 TIMED_OUT = "PrometheusTimeout"
@@ -23,6 +26,7 @@ FAILED = "QueryFailed"
 NOT_A_NUMBER = "NotANumber"
 MISSING_LABEL = "MissingLabel"
 SEVERAL_SERIES = "SeveralSeries"
+CATCHING_UP = "CatchingUp"
 
 _LONGEST = 300
 _REFUSED = re.compile(r"HTTP Status Code 4(?!29|08)\d\d")
@@ -45,23 +49,37 @@ class Client:
     """Asks one Prometheus server.
 
     Args:
-        url: Its address, such as `http://prometheus:9090`. Nothing is sent yet.
+        access: Where it is, and how it is reached. Nothing is sent yet.
         timeout: Seconds after which an answer is not waited for.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
-        self._url = url
+    def __init__(self, access: Access, timeout: float) -> None:
+        self._url = access.url
         self._timeout = timeout
+        self._credentials = Credentials(access)
+        self._clock = ServerClock()
         self._connection = PrometheusConnect(
-            url=url, retry=Retry(total=0, read=False), timeout=timeout, method="POST"
+            url=access.url.rstrip("/"),
+            retry=Retry(total=0, read=False),
+            timeout=timeout,
+            method="POST",
+            session=QuerySession(access, self._credentials, self._clock, timeout),
         )
 
+    def time(self, now: float) -> float:
+        """Give what Prometheus' clock says, as far as its last answer shows; else what ours says.
+
+        Args:
+            now: By our clock, Unix seconds.
+        """
+        return now + self._clock.offset(now)
+
     def ask(self, query: str, now: float) -> Sequence[Any]:
-        """Send an instant query.
+        """Send an instant query. Any thread may.
 
         Args:
             query: PromQL.
-            now: At which time, Unix seconds.
+            now: At which time, Unix seconds by Prometheus' clock.
 
         Returns:
             The `result` of the answer, of any kind.
@@ -71,21 +89,38 @@ class Client:
         """
         try:
             result = self._connection.custom_query(query, params={"time": f"{now:.3f}"})
+        except CredentialsError as error:
+            raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
         except http.exceptions.Timeout as error:
-            message = f"Prometheus at {self._url} did not answer within {self._timeout:g} s"
-            raise Unreadable(TIMED_OUT, message) from error
-        except http.exceptions.JSONDecodeError as error:
-            raise Unreadable(UNAVAILABLE, self._nonsense(error)) from error
+            raise self.late() from error
+        except http.exceptions.SSLError as error:
+            message = (
+                f"the certificate of Prometheus at {self._url} is not trusted, or ours is not "
+                "accepted; the CA's file may be missing or wrong"
+            )
+            raise Unreadable(UNAVAILABLE, message) from error
         except http.exceptions.RequestException as error:
             message = f"Prometheus at {self._url} cannot be reached ({type(error).__name__})"
             raise Unreadable(UNAVAILABLE, message) from error
         except PrometheusApiClientException as error:
-            raise self._said(str(error)) from error
+            raise self._said(self._credentials.hide(str(error))) from error
+        except OSError as error:
+            # Of files of certificates; the library says only here that there is none.
+            raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
         except (KeyError, TypeError, ValueError) as error:
             raise Unreadable(UNAVAILABLE, self._nonsense(error)) from error
         if not isinstance(result, list):
             raise Unreadable(UNAVAILABLE, self._nonsense("the result is no list"))
         return result
+
+    def late(self) -> Unreadable:
+        """Say that an answer did not come in time."""
+        message = f"Prometheus at {self._url} did not answer within {self._timeout:g} s"
+        return Unreadable(TIMED_OUT, message)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
 
     def _said(self, text: str) -> Unreadable:
         if _REFUSED.search(text):
