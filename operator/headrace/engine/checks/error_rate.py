@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from headrace.api.status import Interval as Estimate
@@ -46,7 +47,7 @@ def failed(arm: str, bad: float, total: float, share: Estimate) -> str:
     return f"{of_all} ({percent_with_range(share)})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ErrorRateAgainstStable:
     """Is the candidate's share of failed requests worse than stable's?
 
@@ -70,7 +71,7 @@ class ErrorRateAgainstStable:
     reason = "ErrorRate"
     compares = True
 
-    @property
+    @cached_property
     def _test(self) -> str:
         limit = self.limit
         return f"error-rate/3 {self.tolerance!r} {limit.ratio!r} {limit.margin!r}"
@@ -160,7 +161,7 @@ class ErrorRateAgainstStable:
         return Reading(harm, proof, n_s, n_c, stable, candidate, sentence)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ErrorRateAgainstLimit:
     """Is the candidate's share of failed requests above an absolute limit?
 
@@ -179,7 +180,7 @@ class ErrorRateAgainstLimit:
     reason = "ErrorRate"
     compares = False
 
-    @property
+    @cached_property
     def _test(self) -> str:
         return f"error-rate-limit/3 {self.limit.share!r}"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from headrace.api.status import Interval as Estimate
@@ -52,7 +53,7 @@ def described(whose: str, quantile: float, bounds: Sequence[float], figure: Esti
     return f"{name} {seconds(figure.value)} ({between})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LatencyAgainstStable:
     """Is the candidate slower than stable?
 
@@ -77,7 +78,7 @@ class LatencyAgainstStable:
     reason = "Latency"
     compares = True
 
-    @property
+    @cached_property
     def _test(self) -> str:
         return f"latency/2 {self.ratio!r} {self.tolerance!r} {self.margin!r} {self.quantile!r}"
 

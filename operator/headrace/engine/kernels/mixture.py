@@ -36,7 +36,7 @@ _PATIENCE = 20.0
 def log_sum(values: Sequence[float]) -> float:
     """Give the logarithm of a sum of exponentials; the values are finite, at least one."""
     top = max(values)
-    return top + math.log(sum(math.exp(value - top) for value in values))
+    return top + math.log(sum([math.exp(value - top) for value in values]))
 
 
 def log_mean(logs: Sequence[float], log_weights: Sequence[float]) -> float:
