@@ -134,7 +134,7 @@ def judge(
         analysis: Risks and timeouts.
         checks: The checks of the spec.
         statuses: Theirs, with the evidence absorbed; the same order.
-        problems: Metrics that could not be read at this tick.
+        problems: Metrics that could not be read of this candidate at this tick.
         live: Whether users are served by the candidate.
         started: When the rollout began, Unix seconds.
         now: Unix seconds.
