@@ -23,7 +23,7 @@ from headrace.engine.checks.shares import (
     WithinLimit,
     grown_harm,
 )
-from headrace.engine.checks.state import dump, load, own
+from headrace.engine.checks.state import own
 from headrace.engine.checks.wording import count, percent, percent_with_range
 from headrace.engine.kernels.confidence import share_interval
 from headrace.engine.kernels.mixture import Onsets, grown, log_mean
@@ -85,7 +85,7 @@ class ErrorRateAgainstStable:
         return {
             "test": self._test,
             "reference": FailureReference().to_json(),
-            "harm": dump(Onsets()),
+            "harm": Onsets().to_json(),
             "proof": [],
             "stable": [0.0, 0.0],
             "candidate": [0.0, 0.0],
@@ -130,7 +130,7 @@ class ErrorRateAgainstStable:
         phi = reference.dispersion.tempering(candidate.total, stable.total)
         base = reference.share
         harm = grown_harm(
-            load(Onsets, parts["harm"]),
+            Onsets.from_json(parts["harm"]),
             candidate,
             stable,
             tolerance=self.tolerance,
@@ -139,7 +139,7 @@ class ErrorRateAgainstStable:
             limit=self.enough,
         )
         proof = self.limit.log_proof(candidate, stable, base)
-        parts["harm"] = dump(harm)
+        parts["harm"] = harm.to_json()
         parts["proof"] = grown(parts["proof"], proof, phi)
         for arm, block in (("stable", stable), ("candidate", candidate)):
             bad, total = parts[arm]
@@ -148,7 +148,7 @@ class ErrorRateAgainstStable:
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
         parts = self._parts(state)
-        harm = load(Onsets, parts["harm"]).log_evidence(LOG_EFFECT_WEIGHTS)
+        harm = Onsets.from_json(parts["harm"]).log_evidence(LOG_EFFECT_WEIGHTS)
         proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
         (x_s, n_s), (x_c, n_c) = parts["stable"], parts["candidate"]
         if not n_c:

@@ -20,7 +20,6 @@ from headrace.engine.checks.base import State
 from headrace.engine.checks.blocks import coarsened, histogram, overlaps
 from headrace.engine.checks.latency_reference import LatencyReference
 from headrace.engine.checks.shares import LOG_PROOF_WEIGHTS
-from headrace.engine.checks.state import dump, load
 from headrace.engine.checks.wording import count, seconds, seconds_range
 from headrace.engine.kernels.categories import log_categories
 from headrace.engine.kernels.confidence import quantile_interval, share_interval
@@ -91,7 +90,7 @@ class LatencyAgainstStable:
         return {
             "test": self._test,
             "places": {},
-            "harm": dump(Onsets()),
+            "harm": Onsets().to_json(),
             "proof": [],
             "used": [],
             "last": "",
@@ -154,7 +153,7 @@ class LatencyAgainstStable:
                 moved.of_stable(stable),
                 alternatives(basis, moved.bounds),
             )
-            parts["harm"] = dump(load(Onsets, parts["harm"]).grown(harm, phi))
+            parts["harm"] = Onsets.from_json(parts["harm"]).grown(harm, phi).to_json()
         above = reference.slow + 1
         proof = reference.limit.log_proof(
             Counts(sum(candidate[above:]), n_c),
@@ -166,7 +165,7 @@ class LatencyAgainstStable:
     def read(self, state: State) -> Reading:
         """Say what the evidence is now; the figures are those of the last place."""
         parts = self._parts(state)
-        harm = load(Onsets, parts["harm"]).log_evidence(_LOG_WEIGHTS)
+        harm = Onsets.from_json(parts["harm"]).log_evidence(_LOG_WEIGHTS)
         proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
         place = parts["places"].get(parts["last"])
         if not place or not place["candidate"]:

@@ -166,9 +166,16 @@ class LatencyReference:
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON values."""
         return {
-            **dump(self),
+            "bounds": [*self.bounds],
+            "learned": [*self.learned],
             "scatter": None if self.scatter is None else dump(self.scatter),
-            "dispersion": dump(self.dispersion),
+            "dispersion": self.dispersion.to_json(),
+            "basis": [*self.basis],
+            "age": self.age,
+            "slow": self.slow,
+            "ratio": self.ratio,
+            "margin": self.margin,
+            "misfits": self.misfits,
         }
 
     @classmethod
@@ -176,14 +183,14 @@ class LatencyReference:
         """Rebuild what `to_json` gave."""
         scatter = value["scatter"]
         return cls(
-            bounds=tuple(value["bounds"]),
-            learned=tuple(value["learned"]),
-            scatter=None if scatter is None else load(Scatter, scatter),
-            dispersion=load(Dispersion, value["dispersion"]),
-            basis=tuple(value["basis"]),
-            age=value["age"],
-            slow=value["slow"],
-            ratio=value["ratio"],
-            margin=value["margin"],
-            misfits=value["misfits"],
+            tuple(value["bounds"]),
+            tuple(value["learned"]),
+            None if scatter is None else load(Scatter, scatter),
+            Dispersion.from_json(value["dispersion"]),
+            tuple(value["basis"]),
+            value["age"],
+            value["slow"],
+            value["ratio"],
+            value["margin"],
+            value["misfits"],
         )

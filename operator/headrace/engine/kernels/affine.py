@@ -25,8 +25,8 @@ import math
 
 from headrace.engine.kernels.gro import log_likelihood_ratio
 
-_PRECISION = 1e-10
-"""Relative; the last of Newton's steps squares it, which is the precision of a float."""
+_PRECISION = 1e-5
+"""Of the product of both variances; the last of Newton's steps squares it."""
 _STEPS = 100
 
 
@@ -59,7 +59,7 @@ def project(
     start = (pull_c * (t_c - intercept) + pull_s * t_s) / (pull_c * slope + pull_s)
     # As `root` does it, written out: there are several of these in every judgement.
     q_s = start if low < start < high else (low + high) / 2
-    pull, tolerance = n_c * slope, _PRECISION * high
+    pull = n_c * slope
     for _ in range(_STEPS):
         # The objective's derivative times both variances: a cubic without poles.
         q_c = intercept + slope * q_s
@@ -72,6 +72,7 @@ def project(
         else:
             high = q_s
         step = q_s - value / rise if rise else math.inf
+        tolerance = _PRECISION * v_c * v_s
         done = abs(step - q_s) <= tolerance
         if low < step < high:
             q_s = step

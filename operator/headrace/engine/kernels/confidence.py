@@ -33,7 +33,7 @@ _SMALLEST, _LARGEST = -700.0, -1e-15
 """Logarithms of the smallest share that is told from zero, and of the largest told from 1. Where
 next to nothing was seen, there is no bound between them."""
 _LOG_GAMMA_OF_HALF = math.lgamma(0.5)
-_CURVE = 1 / 12
+_CURVE, _HALF_PI = 1 / 12, math.pi / 2
 _STEPS = 50
 
 
@@ -63,8 +63,8 @@ def _rarer_share(x: float, rest: float) -> tuple[float, float]:
     if x <= 0:
         return 0.0, -math.expm1(constant / rest)
     estimate = math.log(x) - math.log(n)
-    depth = max(x * estimate + rest * math.log(rest / n) - constant, _LOG_LIMIT)
-    # Where the expansion of the logarithm to third order is at the limit.
+    depth = _depth(n)
+    # Where the expansion of the evidence to third order is at the limit.
     width = math.sqrt(2 * depth * (rest / n) / x)
     skew = (n + x) / (6 * rest)
     tolerance, low = _PRECISION * min(width, 1.0), 0.0
@@ -73,6 +73,11 @@ def _rarer_share(x: float, rest: float) -> tuple[float, float]:
         low = math.exp(_log_share(x, rest, constant, start, tolerance))
     start = min(estimate + 1 / (1 / width + skew), _LARGEST)
     return low, math.exp(_log_share(x, rest, constant, start, tolerance))
+
+
+def _depth(n: float) -> float:
+    """Give how far the evidence is from the limit at the estimate (by Stirling's formula)."""
+    return _LOG_LIMIT + 0.5 * math.log(max(_HALF_PI * n, 1.0))
 
 
 def _log_share(x: float, rest: float, constant: float, start: float, tolerance: float) -> float:
@@ -111,8 +116,7 @@ def rank_interval(quantile: float, total: float, phi: float = 1.0) -> tuple[floa
     log_odds = math.log(quantile) - math.log1p(-quantile)
     constant = _LOG_LIMIT + _LOG_BETA_PRIOR + math.lgamma(1 + n) + n * math.log1p(-quantile)
     middle = quantile * n
-    evidence = math.lgamma(0.5 + middle) + math.lgamma(0.5 + n - middle) - middle * log_odds
-    depth = max(constant - evidence, _LOG_LIMIT)
+    depth = _depth(n)
     # Where the expansion of the evidence to third order is at the limit.
     width = math.sqrt(2 * depth * middle * (1 - quantile))
     skew = depth * (1 - 2 * quantile) / 3
