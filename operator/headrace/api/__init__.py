@@ -3,6 +3,8 @@
 from headrace.api.analysis import Analysis, Mode, OnNoData
 from headrace.api.check import Check, DriftLimit, LatencyLimit, WorseThanStable
 from headrace.api.documents import load_rollout, parse_rollout
+from headrace.api.freeze import Freeze
+from headrace.api.gate import Before, Gate
 from headrace.api.model import (
     Autoscaling,
     ModelSpec,
@@ -12,7 +14,7 @@ from headrace.api.model import (
     Stickiness,
 )
 from headrace.api.record import ChallengerRecord, TickRecord
-from headrace.api.rollout import Metadata, ModelRollout, RolloutSpec
+from headrace.api.rollout import Metadata, ModelRollout, OnDelete, RolloutSpec
 from headrace.api.status import (
     Challenger,
     CheckStatus,
@@ -25,6 +27,7 @@ from headrace.api.status import (
     Kept,
     Learning,
     Outcome,
+    Paused,
     Phase,
     Requests,
     Rewards,
@@ -33,6 +36,7 @@ from headrace.api.status import (
     Traffic,
     Truth,
     Weights,
+    Wished,
 )
 from headrace.api.strategy import (
     AbTest,
@@ -52,6 +56,7 @@ __all__ = [
     "Analysis",
     "Autoscaling",
     "Bandit",
+    "Before",
     "BlueGreen",
     "Canary",
     "CanaryStep",
@@ -64,6 +69,8 @@ __all__ = [
     "DriftLimit",
     "Dropped",
     "Ending",
+    "Freeze",
+    "Gate",
     "Goal",
     "HistoryEntry",
     "IfUndecided",
@@ -75,8 +82,10 @@ __all__ = [
     "ModelRollout",
     "ModelSpec",
     "MonitoringSpec",
+    "OnDelete",
     "OnNoData",
     "Outcome",
+    "Paused",
     "Phase",
     "Promotes",
     "Requests",
@@ -94,6 +103,7 @@ __all__ = [
     "Traffic",
     "Truth",
     "Weights",
+    "Wished",
     "WorseThanStable",
     "load_rollout",
     "parse_rollout",

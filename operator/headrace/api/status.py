@@ -243,6 +243,30 @@ class Servers(Part):
     """The same of its kills for memory."""
 
 
+class Paused(Part):
+    """Why a rollout waits for a person."""
+
+    reason: str
+    """In one CamelCase word."""
+    message: str
+    """In one sentence."""
+    since: Instant
+    """Since when."""
+
+
+class Wished(Part):
+    """What a person asked for, and what came of it."""
+
+    wish: str
+    """Such as `promote` or `abort`."""
+    by: str
+    """Who."""
+    time: Instant
+    """When it was heeded."""
+    answer: str
+    """What came of it, in one sentence."""
+
+
 class DecisionStatus(Part):
     """What the engine decided last, and why, in one sentence."""
 
@@ -272,6 +296,8 @@ class Condition(Part):
     """Why, in one sentence."""
     last_transition_time: Instant
     """Since when it has this status."""
+    observed_generation: int = 0
+    """The generation of the spec that it is about."""
 
 
 class HistoryEntry(Part):
@@ -318,6 +344,10 @@ class Status(Part):
     """Further versions that the spec names and that were tried."""
     previous: Kept | None = None
     """The version before the last promotion, while it can still be returned to at once."""
+    predecessor: ModelSpec | None = None
+    """The version before the last promotion, which `headrace undo` goes back to."""
+    undoing: str = ""
+    """Who said `headrace undo`, while the predecessor's servers start."""
     ending: Ending | None = None
     """While a rollout is Promoting or RollingBack."""
     goal: Goal | None = None
@@ -332,6 +362,8 @@ class Status(Part):
     """How long the current step has been observed by every check that it concerns."""
     elapsed: Duration = 0.0
     """How long the steps before it were observed."""
+    waited: Duration = 0.0
+    """How much of `elapsed` and `held` went by in a pause, a freeze or before a closed gate."""
     started: Instant | None = None
     """When the current rollout began."""
     weights: Weights = Weights()
@@ -346,11 +378,22 @@ class Status(Part):
     """What each check says of the candidate."""
     decision: DecisionStatus | None = None
     """What was decided last, and why."""
+    paused: Paused | None = None
+    """Why it waits for a person, while the phase is Paused."""
+    interrupted: Phase | None = None
+    """While the phase is Invalid: the one that it goes on with once the spec is valid."""
     ended_by: str = ""
     """While a rollout is being undone: `headrace`, or the person who asked for it."""
     asked: str = ""
     """Identity of the last person's request that was carried out."""
+    wishes: list[Wished] = []
+    """What people asked for, the newest last."""
     conditions: list[Condition] = []
     """The same for `kubectl wait`."""
     history: list[HistoryEntry] = []
     """What was live when, and why it ended; the newest last."""
+
+    @property
+    def observed(self) -> float:
+        """Seconds for which the rollout was observed while it could go on by itself."""
+        return max(0.0, self.elapsed + self.held - self.waited)

@@ -6,12 +6,15 @@ not answer and a Prometheus that is down are told to it as such, and hold the ro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from headrace.api import ModelRollout
+from headrace.api.freeze import frozen
 from headrace.engine.checks.build import queries_of
 from headrace.engine.decide import asked_of, decide, wanted_metrics
 from headrace.engine.decision import Tick
+from headrace.engine.gates import GateAnswer
 from headrace.engine.observations import Ask, Observations, World
 from headrace.errors import PlatformUnavailable
 from headrace.metrics.source import Metrics, Request
@@ -24,6 +27,8 @@ def tick(
     platform: Platform,
     now: float,
     ask: Ask | None = None,
+    gates: Mapping[str, GateAnswer] | None = None,
+    deleting: float | None = None,
 ) -> Tick:
     """Do all that one tick does but the writing of the status.
 
@@ -33,12 +38,22 @@ def tick(
         platform: Where the versions run.
         now: Unix seconds.
         ask: A person's request, if one waits.
+        gates: The last answers to the questions of the last tick, by the gate's name.
+        deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
 
     Returns:
         The engine's answer, already applied; its status is to be written.
     """
     measured = _measure(rollout, metrics, now)
-    observations = replace(measured, world=_see(rollout, platform), ask=ask)
+    observations = replace(
+        measured,
+        world=_see(rollout, platform),
+        ask=ask,
+        frozen=frozen(rollout.spec.freeze, now),
+        gates=gates or {},
+        generation=rollout.metadata.generation,
+        deleting=deleting,
+    )
     answer = decide(rollout.spec, rollout.status, observations, now)
     try:
         platform.apply(rollout, answer.plan)
@@ -48,14 +63,14 @@ def tick(
         assert decision is not None
         told = decision.model_copy(update={"message": f"{decision.message} ({error})"})
         status = answer.status.model_copy(update={"decision": told})
-        return Tick(answer.decision, answer.plan, status, answer.verdicts)
+        return replace(answer, status=status)
     return answer
 
 
 def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Observations:
     """Observe all candidates together with stable, with one request."""
     status = rollout.status
-    if status.stable is None or status.candidate is None:
+    if status.stable is None or status.candidate is None or rollout.spec.suspended:
         return Observations()
     spec = asked_of(rollout.spec, status)
     candidates = (status.candidate, *(challenger.model for challenger in status.challengers))

@@ -107,6 +107,8 @@ class Rollout:
             scenario: What happens.
             source: Its traffic.
         """
+        # Generated traffic has no calendar, nobody suspends it, and no gate is asked.
+        spec = spec.model_copy(update={"freeze": [], "gates": [], "suspended": False})
         self._spec, self._scenario, self._source = spec, scenario, source
         self._interval = spec.analysis.interval
         self._now = _BEGAN

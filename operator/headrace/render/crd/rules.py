@@ -225,6 +225,14 @@ FIELD_RULES: Mapping[tuple[str, str], tuple[Rule, ...]] = {
     ("Bandit", "update"): (_above_zero("update"),),
     ("Bandit", "decay"): (_above_zero("decay"),),
     ("Analysis", "interval"): (_above_zero("interval"),),
+    ("Freeze", "duration"): (_above_zero("duration"),),
+    ("Gate", "timeout"): (
+        Rule(
+            "self.matches('[1-9]') && duration(self.replace('d', 'h')) <= duration('60s')",
+            "is zero or over a minute: write a time within which a gate can answer, such as "
+            "`timeout: 10s`",
+        ),
+    ),
     **{("Check", name): (_SELECTOR,) for name in SELECTORS},
 }
 """By the name of the model class and the field."""
