@@ -33,8 +33,9 @@ _COMMANDS = {
     "schema": ("headrace.cli.schema", "Print the schema, for editors or for Kubernetes."),
     "simulate": (
         "headrace.cli.simulate",
-        "Try a ModelRollout on generated traffic, many times.",
+        "Try a ModelRollout on generated traffic, or on recorded.",
     ),
+    "record": ("headrace.cli.record", "Save what Prometheus has counted, to replay a rollout."),
     "judge": ("headrace.cli.judge", "Judge rollouts for another program, over lines of JSON."),
     "render": ("headrace.cli.render", "Show the manifests of a rollout at any of its stages."),
     "bundle": ("headrace.cli.bundle", "Package a model file so that a rollout can name it."),

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress
 
 from headrace.api import load_rollout, parse_rollout
+from headrace.cli.instants import INSTANT
+from headrace.cli.replay import show_replay
 from headrace.errors import InvalidInput
 from headrace.simulate.plot import plot
 from headrace.simulate.presets import DEFAULT, PRESETS, named
@@ -26,6 +29,8 @@ from headrace.simulate.table import table_of
 _PICTURES = (".png", ".svg")
 _MOST_PROCESSES = 2
 _YOURS = "as asked"
+_OF_BOTH = ("file", "as_json")
+_OF_REPLAYS = ("recordings", "stable", "start")
 
 
 @click.command()
@@ -68,6 +73,15 @@ _YOURS = "as asked"
     help="Also draw them: a .png or .svg file.",
 )
 @click.option("--processes", type=click.IntRange(1, _MOST_PROCESSES), help="At most two.")
+@click.option(
+    "--replay",
+    "recordings",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A recording in place of generated traffic; see `headrace record`.",
+)
+@click.option("--stable", help="Replay: the version that had the users.")
+@click.option("--start", type=INSTANT, help="Replay: when the rollout begins.")
 def simulate(
     file: Path,
     names: tuple[str, ...],
@@ -85,6 +99,9 @@ def simulate(
     as_json: bool,
     picture: Path | None,
     processes: int | None,
+    recordings: tuple[Path, ...],
+    stable: str | None,
+    start: float | None,
 ) -> None:
     """Run a ModelRollout against generated traffic, many times, before it meets any user.
 
@@ -97,9 +114,13 @@ def simulate(
       headrace simulate rollout.yaml
       headrace simulate rollout.yaml --scenario all --rate 5 --base 0.001
       headrace simulate rollout.yaml --errors 1.5 --onset 10 --plot found.svg
+      headrace simulate rollout.yaml --replay recording.jsonl
 
     --errors, --latency and --onset make a candidate of your own; the other options change the
     traffic of every scenario. Approvals are given at once. The same seed gives the same answer.
+
+    --replay runs it once against what `headrace record` has saved, or against answers of
+    Prometheus to query_range, and says what would have been decided when and why.
     """
     if picture is not None and picture.suffix not in _PICTURES:
         raise InvalidInput(f"--plot {picture}: expected a name that ends with .png or .svg")
@@ -108,6 +129,10 @@ def simulate(
         if str(file) == "-"
         else (load_rollout(file))
     )
+    _only_of_one_kind(click.get_current_context(), bool(recordings))
+    if recordings:
+        show_replay(rollout, recordings, stable=stable, start=start, as_json=as_json)
+        return
     spec, left_out = simulated(rollout.spec)
     changed: dict[str, Any] = {
         "rate": rate,
@@ -161,6 +186,18 @@ def simulate(
         "Argo Rollouts, Flagger: the rules of their documentation, every minute, on traffic\n"
         "of the same seed; they promote what is left at the end of the steps."
     )
+
+
+def _only_of_one_kind(context: click.Context, replays: bool) -> None:
+    """Refuse options that say nothing about what is asked for."""
+    for option in context.command.params:
+        name = option.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not given or name in _OF_BOTH or (name in _OF_REPLAYS) is replays:
+            continue
+        if replays:
+            raise InvalidInput(f"{option.opts[0]} is about generated traffic, --replay about past")
+        raise InvalidInput(f"{option.opts[0]} is about a recording; expected --replay beside it")
 
 
 def _own(errors: float | None, latency: float | None, onset: float | None) -> Scenario | None:

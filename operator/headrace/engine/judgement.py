@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from headrace.api import Analysis, CheckStatus, Outcome
+from headrace.api.fields import milliseconds
 from headrace.engine.checks.base import SequentialCheck
 from headrace.engine.observations import Interval, Metric, Problem
 from headrace.engine.verdicts import Reading, Verdict
@@ -108,7 +109,7 @@ def _absorb_one(
             # A late interval may be from before the last one.
             until = interval.end if until is None else max(until, interval.end)
             if carried_since is not None and interval.end > carried_since:
-                held += interval.end - max(interval.start, carried_since)
+                held = milliseconds(held + interval.end - max(interval.start, carried_since))
     return status.model_copy(update={"state": state, "held": held, "observed_until": until})
 
 

@@ -20,6 +20,7 @@ from headrace.api import (
     Traffic,
     Weights,
 )
+from headrace.api.fields import milliseconds
 from headrace.engine.decision import Decision
 from headrace.engine.servers import begun
 from headrace.engine.steps import ALL_STABLE
@@ -102,7 +103,7 @@ def leave_test(status: Status, phase: Phase, decision: Decision) -> Status:
             "phase": phase,
             "paused": None,
             "carried_since": None,
-            "elapsed": status.elapsed + status.held,
+            "elapsed": milliseconds(status.elapsed + status.held),
             "held": 0.0,
             "ending": ending_of(decision),
         }
@@ -166,7 +167,7 @@ def enter_step(status: Status, step: int) -> Status:
             "step": step,
             "carried_since": None,
             "held": 0.0,
-            "elapsed": status.elapsed + status.held,
+            "elapsed": milliseconds(status.elapsed + status.held),
             "checks": [check.model_copy(update={"held": 0.0}) for check in status.checks],
         }
     )

@@ -200,6 +200,7 @@ class VersionState:
         restarts: Unplanned restarts since the version was first started. It may begin anew.
         oom_kills: How many of them were servers that the kernel ended for their memory.
         last_reason: What the last one ended with, such as `ended by signal 11`.
+        waiting: Why not all are ready, as the platform says it; empty if it says nothing.
         refused: Why it can never be served (a wrong digest, say); empty if it can.
     """
 
@@ -209,6 +210,7 @@ class VersionState:
     refused: str = ""
     oom_kills: int = 0
     last_reason: str = ""
+    waiting: str = ""
 
 
 @dataclass(frozen=True, slots=True)

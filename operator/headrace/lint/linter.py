@@ -146,7 +146,11 @@ def _missing(document: YamlDocument) -> Iterator[Fault]:
 
 def _advice(rollout: ModelRollout, options: Options) -> Iterator[Advice]:
     yield from advise(rollout.spec)
-    # Both need what takes long to import, and are asked for.
+    # These need what takes long to import.
+    if rollout.spec.serving.template is not None:
+        from headrace.lint.templates import template_faults
+
+        yield from template_faults(rollout)
     if options.rate is not None:
         from headrace.lint.proofs import slow_proofs
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import requests as http
 from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -41,23 +41,17 @@ class Unreadable(MetricsUnavailable):
         super().__init__(message[:_LONGEST])
 
 
-class Client:
-    """Asks one Prometheus server.
+class Server(Protocol):
+    """Something that answers PromQL: a Prometheus, or what was recorded of one.
 
-    Args:
-        url: Its address, such as `http://prometheus:9090`. Nothing is sent yet.
-        timeout: Seconds after which an answer is not waited for.
+    Attributes:
+        name: For messages, as in `Prometheus at http://prometheus:9090`.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
-        self._url = url
-        self._timeout = timeout
-        self._connection = PrometheusConnect(
-            url=url, retry=Retry(total=0, read=False), timeout=timeout, method="POST"
-        )
+    name: str
 
     def ask(self, query: str, now: float) -> Sequence[Any]:
-        """Send an instant query.
+        """Answer an instant query.
 
         Args:
             query: PromQL.
@@ -69,15 +63,35 @@ class Client:
         Raises:
             Unreadable: There is none.
         """
+        ...
+
+
+class Client:
+    """Asks one Prometheus server.
+
+    Args:
+        url: Its address, such as `http://prometheus:9090`. Nothing is sent yet.
+        timeout: Seconds after which an answer is not waited for.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self.name = f"Prometheus at {url}"
+        self._timeout = timeout
+        self._connection = PrometheusConnect(
+            url=url, retry=Retry(total=0, read=False), timeout=timeout, method="POST"
+        )
+
+    def ask(self, query: str, now: float) -> Sequence[Any]:
+        """Send an instant query; see `Server.ask`."""
         try:
             result = self._connection.custom_query(query, params={"time": f"{now:.3f}"})
         except http.exceptions.Timeout as error:
-            message = f"Prometheus at {self._url} did not answer within {self._timeout:g} s"
+            message = f"{self.name} did not answer within {self._timeout:g} s"
             raise Unreadable(TIMED_OUT, message) from error
         except http.exceptions.JSONDecodeError as error:
             raise Unreadable(UNAVAILABLE, self._nonsense(error)) from error
         except http.exceptions.RequestException as error:
-            message = f"Prometheus at {self._url} cannot be reached ({type(error).__name__})"
+            message = f"{self.name} cannot be reached ({type(error).__name__})"
             raise Unreadable(UNAVAILABLE, message) from error
         except PrometheusApiClientException as error:
             raise self._said(str(error)) from error
@@ -92,10 +106,10 @@ class Client:
             return Unreadable(FAILED, f"Prometheus refused a query: {text}")
         if _ITS_TIMEOUT.search(text):
             return Unreadable(TIMED_OUT, f"Prometheus gave a query up: {text}")
-        return Unreadable(UNAVAILABLE, f"Prometheus at {self._url} failed: {text}")
+        return Unreadable(UNAVAILABLE, f"{self.name} failed: {text}")
 
     def _nonsense(self, what: object) -> str:
-        return f"Prometheus at {self._url} answered what is no Prometheus answer: {what}"
+        return f"{self.name} answered what is no Prometheus answer: {what}"
 
 
 def single_value(result: Sequence[Any]) -> float | None:

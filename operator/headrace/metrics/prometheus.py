@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 from headrace.api import Check
-from headrace.api.templates import render_query
 from headrace.engine.observations import Interval, Level, MetricKey, Problem
 from headrace.metrics.answers import (
     FAILED,
@@ -14,12 +13,13 @@ from headrace.metrics.answers import (
     NOT_A_NUMBER,
     UNAVAILABLE,
     Client,
+    Server,
     Unreadable,
     single_value,
 )
 from headrace.metrics.arms import SeriesOfArms, series_of_arms
 from headrace.metrics.increments import Watch, boundaries
-from headrace.metrics.queries import Family, families_of, query_for
+from headrace.metrics.queries import Family, families_of, level_query, query_for
 from headrace.metrics.series import Answer, Series, parse_matrix
 from headrace.metrics.source import Measured, Request
 from headrace.metrics.values import Span, is_binned, is_reference, reference_of, value_of
@@ -39,17 +39,15 @@ TIMEOUT = 5.0
 Read = Answer | Unreadable
 
 
-class PrometheusMetrics:
-    """Reads raw counters from a Prometheus server.
+class PromQLMetrics:
+    """Reads raw counters by PromQL.
 
     Args:
-        url: The server's address, such as `http://prometheus:9090`. Nothing is sent yet.
-        timeout: Seconds that an answer may take.
+        server: Who answers.
     """
 
-    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
-        self._url = url
-        self._client = Client(url, timeout)
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
         """Read what is new for all rollouts, with one query per family of counters."""
@@ -97,27 +95,20 @@ class PrometheusMetrics:
         Raises:
             MetricsUnavailable: No answer, an error, or nonsense.
         """
-        result = self._client.ask(query, now)
+        result = self._server.ask(query, now)
         try:
             return parse_matrix(result)
         except (AttributeError, TypeError, ValueError) as error:
-            message = f"Prometheus at {self._url} answered what is no Prometheus answer: {error}"
+            message = f"{self._server.name} answered what is no Prometheus answer: {error}"
             raise Unreadable(UNAVAILABLE, message) from error
 
     def _level(
         self, check: Check, request: Request, candidate: str, now: float
     ) -> float | Unreadable | None:
         """Give the one value of a user's query; None for an empty answer."""
-        namespace, _, name = request.rollout.rpartition("/")
-        values = {
-            "candidate": {"version": candidate},
-            "stable": {"version": request.stable},
-            "model": {"name": request.model},
-            "rollout": {"name": name, "namespace": namespace},
-        }
         try:
-            query = render_query(check.query or "", values)
-            value = single_value(self._client.ask(query, now))
+            query = level_query(check, request, candidate)
+            value = single_value(self._server.ask(query, now))
         except Unreadable as error:
             return error
         except ValueError as error:
@@ -125,6 +116,18 @@ class PrometheusMetrics:
         if value is not None and not math.isfinite(value):
             return Unreadable(NOT_A_NUMBER, f"the query gives {value}")
         return value
+
+
+class PrometheusMetrics(PromQLMetrics):
+    """Reads raw counters from a Prometheus server.
+
+    Args:
+        url: The server's address, such as `http://prometheus:9090`. Nothing is sent yet.
+        timeout: Seconds that an answer may take.
+    """
+
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+        super().__init__(Client(url, timeout))
 
 
 class _Collected:

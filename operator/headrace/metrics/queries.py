@@ -1,4 +1,4 @@
-"""Every PromQL query that Headrace asks of counters: range selectors, nothing else.
+"""Every PromQL query that Headrace asks: of counters range selectors, and nothing else.
 
 One query serves all rollouts that want a family of counters: it asks for the union of their
 versions, and each takes its own series from the answer.
@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from headrace.api import Check
 from headrace.api.selectors import Selector, parse_selector
+from headrace.api.templates import render_query
 from headrace.engine.observations import Metric, MetricKey, feature_of
 from headrace.metrics.clusters import LIVE, MIRROR, cluster_name
 from headrace.metrics.source import Request
@@ -145,3 +147,19 @@ def query_for(families: Iterable[Family], seconds: float) -> str:
         wanted = frozenset[str]().union(*(family.values[label] for family in families))
         selector = selector.matching(label, _any_of(wanted))
     return f"{selector}[{math.ceil(seconds)}s]"
+
+
+def level_query(check: Check, request: Request, candidate: str) -> str:
+    """Write a user's own query of one number.
+
+    Raises:
+        ValueError: The template cannot be filled in.
+    """
+    namespace, _, name = request.rollout.rpartition("/")
+    values = {
+        "candidate": {"version": candidate},
+        "stable": {"version": request.stable},
+        "model": {"name": request.model},
+        "rollout": {"name": name, "namespace": namespace},
+    }
+    return render_query(check.query or "", values)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from headrace.api import Check
 from headrace.engine.observations import Metric, MetricKey
+from headrace.metrics.answers import Client
 from headrace.metrics.prometheus import PrometheusMetrics
 from headrace.metrics.source import Measured, Request
 
@@ -64,6 +65,10 @@ class Prometheus:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
+    def client(self) -> Client:
+        return Client(self.url, 5.0)
 
     def result(self, query: str) -> object:
         if not isinstance(self.answer, dict):

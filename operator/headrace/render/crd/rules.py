@@ -146,6 +146,13 @@ OBJECT_RULES: Mapping[str, tuple[Rule, ...]] = {
             "250m}}`",
         ),
     ),
+    "ServingTemplate": (
+        Rule(
+            "has(self.patches) != has(self.jinja)",
+            "write exactly one of patches and jinja, such as `patches: [{kind: Pod, spec: "
+            "{nodeSelector: {pool: models}}}]`",
+        ),
+    ),
     "Strategy": (
         Rule(
             f"{_STRATEGIES}.filter(given, given).size() == 1",
