@@ -13,6 +13,7 @@ from headrace.api.model import (
     ServingSpec,
     Stickiness,
 )
+from headrace.api.notification import CloudEvents, Notification, Slack
 from headrace.api.record import ChallengerRecord, TickRecord
 from headrace.api.rollout import Metadata, ModelRollout, OnDelete, RolloutSpec
 from headrace.api.status import (
@@ -26,6 +27,7 @@ from headrace.api.status import (
     HistoryEntry,
     Kept,
     Learning,
+    News,
     Outcome,
     Paused,
     Phase,
@@ -64,6 +66,7 @@ __all__ = [
     "ChallengerRecord",
     "Check",
     "CheckStatus",
+    "CloudEvents",
     "Condition",
     "DecisionStatus",
     "DriftLimit",
@@ -82,6 +85,8 @@ __all__ = [
     "ModelRollout",
     "ModelSpec",
     "MonitoringSpec",
+    "News",
+    "Notification",
     "OnDelete",
     "OnNoData",
     "Outcome",
@@ -95,6 +100,7 @@ __all__ = [
     "Servers",
     "ServingSpec",
     "Shadow",
+    "Slack",
     "Status",
     "Stickiness",
     "Strategy",

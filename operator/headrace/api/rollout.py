@@ -12,6 +12,7 @@ from headrace.api.fields import Name, Part, RuleBroken
 from headrace.api.freeze import Freeze
 from headrace.api.gate import Gate
 from headrace.api.model import ModelSpec, MonitoringSpec, RoutingSpec, ServingSpec
+from headrace.api.notification import Notification
 from headrace.api.status import Status
 from headrace.api.strategy import Strategy
 from headrace.errors import Fault
@@ -65,6 +66,8 @@ class RolloutSpec(Part):
     """Times in which no weight rises, nothing is promoted and no rollout starts."""
     gates: Annotated[list[Gate], Field(max_length=20)] = []
     """Other systems that must say yes before it goes on."""
+    notifications: Annotated[list[Notification], Field(max_length=10)] = []
+    """Who is told of decisions."""
     suspended: bool = False
     """Nothing is changed and nothing is judged while this is true; the traffic stays."""
     on_delete: OnDelete = OnDelete.KEEP

@@ -267,6 +267,23 @@ class Wished(Part):
     """What came of it, in one sentence."""
 
 
+class News(Part):
+    """A decision that people and other systems are told of."""
+
+    identity: str
+    """Differs between any two decisions of a rollout, and is the same after a crash."""
+    action: str
+    """What follows: as of the decision, or `Stalled`."""
+    reason: str
+    """Why, in one CamelCase word."""
+    message: str
+    """Why, in one sentence with the numbers."""
+    version: str
+    """What it is about."""
+    time: Instant
+    """When it was decided."""
+
+
 class DecisionStatus(Part):
     """What the engine decided last, and why, in one sentence."""
 
@@ -388,6 +405,8 @@ class Status(Part):
     """Identity of the last person's request that was carried out."""
     wishes: list[Wished] = []
     """What people asked for, the newest last."""
+    news: list[News] = []
+    """Decisions that not every receiver of `spec.notifications` is told of yet."""
     conditions: list[Condition] = []
     """The same for `kubectl wait`."""
     history: list[HistoryEntry] = []

@@ -28,6 +28,7 @@ def tick(
     now: float,
     ask: Ask | None = None,
     gates: Mapping[str, GateAnswer] | None = None,
+    told: frozenset[str] = frozenset(),
     deleting: float | None = None,
 ) -> Tick:
     """Do all that one tick does but the writing of the status.
@@ -39,6 +40,7 @@ def tick(
         now: Unix seconds.
         ask: A person's request, if one waits.
         gates: The last answers to the questions of the last tick, by the gate's name.
+        told: Identities of the news that every receiver was told of.
         deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
 
     Returns:
@@ -52,6 +54,7 @@ def tick(
         frozen=frozen(rollout.spec.freeze, now),
         gates=gates or {},
         generation=rollout.metadata.generation,
+        told=told,
         deleting=deleting,
     )
     answer = decide(rollout.spec, rollout.status, observations, now)
@@ -61,8 +64,8 @@ def tick(
         # The plan is the same at the next tick, which tries again; people must see why it waits.
         decision = answer.status.decision
         assert decision is not None
-        told = decision.model_copy(update={"message": f"{decision.message} ({error})"})
-        status = answer.status.model_copy(update={"decision": told})
+        waits = decision.model_copy(update={"message": f"{decision.message} ({error})"})
+        status = answer.status.model_copy(update={"decision": waits})
         return replace(answer, status=status)
     return answer
 

@@ -14,6 +14,7 @@ from headrace.api import (
 from headrace.engine.conditions import conditions_of
 from headrace.engine.decision import Decision, Tick
 from headrace.engine.gates import Question
+from headrace.engine.news import with_news
 from headrace.engine.plan import Plan
 from headrace.engine.strategies.build import strategy_of
 from headrace.engine.verdicts import Verdict
@@ -53,7 +54,9 @@ def answer(
             "weights": Weights(asked=traffic, seen=status.weights.seen),
         }
     )
-    status = status.model_copy(update={"conditions": conditions_of(spec, status, now)})
+    before, conditions = status.conditions, conditions_of(spec, status, now)
+    status = status.model_copy(update={"conditions": conditions})
+    status = with_news(spec, status, before, decision, now, same=same)
     return Tick(decision, plan_of(spec, status, traffic), status, verdicts, questions)
 
 

@@ -124,19 +124,8 @@ def _stalled(spec: RolloutSpec, status: Status, data: Condition, now: float) -> 
     for reason, limit in limits.items():
         if decision.reason == reason and now - decision.time > limit:
             since = f"for more than {format_duration(limit)}"
-            return "True", reason, f"{_without_figures(reason)} {since}"
+            return "True", reason, f"{since}: {decision.message}"
     limit = max(spec.analysis.no_data_timeout, LONG)
     if data.status == "False" and now - data.last_transition_time > limit:
         return "True", data.reason, f"data is missing for more than {format_duration(limit)}"
     return "False", "NotStalled", "nothing waits for a person"
-
-
-def _without_figures(reason: str) -> str:
-    return {
-        "CandidateNotReady": "the candidate's servers have not been ready",
-        "WaitingForServers": "the first version's servers have not been ready",
-        "NoVersionReady": "no version has had a server",
-        "Undoing": "the previous version's servers have not been ready",
-        "PlatformUnavailable": "the platform has not answered",
-        UNKNOWN: "a gate has given no clear answer",
-    }[reason]

@@ -86,6 +86,7 @@ def _seen(status: Status, observations: Observations, now: float) -> Status:
             "weights": weights,
             "servers": note_servers(status, observations.world, now),
             "observed_generation": observations.generation,
+            "news": [one for one in status.news if one.identity not in observations.told],
         }
     )
 

@@ -275,6 +275,7 @@ class Observations:
         frozen: Why nothing may go on now, in a sentence; empty where it may.
         gates: The last answer of every gate that was asked, by its name.
         generation: Of the spec, as Kubernetes counts.
+        told: Identities of the news that every receiver was told of, or has refused.
         deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
     """
 
@@ -286,4 +287,5 @@ class Observations:
     frozen: str = ""
     gates: Mapping[str, GateAnswer] = field(default_factory=dict)
     generation: int = 0
+    told: frozenset[str] = frozenset()
     deleting: float | None = None

@@ -54,6 +54,7 @@ class World:
     openings: dict[str, Opening] = field(default_factory=dict)
     """What every gate says one tick after it was asked; one that is not in it says nothing."""
     deleting: float | None = None
+    told: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.metrics = FakeMetrics(self.platform, Script(requests=600.0, stable_errors=0.01))
@@ -70,7 +71,14 @@ class World:
     def tick(self, ask: Ask | None = None) -> Tick:
         now = self.clock.advance(self.rollout.spec.analysis.interval)
         answer = tick(
-            self.rollout, self.metrics, self.platform, now, ask, self.answers, self.deleting
+            self.rollout,
+            self.metrics,
+            self.platform,
+            now,
+            ask,
+            gates=self.answers,
+            told=self.told,
+            deleting=self.deleting,
         )
         self.answers = {
             question.gate: GateAnswer(question, self.openings[question.gate], "it says so")

@@ -134,6 +134,18 @@ OBJECT_RULES: Mapping[str, tuple[Rule, ...]] = {
             ".analysis",
         ),
     ),
+    "CloudEvents": (
+        Rule(
+            "has(self.url) != has(self.key)",
+            "write exactly one of url and key, such as `key: events` where the address is a secret",
+        ),
+    ),
+    "Notification": (
+        Rule(
+            "has(self.cloudEvents) != has(self.slack)",
+            "write exactly one of cloudEvents and slack, such as `slack: {key: team}`",
+        ),
+    ),
     "ServingSpec": (
         Rule(
             "!has(self.autoscaling) || self.autoscaling.maxReplicas >= self.replicas",
