@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
-from headrace.api import ModelRollout, Status
+from headrace.api import ModelRollout
 from headrace.controller.changes import Changes
+from headrace.controller.correspondence import Correspondence
 from headrace.controller.endpoints import Endpoints, probe
 from headrace.controller.events import Events
 from headrace.controller.fleet import Fleet
@@ -22,6 +24,7 @@ from headrace.controller.lease import Leadership
 from headrace.controller.lease_object import LeaseObject
 from headrace.controller.meters import Meters
 from headrace.engine.decision import Action, Tick
+from headrace.engine.plan import Plan
 from headrace.errors import HeadraceError
 from headrace.metrics.source import Metrics
 from headrace.runtime.kubernetes.cache import Cache
@@ -52,11 +55,13 @@ class Settings:
         lease: Namespace and name of the lease; None for a controller that is alone.
         host: Where it answers probes and Prometheus.
         port: The same; 0 takes a free one.
+        addresses: A folder with addresses of receivers that are secrets; None for none.
     """
 
     identity: str
     namespaces: tuple[str, ...] = ()
     lease: tuple[str, str] | None = None
+    addresses: Path | None = None
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus come from other addresses
     port: int = 8080
 
@@ -90,6 +95,7 @@ class Controller:
         self._fleet: Fleet | None = None
         self._leadership = _leadership(cluster, settings)
         self._events = Events(cluster, settings.identity)
+        self._correspondence = Correspondence(settings.addresses, self._changes.note)
         self._meters = Meters(self._rollouts)
         self._ticked = time.monotonic()
         self.port = 0
@@ -113,6 +119,7 @@ class Controller:
             )
             running.enter_context(endpoints)
             self.port = endpoints.port
+            running.callback(self._correspondence.close)
             running.callback(self._events.close)
             running.callback(self._cache.stop)
             self._cache.start()
@@ -173,6 +180,8 @@ class Controller:
             KeptRollouts(self._cache.rollouts, self._cluster),
             self._metrics,
             self._platform,
+            messages_for=self._correspondence.messages_for,
+            part_with=self._part_with,
             on_tick=self._on_tick,
             may_act=lambda: self.leads,
             wake=self._changes.wake,
@@ -198,13 +207,25 @@ class Controller:
         self._seen[key] = change
         self._changes.note(key)
 
-    def _on_tick(self, rollout: ModelRollout, before: Status, answer: Tick) -> None:
+    def _on_tick(self, rollout: ModelRollout, answer: Tick) -> None:
         now, decision = self._clock(), answer.decision
         news = self._events.decided(rollout, answer.status, decision, now)
         if news and decision.action is not Action.HOLD:
             self._meters.decided(decision)
+        self._correspondence.carry(rollout, answer, now)
         for reason, message in self._platform.notes(rollout.key):
             self._events.happened(rollout, reason, message, now)
+
+    def _part_with(self, rollout: ModelRollout, plan: Plan) -> bool:
+        """Leave the stable version to itself, so that it is not deleted with its rollout."""
+        if plan.stable is not None:
+            if not self._platform.settled(rollout, plan):
+                return False
+            self._platform.release(rollout, plan)
+        self._platform.forget(rollout.key)
+        self._correspondence.forget(rollout.key)
+        self._events.forget(rollout.key)
+        return True
 
     def _rollouts(self) -> dict[str, ModelRollout]:
         fleet = self._fleet

@@ -19,7 +19,7 @@ from typing import Self
 from headrace.api import ModelRollout, Phase, Status, TickRecord
 from headrace.controller.records import record
 from headrace.controller.store import RolloutStore
-from headrace.controller.tick import tick
+from headrace.controller.tick import Messages, tick
 from headrace.engine.foresight import PROVABLE
 from headrace.errors import HeadraceError, InvalidInput, TemporaryError
 from headrace.metrics.prometheus import PrometheusMetrics
@@ -165,7 +165,9 @@ class LocalSession:
                 raise
             rollout = self._rollout
         now = self._clock()
-        answer = tick(rollout, self._metrics, self.platform, now, self.store.pending_ask())
+        answer = tick(
+            rollout, self._metrics, self.platform, now, Messages(self.store.pending_ask())
+        )
         rollout = rollout.model_copy(update={"status": answer.status})
         line = record(rollout, answer, now)
         try:

@@ -6,16 +6,36 @@ not answer and a Prometheus that is down are told to it as such, and hold the ro
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from headrace.api import ModelRollout
+from headrace.api.freeze import frozen
 from headrace.controller.asking import CountersOf, local_envoy, request_of, with_names
 from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
+from headrace.engine.gates import GateAnswer
 from headrace.engine.observations import Ask, Observations, World
 from headrace.errors import PlatformUnavailable
-from headrace.metrics.source import Metrics
+from headrace.metrics.source import Measured, Metrics
 from headrace.runtime.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """What people and other systems have to say to a tick.
+
+    Attributes:
+        ask: A person's request, if one waits.
+        gates: The last answers to the questions of the last tick, by the gate's name.
+        told: Identities of the news that every receiver was told of.
+        deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
+    """
+
+    ask: Ask | None = None
+    gates: Mapping[str, GateAnswer] = field(default_factory=dict)
+    told: frozenset[str] = frozenset()
+    deleting: float | None = None
 
 
 def tick(
@@ -23,7 +43,7 @@ def tick(
     metrics: Metrics,
     platform: Platform,
     now: float,
-    ask: Ask | None = None,
+    messages: Messages = Messages(),
     counters_of: CountersOf = local_envoy,
 ) -> Tick:
     """Do all that one tick does but the writing of the status.
@@ -33,16 +53,15 @@ def tick(
         metrics: Where the numbers come from.
         platform: Where the versions run.
         now: Unix seconds.
-        ask: A person's request, if one waits.
+        messages: What people and other systems say.
         counters_of: Names the counters of the platform's router.
 
     Returns:
         The engine's answer, already applied; its status is to be written.
     """
-    measured = _measure(rollout, metrics, now, counters_of)
-    observations = replace(measured, world=see(rollout, platform), ask=ask)
-    answer = decide(rollout.spec, rollout.status, observations, now)
-    answer = with_names(rollout, answer, now, counters_of)
+    request = request_of(rollout, now, counters_of)
+    measured = Measured() if request is None else metrics.observe([request], now)[rollout.key]
+    answer = judge(rollout, measured, platform, now, messages, counters_of)
     try:
         platform.apply(rollout, answer.plan)
     except PlatformUnavailable as error:
@@ -55,18 +74,36 @@ def tick(
     return answer
 
 
-def _measure(
-    rollout: ModelRollout, metrics: Metrics, now: float, counters_of: CountersOf
-) -> Observations:
-    request = request_of(rollout, now, counters_of)
-    if request is None:
-        return Observations()
-    measured = metrics.observe([request], now)[rollout.key]
-    return Observations(measured.intervals, measured.watermarks, measured.problems)
+def judge(
+    rollout: ModelRollout,
+    measured: Measured,
+    platform: Platform,
+    now: float,
+    messages: Messages,
+    counters_of: CountersOf,
+) -> Tick:
+    """Let the engine decide on the numbers and on what is seen of the world; change nothing.
+
+    Raises:
+        InvalidRollout: What the engine asks for cannot be rendered.
+    """
+    observations = Observations(
+        measured.intervals,
+        measured.watermarks,
+        measured.problems,
+        world=_see(rollout, platform),
+        ask=messages.ask,
+        frozen=frozen(rollout.spec.freeze, now),
+        gates=messages.gates,
+        generation=rollout.metadata.generation,
+        told=messages.told,
+        deleting=messages.deleting,
+    )
+    answer = decide(rollout.spec, rollout.status, observations, now)
+    return with_names(rollout, answer, now, counters_of)
 
 
-def see(rollout: ModelRollout, platform: Platform) -> World:
-    """Look at the world; a platform that cannot be seen is told of as such."""
+def _see(rollout: ModelRollout, platform: Platform) -> World:
     try:
         return platform.observe(rollout)
     except PlatformUnavailable as error:

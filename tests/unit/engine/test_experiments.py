@@ -163,7 +163,7 @@ class TestAnAbTest:
         world = trying(AB, {"1": 0.10, "2": 0.10, "3": 0.11}, "23")
         world.until("Comparing")
         world.tick()
-        assert world.ask(Wish.PROMOTE).decision.version == "3"
+        assert world.ask(Wish.PROMOTE_FULL).decision.version == "3"
 
     def test_another_challenger_begins_a_new_test(self) -> None:
         world = trying(AB, {})
