@@ -24,6 +24,17 @@ def commented(values: Mapping[str, Any], schema: Schema, indent: int = 0) -> str
     return "\n".join(_lines(values, schema, schema.get("definitions", {}), indent)) + "\n"
 
 
+def defaults_of(schema: Schema) -> dict[str, Any]:
+    """Give the default of every property that has one, or has properties with defaults."""
+    found = {}
+    for name, part in schema.get("properties", {}).items():
+        if "default" in part:
+            found[name] = part["default"]
+        elif inner := defaults_of(part):
+            found[name] = inner
+    return found
+
+
 def _lines(values: Mapping[str, Any], schema: Schema, shared: Schema, indent: int) -> list[str]:
     pad = " " * indent
     lines: list[str] = []
