@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 UV_VERSION := 0.13.9
+HELM   ?= helm
 
 .PHONY: help
 help: ## Show this list
@@ -50,7 +51,7 @@ golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml, 
 
 .PHONY: bases
 bases: setup ## Write manifests/rbac and manifests/controller anew from the chart; needs helm
-	@helm template headrace helm/headrace --namespace headrace-system \
+	@$(HELM) template headrace helm/headrace --namespace headrace-system \
 	    --set crds.install=false --kube-version 1.36.0 \
 	    | $(BIN)/python -m headrace.render.helm.bases manifests
 

@@ -10,10 +10,6 @@ and their credentials are read by the model servers' pods, never by the controll
 - apiGroups: [headrace.dev]
   resources: [modelrollouts/status]
   verbs: [patch, update]
-# Owner references that keep the owner until what it owns is gone.
-- apiGroups: [headrace.dev]
-  resources: [modelrollouts/finalizers]
-  verbs: [update]
 # What a rollout is rendered to.
 - apiGroups: [apps]
   resources: [deployments]

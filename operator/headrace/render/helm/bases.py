@@ -29,8 +29,9 @@ def bases(manifests: Iterable[Any]) -> dict[str, str]:
         manifests: Of the chart, without the CustomResourceDefinition, which is a base of its own.
     """
     kinds: dict[str, list[Manifest]] = {}
-    for each in manifests:
-        if each and "helm.sh/hook" not in each["metadata"].get("annotations", {}):
+    # In an order of our own: that in which Helm installs is no promise.
+    for each in sorted(filter(None, manifests), key=lambda m: str(m["metadata"]["name"])):
+        if "helm.sh/hook" not in each["metadata"].get("annotations", {}):
             folder = "rbac" if each["kind"] in _RBAC else "controller"
             path = f"{folder}/{each['kind'].lower()}.yaml"
             kinds.setdefault(path, []).append(_without_labels_of_helm(each))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib import resources
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from headrace import __version__
 from headrace.api import ModelRollout, ModelSpec
@@ -44,24 +44,37 @@ def chart(rollout: ModelRollout, plan: Plan) -> Chart:
     stable = _stable(rollout, plan)
     name = rollout.metadata.name
     render(rollout, plan)  # has its faults said with the rollout's own values
+    values = _values(rollout, plan, stable)
+    schema = schema_of(values)
 
     def rendered(answers: Answers) -> list[Node]:
         marks = marked(rollout, answers, name)
         return marks.nodes([each for each in render(marks.rollout, marks.plan) if _shipped(each)])
 
-    manifests = for_all_answers(rollout, rendered)
-    candidate = plan.candidate if plan.candidate in running(rollout, plan) else None
-    values = values_of(rollout, stable, candidate, plan.traffic)
-    schema = schema_of(values)
     return {
         "Chart.yaml": to_yaml([_about(rollout, stable)]),
         "values.yaml": commented(values, schema),
         "values.schema.json": json.dumps(schema, indent=2) + "\n",
         ".helmignore": _IGNORED,
         "templates/_names.tpl": _text("names.tpl", name),
-        **_templates(manifests),
+        **_templates(for_all_answers(rollout, rendered)),
         "templates/NOTES.txt": _text("notes.tpl", name),
     }
+
+
+def values_file(rollout: ModelRollout, plan: Plan) -> str:
+    """Write `values.yaml` for a plan; the rest of a chart is the same for all plans of a rollout.
+
+    Raises:
+        InvalidRollout: The plan has versions for which a chart has no place.
+    """
+    values = _values(rollout, plan, _stable(rollout, plan))
+    return commented(values, schema_of(values))
+
+
+def _values(rollout: ModelRollout, plan: Plan, stable: ModelSpec) -> dict[str, Any]:
+    candidate = plan.candidate if plan.candidate in running(rollout, plan) else None
+    return values_of(rollout, stable, candidate, plan.traffic)
 
 
 def _shipped(manifest: Manifest) -> bool:

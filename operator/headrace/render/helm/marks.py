@@ -87,12 +87,14 @@ class Marked:
             return Number(value.expression)
         if isinstance(value, float) and value == _MIRROR:
             return Number(Expression('printf "%.1f" (float64 .Values.candidate.mirror)'))
+        if not isinstance(value, dict | list):
+            return value
         for whole, expression in self.wholes:
             if value == whole:
                 return Whole(expression)
         if isinstance(value, dict):
             return {self._node(k, pattern): self._node(v, pattern) for k, v in value.items()}
-        return [self._node(each, pattern) for each in value] if isinstance(value, list) else value
+        return [self._node(each, pattern) for each in value]
 
 
 def marked(rollout: ModelRollout, answers: Answers, chart: str) -> Marked:

@@ -29,6 +29,9 @@ changes no name at all. `(list . "model")` and `(list . "candidate")` say whose 
 {{- end }}
 
 {{- define "CHART.rollout" -}}
+{{- if contains "." .Release.Name -}}
+{{- fail (printf "a release of CHART is a DNS label: %s has a dot" .Release.Name) -}}
+{{- end -}}
 {{- include "CHART.short" (list .Release.Name 63) -}}
 {{- end }}
 
