@@ -11,6 +11,7 @@ import yaml
 from headrace.api import ModelRollout
 from headrace.render.helm.bases import bases
 from headrace.render.manifest import Manifest
+from tests.cluster.api_server import ApiServer
 from tests.cluster.charts import (
     CONTROLLER,
     ROLLOUT,
@@ -140,6 +141,25 @@ def test_every_switch_is_rendered() -> None:
     assert environment(found)["HEADRACE_MODE"] == "Observe"
     off = installed("podDisruptionBudget.enabled=false", "networkPolicy.enabled=false")
     assert {"PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"}.isdisjoint(off)
+
+
+@pytest.mark.parametrize("scope", [(), ("namespaces={a,b}",)], ids=["everywhere", "in two"])
+def test_a_real_api_server_accepts_everything_strictly(
+    server: ApiServer, scope: tuple[str, ...]
+) -> None:
+    found = installed(
+        *scope,
+        "metrics.serviceMonitor.enabled=true",
+        "prometheus.bearerTokenSecret.name=token",
+        "prometheus.caConfigMap.name=authority",
+        "networkPolicy.egress[0].ports[0].port=443",
+    )
+    for name in ("headrace-system", "a", "b"):
+        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        assert server.apply(space).code in (200, 201)
+    answers = [server.apply(each, dry_run=True) for those in found.values() for each in those]
+    assert [each.message for each in answers if each.code not in (200, 201)] == []
+    assert len(answers) > 10
 
 
 def test_the_bases_are_what_helm_makes_of_the_chart() -> None:
