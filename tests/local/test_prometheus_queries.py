@@ -25,6 +25,7 @@ from headrace.engine.observations import (
     Sums,
     feature_metric,
 )
+from headrace.metrics.clusters import local_counters
 from headrace.metrics.prometheus import PrometheusMetrics
 from headrace.metrics.source import Measured, Request
 from headrace.runtime.local.monitoring import Monitoring
@@ -101,7 +102,8 @@ class World:
         }
         wanted: list[MetricKey] = [Metric.REWARD, Metric.PREDICTION, feature_metric("age"), *made]
         since = dict.fromkeys(wanted, self.started)
-        request = Request("models/m", "m", "1.0", ("2.0",), since, SCRAPE, made)
+        counters = local_counters("models/m", "1.0", ("2.0",))
+        request = Request("models/m", "m", "1.0", ("2.0",), since, SCRAPE, counters, made)
         return self.metrics.observe([request], time.time())["models/m"]
 
     def until(self, condition: Callable[[Measured], bool]) -> Measured:

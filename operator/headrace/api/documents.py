@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,21 @@ def rollout_of(document: YamlDocument, source: str) -> ModelRollout:
     Raises:
         InvalidRollout: With every fault that could be found.
     """
-    data, faults = document.data, list(document.faults)
+    return rollout_from(document.data, source, document.faults)
+
+
+def rollout_from(data: object, source: str, known: Sequence[Fault] = ()) -> ModelRollout:
+    """Make the ModelRollout of plain data, as YAML or JSON gives it.
+
+    Args:
+        data: Mappings, lists and scalars.
+        source: Its name in messages.
+        known: Faults that were found before.
+
+    Raises:
+        InvalidRollout: With every fault that could be found.
+    """
+    faults = list(known)
     if not isinstance(data, Mapping):
         problem = f"is a {type(data).__name__}"
         raise InvalidRollout(source, [Fault("(document)", problem, "a mapping with kind: ...")])

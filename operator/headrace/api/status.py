@@ -284,6 +284,20 @@ class News(Part):
     """When it was decided."""
 
 
+class CountedAs(Part):
+    """A name under which the router counts one version's requests, and that others had before."""
+
+    metric: str
+    """Of live requests or of copies."""
+    name: str
+    """As the router's counters have it."""
+    version: str
+    """Whose it is now."""
+    since: Instant | None = None
+    """Since when the router is seen to carry it; what the name counted before is not this
+    version's."""
+
+
 class DecisionStatus(Part):
     """What the engine decided last, and why, in one sentence."""
 
@@ -391,6 +405,8 @@ class Status(Part):
     """Requests since the rollout began."""
     watermarks: dict[str, Instant] = {}
     """Per metric, the end of what has been used of the counters, of all arms alike."""
+    counted: list[CountedAs] = []
+    """Names of the router's counters that mean other versions at other times."""
     checks: list[CheckStatus] = []
     """What each check says of the candidate."""
     decision: DecisionStatus | None = None

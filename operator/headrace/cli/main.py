@@ -39,6 +39,10 @@ _COMMANDS = {
     "judge": ("headrace.cli.judge", "Judge rollouts for another program, over lines of JSON."),
     "render": ("headrace.cli.render", "Show the manifests of a rollout at any of its stages."),
     "bundle": ("headrace.cli.bundle", "Package a model file so that a rollout can name it."),
+    "controller": (
+        "headrace.cli.controller",
+        "Look after all ModelRollouts of a cluster.",
+    ),
     "doctor": ("headrace.cli.doctor", "Check what this machine has, and say what to do."),
 }
 

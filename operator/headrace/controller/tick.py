@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from headrace.api import ModelRollout
 from headrace.api.freeze import frozen
-from headrace.engine.checks.build import queries_of
-from headrace.engine.decide import asked_of, decide, wanted_metrics
+from headrace.controller.asking import CountersOf, local_envoy, request_of, with_names
+from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
 from headrace.engine.gates import GateAnswer
 from headrace.engine.observations import Ask, Observations, World
 from headrace.errors import PlatformUnavailable
-from headrace.metrics.source import Metrics, Request
+from headrace.metrics.source import Metrics
 from headrace.runtime.platform import Platform
 
 
@@ -27,6 +27,8 @@ def tick(
     platform: Platform,
     now: float,
     ask: Ask | None = None,
+    counters_of: CountersOf = local_envoy,
+    *,
     gates: Mapping[str, GateAnswer] | None = None,
     told: frozenset[str] = frozenset(),
     deleting: float | None = None,
@@ -39,6 +41,7 @@ def tick(
         platform: Where the versions run.
         now: Unix seconds.
         ask: A person's request, if one waits.
+        counters_of: Names the counters of the platform's router.
         gates: The last answers to the questions of the last tick, by the gate's name.
         told: Identities of the news that every receiver was told of.
         deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
@@ -46,10 +49,10 @@ def tick(
     Returns:
         The engine's answer, already applied; its status is to be written.
     """
-    measured = _measure(rollout, metrics, now)
+    measured = _measure(rollout, metrics, now, counters_of)
     observations = replace(
         measured,
-        world=_see(rollout, platform),
+        world=see(rollout, platform),
         ask=ask,
         frozen=frozen(rollout.spec.freeze, now),
         gates=gates or {},
@@ -58,6 +61,7 @@ def tick(
         deleting=deleting,
     )
     answer = decide(rollout.spec, rollout.status, observations, now)
+    answer = with_names(rollout, answer, now, counters_of)
     try:
         platform.apply(rollout, answer.plan)
     except PlatformUnavailable as error:
@@ -70,27 +74,18 @@ def tick(
     return answer
 
 
-def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Observations:
-    """Observe all candidates together with stable, with one request."""
-    status = rollout.status
-    if status.stable is None or status.candidate is None or rollout.spec.suspended:
+def _measure(
+    rollout: ModelRollout, metrics: Metrics, now: float, counters_of: CountersOf
+) -> Observations:
+    request = request_of(rollout, now, counters_of)
+    if request is None:
         return Observations()
-    spec = asked_of(rollout.spec, status)
-    candidates = (status.candidate, *(challenger.model for challenger in status.challengers))
-    request = Request(
-        rollout=rollout.key,
-        model=spec.model.name,
-        stable=status.stable.version,
-        candidates=tuple(model.version for model in candidates),
-        since={m: status.watermarks.get(m, now) for m in wanted_metrics(spec, status)},
-        interval=spec.analysis.interval,
-        queries=queries_of(spec.analysis),
-    )
     measured = metrics.observe([request], now)[rollout.key]
     return Observations(measured.intervals, measured.watermarks, measured.problems)
 
 
-def _see(rollout: ModelRollout, platform: Platform) -> World:
+def see(rollout: ModelRollout, platform: Platform) -> World:
+    """Look at the world; a platform that cannot be seen is told of as such."""
     try:
         return platform.observe(rollout)
     except PlatformUnavailable as error:

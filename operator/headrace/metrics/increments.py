@@ -87,7 +87,7 @@ def increment(series: Series, start: float, end: float, watch: Watch) -> float:
         before = series.samples[first - 1][1]
     else:
         time, value = series.samples[0]
-        before = 0.0 if watch.was_on(time) else value
+        before = 0.0 if watch.was_on(time) and not series.goes_on else value
     grown = 0.0
     for _, value in series.samples[first:last]:
         grown += value - before if value >= before else value

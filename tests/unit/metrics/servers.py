@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from headrace.api import Check
 from headrace.engine.observations import Metric, MetricKey
 from headrace.metrics.answers import Client
+from headrace.metrics.clusters import local_counters
 from headrace.metrics.prometheus import PrometheusMetrics
 from headrace.metrics.source import Measured, Request
 
@@ -22,7 +23,8 @@ KEY = "models/flight-delay"
 def request(*metrics: MetricKey, checks: Mapping[MetricKey, Check] | None = None) -> Request:
     """Give what one rollout asks for: these metrics, or all of Headrace's own."""
     since: dict[MetricKey, float] = dict.fromkeys(metrics or tuple(Metric), 990.0)
-    return Request(KEY, "flight-delay", "1.0", ("2.0",), since, 1.0, checks or {})
+    counters = local_counters(KEY, "1.0", ("2.0",))
+    return Request(KEY, "flight-delay", "1.0", ("2.0",), since, 1.0, counters, checks or {})
 
 
 class Prometheus:

@@ -157,8 +157,8 @@ def test_what_is_written_is_read_again(
 
 
 def _pairs(samples: Samples) -> tuple[tuple[float, str], ...]:
-    # As text, because NaN is not equal to itself.
-    values = map(repr, samples.values.tolist())
+    # As text, because NaN is not equal to itself; and zero has one sign in a file.
+    values = map(repr, (samples.values + 0.0).tolist())
     return tuple(zip(samples.times.tolist(), values, strict=True))
 
 

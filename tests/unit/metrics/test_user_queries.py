@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from headrace.engine.observations import (
 )
 from headrace.metrics.prometheus import PrometheusMetrics
 from headrace.metrics.source import Measured, Request
-from tests.unit.metrics.servers import KEY, NOW, Prometheus, request
+from tests.unit.metrics.servers import NOW, Prometheus, request
 
 COUNTS = {
     "kind": "Counts",
@@ -68,10 +69,13 @@ def test_counters_are_told_apart_by_the_users_label(prometheus: Prometheus) -> N
 
 
 def test_rollouts_that_count_alike_share_the_queries(prometheus: Prometheus) -> None:
-    check = Check.model_validate({"name": "mine", **COUNTS})
     rollouts = [
-        Request(
-            f"models/{n}", n, "1", (str(9 + i),), {"check:mine": 990.0}, 1.0, {"check:mine": check}
+        replace(
+            asking(**COUNTS),
+            rollout=f"models/{n}",
+            model=n,
+            stable="1",
+            candidates=(str(9 + i),),
         )
         for i, n in enumerate(("a", "b"))
     ]
@@ -257,8 +261,6 @@ def test_a_prometheus_that_does_not_answer_in_time_is_a_time_out(
 
 
 def test_a_version_cannot_leave_the_quotes_of_a_query(prometheus: Prometheus) -> None:
-    check = Check.model_validate({"name": "mine", **VALUE})
     hostile = '2"} or vector(0) #\n'
-    wanted = Request(KEY, "m", "1", (hostile,), {"check:mine": 0.0}, 1.0, {"check:mine": check})
-    prometheus.observe(wanted)
+    prometheus.observe(replace(asking(**VALUE), candidates=(hostile,)))
     assert prometheus.queries == [r'max(m{version="2\"} or vector(0) #\n"})']
