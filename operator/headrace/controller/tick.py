@@ -6,15 +6,13 @@ not answer and a Prometheus that is down are told to it as such, and hold the ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from headrace.api import ModelRollout
-from headrace.api.freeze import frozen
 from headrace.controller.asking import CountersOf, local_envoy, request_of, with_names
 from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
-from headrace.engine.gates import GateAnswer
 from headrace.engine.observations import Ask, Observations, World
 from headrace.errors import PlatformUnavailable
 from headrace.metrics.source import Metrics
@@ -28,10 +26,7 @@ def tick(
     now: float,
     ask: Ask | None = None,
     counters_of: CountersOf = local_envoy,
-    *,
-    gates: Mapping[str, GateAnswer] | None = None,
-    told: frozenset[str] = frozenset(),
-    deleting: float | None = None,
+    beside: Callable[[Observations], Observations] = lambda observations: observations,
 ) -> Tick:
     """Do all that one tick does but the writing of the status.
 
@@ -42,25 +37,14 @@ def tick(
         now: Unix seconds.
         ask: A person's request, if one waits.
         counters_of: Names the counters of the platform's router.
-        gates: The last answers to the questions of the last tick, by the gate's name.
-        told: Identities of the news that every receiver was told of.
-        deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
+        beside: Adds what is known beside numbers and servers, as `Outside.known` does.
 
     Returns:
         The engine's answer, already applied; its status is to be written.
     """
     measured = _measure(rollout, metrics, now, counters_of)
-    observations = replace(
-        measured,
-        world=see(rollout, platform),
-        ask=ask,
-        frozen=frozen(rollout.spec.freeze, now),
-        gates=gates or {},
-        generation=rollout.metadata.generation,
-        told=told,
-        deleting=deleting,
-    )
-    answer = decide(rollout.spec, rollout.status, observations, now)
+    observations = replace(measured, world=see(rollout, platform), ask=ask)
+    answer = decide(rollout.spec, rollout.status, beside(observations), now)
     answer = with_names(rollout, answer, now, counters_of)
     try:
         platform.apply(rollout, answer.plan)

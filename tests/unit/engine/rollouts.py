@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from headrace.api import ModelRollout, Status, parse_rollout
+from headrace.api.freeze import frozen
 from headrace.controller.tick import tick
 from headrace.engine.decision import Tick
 from headrace.engine.gates import GateAnswer, Opening
@@ -76,9 +77,14 @@ class World:
             self.platform,
             now,
             ask,
-            gates=self.answers,
-            told=self.told,
-            deleting=self.deleting,
+            beside=lambda observations: replace(
+                observations,
+                frozen=frozen(self.rollout.spec.freeze, now),
+                gates=self.answers,
+                generation=self.rollout.metadata.generation,
+                told=self.told,
+                deleting=self.deleting,
+            ),
         )
         self.answers = {
             question.gate: GateAnswer(question, self.openings[question.gate], "it says so")
