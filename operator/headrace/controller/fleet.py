@@ -13,15 +13,17 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headrace.api import ModelRollout, Status
-from headrace.controller.asking import CountersOf, request_of
+from headrace.controller.asking import CountersOf, request_of, with_names
 from headrace.controller.resources import Resource, Resources
 from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
-from headrace.controller.tick import Messages, judge
+from headrace.controller.tick import noted, see
 from headrace.controller.writing import is_due
+from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
+from headrace.engine.observations import Observations
 from headrace.engine.plan import Plan
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable
 from headrace.metrics.source import Measured, Metrics
@@ -78,16 +80,11 @@ class Member:
 OnTick = Callable[[ModelRollout, Tick], None]
 """Is told of a tick that was carried out: the rollout as it was judged, the engine's answer."""
 
-MessagesFor = Callable[[Resource, ModelRollout, float], Messages]
-"""Gives what people and other systems say of a resource, its rollout as it stands, and the time."""
+Beside = Callable[[ModelRollout, Observations, float], Observations]
+"""Adds what is known beside numbers and servers, at this time; see `Outside.known`."""
 
 PartWith = Callable[[ModelRollout, Plan], bool]
 """Leaves what a plan has to itself; tells whether that is done."""
-
-
-def only_people(resource: Resource, rollout: ModelRollout, now: float) -> Messages:
-    """Give what is in the resource itself."""
-    return Messages(ask=resource.ask, deleting=resource.deleting)
 
 
 class Fleet:
@@ -100,7 +97,7 @@ class Fleet:
         platform: Platform,
         *,
         counters_of: CountersOf = counters_of,
-        messages_for: MessagesFor = only_people,
+        beside: Beside = lambda rollout, observations, now: observations,
         part_with: PartWith = lambda rollout, plan: True,
         on_tick: OnTick = lambda rollout, answer: None,
         may_act: Callable[[], bool] = lambda: True,
@@ -114,7 +111,7 @@ class Fleet:
             metrics: Where the numbers come from.
             platform: Where the versions run.
             counters_of: Names the counters of the routers.
-            messages_for: What is heard before every judgement.
+            beside: Adds what is known beside numbers and servers.
             part_with: What is done before a resource that is deleted may go.
             on_tick: Is told of every tick that was carried out, from any thread.
             may_act: Whether this process still leads; asked before every write.
@@ -123,7 +120,7 @@ class Fleet:
         """
         self._resources, self._metrics, self._platform = resources, metrics, platform
         self._counters_of = counters_of
-        self._messages_for, self._part_with = messages_for, part_with
+        self._beside, self._part_with = beside, part_with
         self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
         self._members: dict[str, Member] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
@@ -206,10 +203,13 @@ class Fleet:
         return self._metrics.observe(wanted, now) if wanted else {}
 
     def _judge(self, member: Member, read: Measured, now: float) -> None:
-        rollout = member.rollout
-        messages = self._messages_for(member.resource, rollout, now)
+        rollout, resource = member.rollout, member.resource
+        world = see(rollout, self._platform)
+        seen = replace(noted(read), world=world, ask=resource.ask, deleting=resource.deleting)
         try:
-            answer = judge(rollout, read, self._platform, now, messages, self._counters_of)
+            seen = self._beside(rollout, seen, now)
+            answer = decide(rollout.spec, rollout.status, seen, now)
+            answer = with_names(rollout, answer, now, self._counters_of)
         except HeadraceError as error:
             self._tell(member, error)
             return

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from headrace.api import ModelRollout
 from headrace.controller.changes import Changes
-from headrace.controller.correspondence import Correspondence
 from headrace.controller.endpoints import Endpoints, probe
 from headrace.controller.events import Events
 from headrace.controller.fleet import Fleet
@@ -23,7 +22,9 @@ from headrace.controller.kept import KeptRollouts
 from headrace.controller.lease import Leadership
 from headrace.controller.lease_object import LeaseObject
 from headrace.controller.meters import Meters
+from headrace.controller.outside import Outside
 from headrace.engine.decision import Action, Tick
+from headrace.engine.observations import Observations
 from headrace.engine.plan import Plan
 from headrace.errors import HeadraceError
 from headrace.metrics.source import Metrics
@@ -95,7 +96,8 @@ class Controller:
         self._fleet: Fleet | None = None
         self._leadership = _leadership(cluster, settings)
         self._events = Events(cluster, settings.identity)
-        self._correspondence = Correspondence(settings.addresses, self._changes.note)
+        self._outside = Outside(_say, self._changes.note, settings.addresses)
+        self._outside_lock = threading.Lock()
         self._meters = Meters(self._rollouts)
         self._ticked = time.monotonic()
         self.port = 0
@@ -119,7 +121,7 @@ class Controller:
             )
             running.enter_context(endpoints)
             self.port = endpoints.port
-            running.callback(self._correspondence.close)
+            running.callback(self._outside.close)
             running.callback(self._events.close)
             running.callback(self._cache.stop)
             self._cache.start()
@@ -180,7 +182,7 @@ class Controller:
             KeptRollouts(self._cache.rollouts, self._cluster),
             self._metrics,
             self._platform,
-            messages_for=self._correspondence.messages_for,
+            beside=self._known_outside,
             part_with=self._part_with,
             on_tick=self._on_tick,
             may_act=lambda: self.leads,
@@ -212,9 +214,16 @@ class Controller:
         news = self._events.decided(rollout, answer.status, decision, now)
         if news and decision.action is not Action.HOLD:
             self._meters.decided(decision)
-        self._correspondence.carry(rollout, answer, now)
+        with self._outside_lock:
+            self._outside.follow(rollout, answer, now)
         for reason, message in self._platform.notes(rollout.key):
             self._events.happened(rollout, reason, message, now)
+
+    def _known_outside(
+        self, rollout: ModelRollout, observations: Observations, now: float
+    ) -> Observations:
+        with self._outside_lock:
+            return self._outside.known(rollout, observations, now)
 
     def _part_with(self, rollout: ModelRollout, plan: Plan) -> bool:
         """Leave the stable version to itself, so that it is not deleted with its rollout."""
@@ -223,7 +232,8 @@ class Controller:
                 return False
             self._platform.release(rollout, plan)
         self._platform.forget(rollout.key)
-        self._correspondence.forget(rollout.key)
+        with self._outside_lock:
+            self._outside.forget(rollout.key)
         self._events.forget(rollout.key)
         return True
 
@@ -244,6 +254,10 @@ class Controller:
         except HeadraceError as error:
             return str(error)
         return ""
+
+
+def _say(rollout: str, message: str) -> None:
+    logger.warning("%s", message, extra={"rollout": rollout})
 
 
 def _leadership(cluster: Cluster, settings: Settings) -> Leadership | None:

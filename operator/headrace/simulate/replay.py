@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from headrace.api import ModelRollout, Phase, Status, TickRecord, Traffic
 from headrace.api.fields import milliseconds
 from headrace.controller.records import record
-from headrace.controller.tick import Messages, tick
+from headrace.controller.tick import tick
 from headrace.engine.decision import Action
 from headrace.engine.observations import Ask, VersionState, Wish, World
 from headrace.engine.plan import Plan
@@ -77,7 +77,7 @@ class Replay:
 
     def tick(self) -> TickRecord:
         """Decide at the next moment."""
-        answer = tick(self.rollout, self._metrics, self._platform, self.now, Messages(self._ask))
+        answer = tick(self.rollout, self._metrics, self._platform, self.now, self._ask)
         self.rollout = self.rollout.model_copy(update={"status": answer.status})
         line = record(self.rollout, answer, self.now)
         approval = answer.decision.reason == "WaitingForApproval"

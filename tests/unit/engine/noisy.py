@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.api import ModelRollout, Status
-from headrace.controller.tick import Messages, tick
+from headrace.controller.tick import tick
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Ask
 from headrace.testing import FakeClock, FakePlatform
@@ -72,7 +72,7 @@ class NoisyWorld:
 
     def look(self, ask: Ask | None = None) -> Tick:
         """Tick now."""
-        answer = tick(self.rollout, self.metrics, self.platform, self.clock.now, Messages(ask))
+        answer = tick(self.rollout, self.metrics, self.platform, self.clock.now, ask)
         again = Status.model_validate_json(answer.status.model_dump_json())
         assert again == answer.status
         self.rollout = self.rollout.model_copy(update={"status": again})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from headrace.api import ModelRollout, Status, parse_rollout
-from headrace.controller.tick import Messages, tick
+from headrace.api.freeze import frozen
+from headrace.controller.tick import tick
 from headrace.engine.decision import Tick
 from headrace.engine.gates import GateAnswer, Opening
 from headrace.engine.observations import Ask, Wish
@@ -70,8 +71,21 @@ class World:
 
     def tick(self, ask: Ask | None = None) -> Tick:
         now = self.clock.advance(self.rollout.spec.analysis.interval)
-        messages = Messages(ask, self.answers, self.told, self.deleting)
-        answer = tick(self.rollout, self.metrics, self.platform, now, messages)
+        answer = tick(
+            self.rollout,
+            self.metrics,
+            self.platform,
+            now,
+            ask,
+            beside=lambda observations: replace(
+                observations,
+                frozen=frozen(self.rollout.spec.freeze, now),
+                gates=self.answers,
+                generation=self.rollout.metadata.generation,
+                told=self.told,
+                deleting=self.deleting,
+            ),
+        )
         self.answers = {
             question.gate: GateAnswer(question, self.openings[question.gate], "it says so")
             for question in answer.questions
