@@ -10,7 +10,15 @@ from headrace.engine.checks.build import checks_of
 from headrace.engine.comparing import compare
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.foresight import foresee
-from headrace.engine.health import cannot_serve, is_complete, is_ready, readiness, retreat, state_of
+from headrace.engine.health import (
+    cannot_serve,
+    is_complete,
+    is_ready,
+    never_came_up,
+    readiness,
+    retreat,
+    state_of,
+)
 from headrace.engine.lifecycle import drop, enter_step, leave_test, note_arrival, switch
 from headrace.engine.machine import next_decision
 from headrace.engine.observations import Observations, World
@@ -43,7 +51,7 @@ def under_test(spec: RolloutSpec, status: Status, observations: Observations, no
     status, asked = heed(strategy, status, observations.ask)
     verdicts = tuple(verdict for arm in arms for verdict in arm.judgement.verdicts)
     world = observations.world
-    decision = asked or _dead(status, arms, world, now)
+    decision = asked or _dead(spec, status, arms, world, now)
     if decision is None and world.problem:
         decision = Decision(Action.HOLD, "PlatformUnavailable", world.problem)
     unready: dict[str, str] = {}
@@ -88,9 +96,13 @@ def carry_out(
     return answer(spec, status, decision, strategy.traffic(status), now, verdicts)
 
 
-def _dead(status: Status, arms: tuple[Arm, ...], world: World, now: float) -> Decision | None:
+def _dead(
+    spec: RolloutSpec, status: Status, arms: tuple[Arm, ...], world: World, now: float
+) -> Decision | None:
     for arm in arms:
-        gone = cannot_serve(status, world, arm.model, now)
+        gone = cannot_serve(status, world, arm.model, now) or never_came_up(
+            spec.serving, status, world, arm.model, now
+        )
         if gone is not None:
             action = Action.DROP if len(arms) > 1 else Action.ROLL_BACK
             return Decision(action, *gone, arm.model.version)

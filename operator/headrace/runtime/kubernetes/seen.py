@@ -90,7 +90,7 @@ def see(kind: Kind, thing: Mapping[str, Any], before: Seen | None = None) -> See
 
 def version_of(thing: Mapping[str, Any]) -> int:
     """Give an object's resource version, which grows; 0 if it is no number."""
-    version = text(thing, "metadata", "resourceVersion")
+    version = text(thing.get("metadata"), "resourceVersion")
     return int(version) if version.isdecimal() else 0
 
 
