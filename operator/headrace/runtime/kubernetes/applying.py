@@ -64,7 +64,7 @@ class Application:
             self.memory.pieces = pieces_of(self.rollout, self._manifests.values())
             self.memory.plan, self.memory.identity = self.plan, identity
         self._children = self.cache.children(self.rollout.key)
-        drift = Drift(self.memory, self._children, self._manifest, self.now)
+        drift = Drift(identity[0], self.memory, self._children, self._manifest, self.now)
         due = [piece for piece in self.memory.pieces if drift.is_due(piece)]
         for piece in self._in_order(due):
             self._try(piece)

@@ -104,10 +104,20 @@ def _reading(kind: Kind, thing: Mapping[str, Any], before: Seen | None) -> Readi
 
 
 def _fields(metadata: Mapping[str, Any]) -> str:
-    """Write who has which fields; what a status is made of changes often and is left out."""
+    """Write who has which fields, so that objects of the same shape have the same text.
+
+    A status changes often, and is nobody's that matters here. References to owners hold uids, and
+    `owner` tells of them.
+    """
     entries = [
-        [text(each, "manager"), text(each, "operation"), mapping(each, "fieldsV1")]
+        [text(each, "manager"), text(each, "operation"), _without_owners(each)]
         for each in mappings(metadata, "managedFields")
         if text(each, "subresource") != "status"
     ]
     return sys.intern(json.dumps(entries, separators=(",", ":")))
+
+
+def _without_owners(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    owned = mapping(entry, "fieldsV1")
+    kept = {k: v for k, v in mapping(owned, "f:metadata").items() if k != "f:ownerReferences"}
+    return {**owned, "f:metadata": kept} if kept else owned

@@ -87,14 +87,16 @@ def _state(
     serving = rollout.spec.serving
     if serving.backend == "Seldon":
         # The operator's Deployments are its own; the pods are what carries our labels.
-        wanted = max(serving.replicas, len(pods)) if serving.autoscaling else serving.replicas
+        running = sum(not pod.over for pod in pods)
+        wanted = max(serving.replicas, running) if serving.autoscaling else serving.replicas
         ready = sum(pod.ready for pod in pods)
     else:
         wanted = sum(each.wanted for each in deployments) if deployments else serving.replicas
         ready = sum(each.ready for each in deployments)
     last = max(pods, key=lambda pod: pod.ended, default=None)
     refused = next((pod.refused for pod in pods if pod.refused), "")
-    reasons = [pod.waiting for pod in pods] if pods else [each.problem for each in deployments]
+    current = sorted(pods, key=lambda pod: pod.over)
+    reasons = [pod.waiting for pod in current] or [each.problem for each in deployments]
     return VersionState(
         wanted=wanted,
         ready=ready,
