@@ -60,7 +60,8 @@ class Place:
 
 def applied(manifest: dict[str, Any]) -> dict[str, Any]:
     """Give a manifest as the API server has it after we applied it."""
-    names: dict[str, Any] = {f"f:{name}": {} for name in manifest if name not in ("apiVersion", "kind")}
+    parts = [name for name in manifest if name not in ("apiVersion", "kind")]
+    names: dict[str, Any] = {f"f:{name}": {} for name in parts}
     entry = {"manager": "headrace", "operation": "Apply", "fieldsV1": names}
     return {**manifest, "metadata": {**manifest["metadata"], "managedFields": [entry]}}
 
