@@ -16,7 +16,7 @@ from headrace.render.labels import ROLLOUT
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.documents import Document
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, OWNED, POD, Kind
-from headrace.runtime.kubernetes.seen import Child, Seen, place_of, see, version_of
+from headrace.runtime.kubernetes.seen import Child, Seen, is_labelled, place_of, see, version_of
 from headrace.runtime.kubernetes.watching import Watcher
 
 STALE = 45.0
@@ -162,6 +162,10 @@ class Cache:
             self._put_rollout(thing)
             return
         namespace, name, rollout = place_of(thing)
+        if not is_labelled(thing, rollout):
+            # Somebody has changed its label: for its rollout it is not there.
+            self.drop(kind, thing)
+            return
         key, child = f"{namespace}/{rollout}", (kind.kind, name)
         with self._lock:
             before = self._children.get(key, {}).get(child)
