@@ -21,14 +21,12 @@ class Drift:
     """Compares what exists with what was applied.
 
     Attributes:
-        uid: Of the rollout.
         memory: Of the rollout; takes the notes.
         children: What exists.
         manifest: Renders a piece again.
         now: Seconds that only grow.
     """
 
-    uid: str
     memory: Memory
     children: Mapping[Child, Seen]
     manifest: Callable[[Piece], Manifest]
@@ -43,7 +41,7 @@ class Drift:
                 del self.memory.accepted[piece.child]
                 self._note("DeletionUndone", f"{piece} was deleted by somebody; it is made again")
             return True
-        if seen.leaving or seen.applied != piece.digest or seen.owner != self.uid:
+        if seen.leaving or seen.applied != piece.digest or seen.owner != self.memory.uid:
             return True
         if known == (piece.digest, seen.fields):
             return False

@@ -42,7 +42,8 @@ class Memory:
     """Of one rollout.
 
     Attributes:
-        identity: Its uid and generation, when it was last applied.
+        uid: Its identity; another rollout of its name has another one.
+        generation: Its spec's, when it was last applied.
         plan: What was applied last.
         pieces: What that is made of.
         settled: The change of the cache at which all of it was found in place.
@@ -56,7 +57,8 @@ class Memory:
         complaint: What the router has against the route.
     """
 
-    identity: tuple[str, int] = ("", NEVER)
+    uid: str
+    generation: int = NEVER
     plan: Plan | None = None
     pieces: tuple[Piece, ...] = ()
     settled: int = NEVER

@@ -58,7 +58,7 @@ class KubernetesPlatform:
         self._cache.require()
         if self.settled(rollout, plan):
             return
-        memory = self._memory(rollout.key)
+        memory = self._memory(rollout)
         change = self._cache.change(rollout.key)
         memory.settled = NEVER
         now = self._clock()
@@ -67,10 +67,10 @@ class KubernetesPlatform:
 
     def settled(self, rollout: ModelRollout, plan: Plan) -> bool:
         """Tell whether a plan is in place and nothing is left of any other."""
-        memory = self._memory(rollout.key)
+        memory = self._memory(rollout)
         return (
             memory.settled == self._cache.change(rollout.key)
-            and memory.identity == (uid_of(rollout), rollout.metadata.generation)
+            and memory.generation == rollout.metadata.generation
             and memory.plan == plan
         )
 
@@ -82,7 +82,7 @@ class KubernetesPlatform:
             InvalidInput: The rollout was not read from a cluster.
         """
         self._cache.require()
-        memory = self._memory(rollout.key)
+        memory = self._memory(rollout)
         status = rollout.status
         models = models_of(status)
         change, generation = self._cache.change(rollout.key), rollout.metadata.generation
@@ -93,7 +93,7 @@ class KubernetesPlatform:
         for servers in status.servers:
             told = Tally(servers.seen_restarts, servers.seen_oom_kills)
             memory.tallies.setdefault(servers.version, told)
-        children = _own(self._cache.children(rollout.key).values(), uid_of(rollout))
+        children = _own(self._cache.children(rollout.key).values(), memory.uid)
         world = world_of(rollout, models, children, memory.tallies_of(models))
         memory.world = (basis, world)
         route = route_of(rollout, children)
@@ -106,7 +106,10 @@ class KubernetesPlatform:
         Args:
             key: `namespace/name`.
         """
-        memory = self._memory(key)
+        with self._lock:
+            memory = self._memories.get(key)
+        if memory is None:
+            return []
         notes, memory.notes = memory.notes, []
         return notes
 
@@ -139,9 +142,13 @@ class KubernetesPlatform:
         with self._lock:
             self._memories.pop(key, None)
 
-    def _memory(self, key: str) -> Memory:
+    def _memory(self, rollout: ModelRollout) -> Memory:
+        uid = uid_of(rollout)
         with self._lock:
-            return self._memories.setdefault(key, Memory())
+            memory = self._memories.get(rollout.key)
+            if memory is None or memory.uid != uid:
+                memory = self._memories[rollout.key] = Memory(uid)
+            return memory
 
     def _complain(self, rollout: ModelRollout, memory: Memory) -> None:
         """Tell what the router has against the route, once, if it lasts."""

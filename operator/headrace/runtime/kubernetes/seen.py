@@ -56,8 +56,7 @@ class Seen:
 
 
 def place_of(thing: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Give namespace, name and the name of the rollout that it is of: who controls it, or who its
-    label names."""
+    """Give namespace, name, and the rollout that controls it, or else that its label names."""
     metadata = mapping(thing, "metadata")
     owner = _controller(metadata)
     controlled = owner.get("kind") == MODEL_ROLLOUT.kind

@@ -29,7 +29,7 @@ class Place:
         metadata = Metadata.model_validate({**rollout.metadata.model_dump(), "uid": UID})
         self.rollout = rollout.model_copy(update={"metadata": metadata})
         self.manifests = manifests_of(self.rollout, PLAN)
-        self.memory = Memory(pieces=pieces_of(self.rollout, self.manifests))
+        self.memory = Memory(UID, pieces=pieces_of(self.rollout, self.manifests))
         self.children: dict[Child, Seen] = {
             piece.child: see(kind_of(each), applied(each))
             for piece, each in zip(self.memory.pieces, self.manifests, strict=True)
@@ -37,7 +37,7 @@ class Place:
 
     def due(self, now: float = 0.0) -> list[str]:
         by_child = dict(zip((p.child for p in self.memory.pieces), self.manifests, strict=True))
-        drift = Drift(UID, self.memory, self.children, lambda p: by_child[p.child], now)
+        drift = Drift(self.memory, self.children, lambda p: by_child[p.child], now)
         return [piece.kind.kind for piece in self.memory.pieces if drift.is_due(piece)]
 
     def child(self, kind: str) -> Child:
