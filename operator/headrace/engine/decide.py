@@ -11,7 +11,7 @@ from headrace.api import Phase, RolloutSpec, Status
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.endings import promoting, rolling_back
 from headrace.engine.lifecycle import wanted
-from headrace.engine.observations import MetricKey, Observations, World
+from headrace.engine.observations import Metric, MetricKey, Observations, World
 from headrace.engine.rest import at_rest, first_version
 from headrace.engine.servers import note_servers
 from headrace.engine.strategies.build import metrics_of, strategy_of
@@ -38,7 +38,11 @@ def wanted_metrics(spec: RolloutSpec, status: Status) -> tuple[MetricKey, ...]:
     """
     if status.candidate is None or status.stable is None:
         return ()
-    return metrics_of(spec)
+    metrics = metrics_of(spec)
+    if any(check.observed_until is not None for check in status.checks):
+        # What is only of the time before the rollout is not asked for any more.
+        return tuple(metric for metric in metrics if metric != Metric.SERVED)
+    return metrics
 
 
 def decide(spec: RolloutSpec, status: Status, observations: Observations, now: float) -> Tick:

@@ -26,6 +26,9 @@ ENVOY_SECONDS = "envoy_cluster_upstream_rq_time_bucket"
 SERVER_SECONDS = "headrace_request_seconds_bucket"
 """Seconds inside the model server: all there is for copied requests, so both arms use it then."""
 
+SERVER_REQUESTS = "headrace_requests_total"
+"""Answers of a model server by HTTP status: which of several servers failed, Envoy does not say."""
+
 AGREEMENTS = "headrace_shadow_agreements_total"
 DISAGREEMENTS = "headrace_shadow_disagreements_total"
 
@@ -108,12 +111,15 @@ def families_of(metric: MetricKey, request: Request) -> dict[str, Family]:
     versions = {request.stable, *request.candidates}
     if metric == Metric.AGREEMENT:
         versions = set(request.candidates)
+    elif metric == Metric.SERVED:
+        versions = {request.stable}
     values = {"model": frozenset((request.model,)), "version": frozenset(versions)}
     feature = feature_of(metric)
     if feature is not None:
         values["feature"] = frozenset((feature,))
         return {"": Family(_named(*_bins(FEATURE)), values)}
     names = {
+        Metric.SERVED: (SERVER_REQUESTS,),
         Metric.SERVER_LATENCY: (SERVER_SECONDS,),
         Metric.AGREEMENT: (AGREEMENTS, DISAGREEMENTS),
         Metric.REWARD: (REWARD_COUNT, REWARD_SUM),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from headrace.engine.observations import (
     Categories,
     Counts,
+    Halves,
     Histogram,
     Metric,
     MetricKey,
@@ -86,7 +87,9 @@ def value_of(metric: MetricKey, roles: Roles, span: Span) -> Value | None:
         return Sums(count, total)
     if is_binned(metric):
         return _categories((one, span.grown([one])) for one in own)
-    return _counts(span.grown(one for one in own if _is_bad(one.labels)), span.grown(own))
+    if metric == Metric.SERVED:
+        return _halves(own, span)
+    return _answers(own, span)
 
 
 def reference_of(series: Iterable[Series], end: float) -> Categories | None:
@@ -109,6 +112,26 @@ def _histogram(series: Sequence[Series], span: Span, per_second: float) -> Histo
     buckets = bucket_increments(series, span.start, span.end, span.watch)
     bounds = tuple(round(bound / per_second, 9) for bound in buckets)
     return Histogram(bounds, tuple(buckets.values()))
+
+
+def _halves(series: Sequence[Series], span: Span) -> Halves | None:
+    """Count the answers of every second server apart; None if there is but one.
+
+    Servers are told apart by what was scraped, in the order of its name: the halves stay the same
+    for as long as the servers do.
+    """
+    targets = sorted({one.target for one in series})
+    if len(targets) < 2:
+        return None
+    second = frozenset(targets[1::2])
+    return Halves(
+        _answers([one for one in series if one.target not in second], span),
+        _answers([one for one in series if one.target in second], span),
+    )
+
+
+def _answers(series: Sequence[Series], span: Span) -> Counts:
+    return _counts(span.grown(one for one in series if _is_bad(one.labels)), span.grown(series))
 
 
 def _counts(bad: float, total: float) -> Counts:
@@ -139,5 +162,5 @@ def _categories(counted: Iterable[tuple[Series, float]]) -> Categories:
 
 
 def _is_bad(labels: Mapping[str, str]) -> bool:
-    is_failed = labels.get("envoy_response_code_class") == "5"
+    is_failed = labels.get("envoy_response_code_class") == "5" or labels.get("code") == "500"
     return is_failed or labels.get("__name__") == DISAGREEMENTS

@@ -212,6 +212,8 @@ class Rollout:
         if live is not None:
             requests, latency = live.requests, live.latency
             rewards = self._rewards(live, self._scenario.gain)
+        if stable.halves is not None:
+            yield make(Metric.SERVED, stable.halves, None)
         yield make(Metric.REQUESTS, stable.requests, requests)
         yield make(Metric.LATENCY, stable.latency, latency)
         yield make(Metric.REWARD, self._rewards(stable, 1.0), rewards)
