@@ -322,8 +322,16 @@ def peers_are_better(ours: Figures, theirs: Figures) -> list[str]:
         if theirs.found > ours.found + chance:
             better.append("more found")
         faster = theirs.minutes is not None and theirs.minutes < (ours.minutes or math.inf)
-        if faster and theirs.found >= ours.found - chance:
+        as_many = theirs.found >= ours.found - chance
+        if faster and as_many:
             better.append("sooner")
+        if as_many and (theirs.bad or 0.0) < 0.95 * (ours.bad or 0.0):
+            better.append("fewer bad requests")
+    if ours.false is not None and ours.promoted is not None and theirs.promoted is not None:
+        if theirs.promoted > ours.promoted + chance:
+            better.append("more healthy ones promoted")
+        if (theirs.promotion_minutes or math.inf) < (ours.promotion_minutes or math.inf):
+            better.append("promoted sooner")
     return better
 
 
