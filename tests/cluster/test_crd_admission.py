@@ -1,12 +1,11 @@
-"""A real API server accepts the CRD and every example, and each rule refuses with its words."""
+"""A real API server accepts every example, and each rule of the CRD refuses with its words."""
 
 from __future__ import annotations
 
 import copy
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,11 @@ import yaml
 
 from headrace.api import Status
 from headrace.cli.starter import NO_DIGEST, STRATEGIES, Starter
-from tests.cluster.api_server import ApiServer, api_server
+from tests.cluster.api_server import STRICT, ApiServer
 from tests.unit.engine.rollouts import live
 
 ROOT = Path(__file__).parents[2]
-CRD = yaml.safe_load((ROOT / "manifests/crd/modelrollouts.yaml").read_text(encoding="utf-8"))
 RESOURCES = "/apis/headrace.dev/v1alpha1/namespaces/default/modelrollouts"
-STRICT = "fieldValidation=Strict"
 DIGEST = f"sha256:{'9f' * 32}"
 Change = Callable[[dict[str, Any]], object]
 
@@ -54,22 +51,6 @@ def rollout(name: str = "good") -> dict[str, Any]:
             },
         },
     }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with api_server(tmp_path_factory.mktemp("kubernetes")) as running:
-        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        made = running.ask("POST", f"{path}?{STRICT}", CRD)
-        assert made.code == 201, made.message
-        until = time.monotonic() + 30
-        while running.ask("GET", RESOURCES).code != 200:
-            assert time.monotonic() < until
-            time.sleep(0.1)
-        found = running.ask("GET", f"{path}/modelrollouts.headrace.dev").body
-        broken = [c for c in found["status"]["conditions"] if c["type"] == "NonStructuralSchema"]
-        assert not broken
-        yield running
 
 
 def steps(spec: dict[str, Any]) -> list[dict[str, Any]]:

@@ -25,7 +25,9 @@ from headrace.engine.observations import (
     Sums,
     feature_metric,
 )
+from headrace.metrics.access import Access
 from headrace.metrics.answers import Client
+from headrace.metrics.clusters import local_counters
 from headrace.metrics.prometheus import PrometheusMetrics, PromQLMetrics
 from headrace.metrics.record import record
 from headrace.metrics.recorded import RecordedServer
@@ -96,6 +98,7 @@ class World:
     """A Prometheus that scrapes a page whose counters grow at each scrape."""
 
     url: str
+    metrics: PrometheusMetrics
     started: float
 
     def request(self, *names: str) -> Request:
@@ -105,11 +108,11 @@ class World:
         }
         wanted: list[MetricKey] = [Metric.REWARD, Metric.PREDICTION, feature_metric("age"), *made]
         since = dict.fromkeys(wanted, self.started)
-        return Request("models/m", "m", "1.0", ("2.0",), since, SCRAPE, made)
+        counters = local_counters("models/m", "1.0", ("2.0",))
+        return Request("models/m", "m", "1.0", ("2.0",), since, SCRAPE, counters, made)
 
     def observe(self) -> Measured:
-        metrics = PrometheusMetrics(self.url)
-        return metrics.observe([self.request()], time.time())["models/m"]
+        return self.metrics.observe([self.request()], time.time())["models/m"]
 
     def until(self, condition: Callable[[Measured], bool]) -> Measured:
         end = time.monotonic() + DEADLINE
@@ -157,7 +160,8 @@ def world(tmp_path: Path) -> Iterator[World]:
             stderr=log,
         )
     try:
-        yield World(f"http://127.0.0.1:{port}", time.time())
+        url = f"http://127.0.0.1:{port}"
+        yield World(url, PrometheusMetrics(url), time.time())
     finally:
         process.terminate()
         process.wait(10)
@@ -217,7 +221,7 @@ def test_a_recording_answers_as_prometheus_does(world: World, tmp_path: Path) ->
     request = world.request("orders", "basket", "pages", "memory", "empty")
     live = PrometheusMetrics(world.url).observe([request], now)["models/m"]
     assert len(summed(live, "check:orders")) >= 3
-    recording = record(Client(world.url, 5.0), request, world.started - 1, now, SCRAPE)
+    recording = record(Client(Access(world.url), 5.0), request, world.started - 1, now, SCRAPE)
     write_recording(tmp_path / "recording.jsonl", recording)
     server = RecordedServer(read_recording(tmp_path / "recording.jsonl"))
     assert PromQLMetrics(server).observe([request], now)["models/m"] == live

@@ -7,17 +7,12 @@ from collections.abc import Iterator
 
 from headrace.api import Check, ModelRollout
 from headrace.engine.checks.build import queries_of
+from headrace.engine.counters import Counters
 from headrace.engine.strategies.build import metrics_of
 from headrace.errors import InvalidInput
 from headrace.metrics.answers import SEVERAL_SERIES, UNAVAILABLE, Server, Unreadable
-from headrace.metrics.queries import (
-    CLUSTER,
-    ENVOY_ANSWERS,
-    Family,
-    families_of,
-    level_query,
-    query_for,
-)
+from headrace.metrics.clusters import CLUSTER, ENVOY_ANSWERS, local_counters
+from headrace.metrics.queries import Family, counters_for, family_of, level_query, query_for
 from headrace.metrics.recording import RawSeries, Recording, Samples, merged
 from headrace.metrics.source import Request
 
@@ -50,6 +45,7 @@ def request_of(rollout: ModelRollout, stable: str, since: float) -> Request:
         candidates=candidates,
         since=dict.fromkeys(metrics_of(spec), since),
         interval=spec.analysis.interval,
+        counters=local_counters(rollout.key, stable, candidates),
         queries=queries_of(spec.analysis),
     )
 
@@ -67,7 +63,7 @@ def record(server: Server, request: Request, first: float, last: float, step: fl
     Raises:
         MetricsUnavailable: No answer, an error, or nonsense.
     """
-    families: dict[object, Family] = {}
+    families: dict[Family, list[Counters]] = {}
     parts = [Recording(request.rollout, request.stable)]
     for metric in request.since:
         check = request.queries.get(metric)
@@ -75,10 +71,11 @@ def record(server: Server, request: Request, first: float, last: float, step: fl
             queries = [_rendered(check, request, candidate) for candidate in request.candidates]
             parts += [_levels(server, query, first, last, step) for query in queries]
         else:
-            families |= {one.key: one for one in families_of(metric, request).values()}
+            for counters in counters_for(metric, request).values():
+                families.setdefault(family_of(counters), []).append(counters)
     for family in families.values():
         for seconds, end in _windows(first, last):
-            parts.append(_ranges(server, query_for([family], seconds), end))
+            parts.append(_ranges(server, query_for(family, seconds), end))
     return merged(parts)
 
 

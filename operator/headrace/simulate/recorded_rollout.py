@@ -6,7 +6,8 @@ from headrace.api import ModelRollout, RolloutSpec
 from headrace.engine.checks.build import checks_of
 from headrace.engine.observations import MetricKey
 from headrace.errors import InvalidInput
-from headrace.metrics.queries import CLUSTER, families_of, level_query, query_for
+from headrace.metrics.clusters import CLUSTER
+from headrace.metrics.queries import counters_for, level_query, query_for
 from headrace.metrics.recorded import RecordedServer
 from headrace.metrics.recording import Recording
 from headrace.metrics.source import Request
@@ -107,5 +108,5 @@ def _has(metric: MetricKey, request: Request, server: RecordedServer) -> bool:
     check = request.queries.get(metric)
     if check is not None and check.query is not None:
         return any(server.knows(level_query(check, request, v)) for v in request.candidates)
-    families = families_of(metric, request).values()
-    return all(server.knows(query_for([family], 1.0)) for family in families)
+    counters = counters_for(metric, request).values()
+    return all(server.knows(query_for([one], 1.0)) for one in counters)

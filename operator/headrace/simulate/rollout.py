@@ -70,6 +70,8 @@ class Rollout:
             source: Its traffic.
             numbers: What its other checks see.
         """
+        # Generated traffic has no calendar, nobody suspends it, and no gate is asked.
+        spec = spec.model_copy(update={"freeze": [], "gates": [], "suspended": False})
         self._spec, self._scenario = spec, scenario
         self._source, self._numbers = source, numbers
         self._interval = spec.analysis.interval
