@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from headrace.api import load_rollout, parse_rollout
+from headrace.api import ModelRollout
 from headrace.errors import InvalidInput
+from headrace.lint.rollouts import read_rollouts
 from headrace.simulate.plot import plot
 from headrace.simulate.presets import DEFAULT, PRESETS, named
 from headrace.simulate.rollout import MOST_TICKS, simulated
@@ -29,7 +30,7 @@ _YOURS = "as asked"
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("files", nargs=-1, required=True)
 @click.option(
     "--scenario",
     "names",
@@ -60,7 +61,9 @@ _YOURS = "as asked"
 @click.option(
     "--outages", type=click.FloatRange(0, 0.9), help="Share of the time without any metrics."
 )
-@click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="The figures as JSON; of several rollouts a list."
+)
 @click.option(
     "--plot",
     "picture",
@@ -69,7 +72,7 @@ _YOURS = "as asked"
 )
 @click.option("--processes", type=click.IntRange(1, _MOST_PROCESSES), help="At most two.")
 def simulate(
-    file: Path,
+    files: tuple[str, ...],
     names: tuple[str, ...],
     runs: int,
     seed: int,
@@ -86,7 +89,9 @@ def simulate(
     picture: Path | None,
     processes: int | None,
 ) -> None:
-    """Run a ModelRollout against generated traffic, many times, before it meets any user.
+    """Run ModelRollouts against generated traffic, many times, before they meet any user.
+
+    FILES are files, folders or `-`; each may have several documents.
 
     The spec goes through the same decisions as in a cluster. The table says how often a healthy
     candidate is rolled back, how often and how soon a bad one is, how many users it reaches, and
@@ -103,12 +108,9 @@ def simulate(
     """
     if picture is not None and picture.suffix not in _PICTURES:
         raise InvalidInput(f"--plot {picture}: expected a name that ends with .png or .svg")
-    rollout = (
-        parse_rollout(sys.stdin.read(), "(standard input)")
-        if str(file) == "-"
-        else (load_rollout(file))
-    )
-    spec, left_out = simulated(rollout.spec)
+    rollouts = read_rollouts(files)
+    if picture is not None and len(rollouts) > 1:
+        raise InvalidInput(f"--plot {picture}: there are {len(rollouts)} rollouts; name one file")
     changed: dict[str, Any] = {
         "rate": rate,
         "base": base,
@@ -120,6 +122,34 @@ def simulate(
     changed = {name: value for name, value in changed.items() if value is not None}
     own = _own(errors, latency, onset)
     scenarios = [replace(scenario, **changed) for scenario in _chosen(names, own)]
+    told = [
+        _simulated(rollout, scenarios, runs, seed, processes, picture, quiet=as_json)
+        for rollout in rollouts
+    ]
+    if as_json:
+        click.echo(json.dumps(told[0] if len(told) == 1 else told, indent=2))
+        return
+    click.echo(
+        "min: median minutes from the onset to a rollback, and to a promotion. bad: mean requests\n"
+        "that the bad candidate answered. open: held, or paused for a person, or nothing decided\n"
+        f"after {MOST_TICKS} judgements. In brackets: what a share may be in truth (95 %).\n"
+        "Argo Rollouts, Flagger: the rules of their documentation, every minute, on traffic\n"
+        "of the same seed; they promote what is left at the end of the steps."
+    )
+
+
+def _simulated(
+    rollout: ModelRollout,
+    scenarios: Sequence[Scenario],
+    runs: int,
+    seed: int,
+    processes: int | None,
+    picture: Path | None,
+    *,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Simulate one rollout, print its table unless told not to, and give the same for JSON."""
+    spec, left_out = simulated(rollout.spec)
     errors_to = Console(stderr=True)
     with Progress(console=errors_to, transient=True, disable=not errors_to.is_terminal) as bar:
         task = bar.add_task("rollouts", total=runs * len(scenarios))
@@ -138,29 +168,19 @@ def simulate(
     ]
     if picture is not None:
         plot(scenarios, found, picture)
-    if as_json:
-        told = {
-            "rollout": rollout.key,
-            "seed": seed,
-            "runs": runs,
-            "leftOut": list(left_out),
-            "scenarios": [asdict(scenario) for scenario in scenarios],
-            "results": [asdict(one) for one in summed],
-        }
-        click.echo(json.dumps(told, indent=2))
-        return
-    console = Console()
-    title = f"{rollout.key}: {runs} rollouts of each scenario, seed {seed}"
-    console.print(table_of(summed, title))
-    if left_out:
-        click.echo(f"Not simulated, and left out: {', '.join(left_out)}.")
-    click.echo(
-        "min: median minutes from the onset to a rollback, and to a promotion. bad: mean requests\n"
-        "that the bad candidate answered. open: held, or paused for a person, or nothing decided\n"
-        f"after {MOST_TICKS} judgements. In brackets: what a share may be in truth (95 %).\n"
-        "Argo Rollouts, Flagger: the rules of their documentation, every minute, on traffic\n"
-        "of the same seed; they promote what is left at the end of the steps."
-    )
+    if not quiet:
+        title = f"{rollout.key}: {runs} rollouts of each scenario, seed {seed}"
+        Console().print(table_of(summed, title))
+        if left_out:
+            click.echo(f"Not simulated, and left out: {', '.join(left_out)}.")
+    return {
+        "rollout": rollout.key,
+        "seed": seed,
+        "runs": runs,
+        "leftOut": list(left_out),
+        "scenarios": [asdict(scenario) for scenario in scenarios],
+        "results": [asdict(one) for one in summed],
+    }
 
 
 def _own(errors: float | None, latency: float | None, onset: float | None) -> Scenario | None:

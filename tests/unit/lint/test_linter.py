@@ -315,7 +315,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"a: \xff")
     sources = list(read_sources([str(tmp_path / "a.yaml"), str(tmp_path / "none.yaml")]))
     assert [s.problem for s in sources if isinstance(s, Unread)] == [
-        "is not UTF-8: byte 3 invalid start byte",
+        "is not UTF-8: line 1, byte 3 invalid start byte",
         "there is no such file",
     ]
 
