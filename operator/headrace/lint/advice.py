@@ -165,6 +165,12 @@ def _never_observed(spec: RolloutSpec) -> Iterator[Advice]:
             yield catalogue.NEVER_OBSERVED, Fault(path, problem, expected, "required: false")
 
 
+def router_bounds(spec: RolloutSpec) -> Sequence[float]:
+    """Give the upper bounds in seconds of the latency buckets that the checks are made of."""
+    (bounds,) = _bounds(spec).values()
+    return bounds
+
+
 def _bounds(spec: RolloutSpec) -> Mapping[str, Sequence[float]]:
     if "live" not in traffic_kinds(spec):
         return {"the model server": LATENCY_SECONDS}
