@@ -19,22 +19,12 @@ from headrace.lint.proofs import Today
 from headrace.lint.rollouts import read_rollouts
 
 
-class _Duration(click.ParamType):
-    """A duration as rollouts have it, in seconds."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read it."""
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-DURATION = _Duration()
+def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """Read a duration as rollouts have it."""
+    try:
+        return None if value is None else parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
 
 
 @click.command()
@@ -51,8 +41,18 @@ DURATION = _Duration()
     show_default=True,
     help="Share of requests that fail today, for --rate.",
 )
-@click.option("--median", type=DURATION, help="What half of the answers take today, as 40ms.")
-@click.option("--p95", type=DURATION, help="What 95 of 100 take: also forecasts latency.")
+@click.option(
+    "--median",
+    callback=_seconds,
+    metavar="DURATION",
+    help="What half of the answers take today, as 40ms.",
+)
+@click.option(
+    "--p95",
+    callback=_seconds,
+    metavar="DURATION",
+    help="What 95 of 100 take: also forecasts latency.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON; times in seconds.")
 def plan(
     files: tuple[str, ...],
