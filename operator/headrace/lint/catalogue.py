@@ -104,6 +104,14 @@ NOTHING_TO_PATCH = Rule(
     "It has no effect with this backend, router and monitoring. Write another kind, or `Pod`, "
     "which every backend has.",
 )
+SECRET_IN_URI = Rule(
+    "HR019",
+    "secret-in-uri",
+    Level.ERROR,
+    "A model's uri has a password, a signature or a token in it.",
+    "Whoever can read the rollout, its manifests, a pod or a log can read it. Put it into a Secret "
+    "that spec.serving.storageSecret names, or give the pods an account that may read.",
+)
 UNREACHABLE = Rule(
     "HR020",
     "unreachable",
@@ -126,5 +134,6 @@ RULES: tuple[Rule, ...] = (
     SLOW_PROOF,
     TEMPLATE_REFUSED,
     NOTHING_TO_PATCH,
+    SECRET_IN_URI,
     UNREACHABLE,
 )

@@ -30,6 +30,7 @@ COMMANDS = [
     "simulate",
     "judge",
     "render",
+    "diff",
     "bundle",
     "doctor",
 ]
