@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,10 @@ def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPl
         PlatformUnavailable: It does not answer.
         PermanentError: Not permitted.
     """
-    cluster = Cluster.connect(context=context or None, connections=2)
-    shown, default = _context(context)
+    # The Kubernetes package has looked at the environment once, when it was imported.
+    kubeconfig = os.environ.get("KUBECONFIG") or None
+    cluster = Cluster.connect(kubeconfig, context or None, connections=2)
+    shown, default = _context(kubeconfig, context)
     if name is not None and "/" in name:
         namespace, _, name = name.partition("/")
     namespace = namespace or default
@@ -128,10 +131,10 @@ def _only_one(cluster: Cluster, namespace: str, context: str) -> str:
     )
 
 
-def _context(name: str) -> tuple[str, str]:
+def _context(kubeconfig: str | None, name: str) -> tuple[str, str]:
     """Give a context's name for people, and its namespace."""
     try:
-        contexts, current = list_kube_config_contexts()
+        contexts, current = list_kube_config_contexts(kubeconfig)
     except ConfigException:
         inside = _OWN_NAMESPACE.read_text("utf-8").strip() if _OWN_NAMESPACE.is_file() else ""
         return "this cluster", inside or "default"
