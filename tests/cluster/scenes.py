@@ -10,10 +10,12 @@ from typing import Any
 from headrace.api import ModelRollout, Traffic
 from headrace.api.rollout import Metadata
 from headrace.engine.plan import Plan
+from headrace.render.labels import ROLLOUT
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import (
     MODEL_ROLLOUT,
+    Kind,
 )
 from headrace.runtime.kubernetes.pieces import uid_of
 from headrace.runtime.kubernetes.platform import KubernetesPlatform
@@ -51,7 +53,6 @@ class Scene:
     nodes: Nodes
     gateways: GatewayController
     operator: SeldonOperator
-    heard: int = 0
 
     @property
     def uid(self) -> str:
@@ -73,16 +74,22 @@ class Scene:
         again = self.rollout.model_copy(update={"metadata": metadata})
         self.rollout = created(self.cluster, again)
 
-    def hears_of_a_change(self) -> None:
-        """Wait until the watch has brought something new."""
-        key = self.rollout.key
-        eventually(lambda: self.cache.change(key) > self.heard)
+    def hears_of(self, kind: Kind, name: str) -> None:
+        """Wait until the cache knows an object as it is now."""
+        found = self.cluster.get(kind, self.rollout.metadata.namespace, name)
+        labelled = found is not None and ROLLOUT in found["metadata"].get("labels", {})
+        version = int(found["metadata"]["resourceVersion"]) if found else 0
+
+        def is_known() -> bool:
+            seen = self.cache.children(self.rollout.key).get((kind.kind, name))
+            return seen is not None and seen.version >= version if labelled else seen is None
+
+        eventually(is_known)
 
     def apply(self, plan: Plan) -> int:
         """Apply a plan and give the number of requests."""
         before = asked(self.cluster)
         self.platform.apply(self.rollout, plan)
-        self.heard = self.cache.change(self.rollout.key)
         return asked(self.cluster) - before
 
     def settle(self, plan: Plan) -> None:
@@ -97,7 +104,7 @@ class Scene:
         status = self.rollout.status.model_copy(update=fields)
         self.rollout = self.rollout.model_copy(update={"status": status})
 
-    def names(self, kind: Any) -> set[str]:
+    def names(self, kind: Kind) -> set[str]:
         found, _ = self.cluster.list(kind, self.rollout.metadata.namespace)
         return {each["metadata"]["name"] for each in found}
 
@@ -120,6 +127,7 @@ def platform_of(server: ApiServer, namespace: str) -> Iterator[Running]:
         yield cluster, cache, KubernetesPlatform(cluster, cache)
     finally:
         cache.stop()
+        cluster.close()
 
 
 @contextlib.contextmanager

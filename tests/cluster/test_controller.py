@@ -53,7 +53,7 @@ class Stage:
     running: list[tuple[Controller, threading.Thread]] = field(default_factory=list)
 
     def start(self, identity: str = "one", lease: tuple[str, str] | None = None) -> Controller:
-        settings = Settings(identity, (self.namespace,), lease, "127.0.0.1", 0)
+        settings = Settings(identity, (self.namespace,), lease, host="127.0.0.1", port=0)
         controller = Controller(self.cluster, PrometheusMetrics(self.play.prometheus), settings)
         thread = threading.Thread(target=controller.run, name=identity)
         thread.start()

@@ -37,7 +37,7 @@ def test_a_hand_edit_is_put_back_and_told(scene: Scene) -> None:
     namespace = scene.rollout.metadata.namespace
     (name,) = scene.names(DEPLOYMENT)
     scene.cluster.patch(DEPLOYMENT, namespace, name, {"spec": {"replicas": 9}})
-    scene.hears_of_a_change()
+    scene.hears_of(DEPLOYMENT, name)
     assert scene.apply(ALONE) == 1
     after = scene.cluster.get(DEPLOYMENT, namespace, name)
     assert after is not None
@@ -54,7 +54,7 @@ def test_a_child_that_is_deleted_by_hand_is_made_again(scene: Scene) -> None:
     found = scene.cluster.get(HTTP_ROUTE, namespace, "flight-delay")
     assert found is not None
     scene.cluster.delete(HTTP_ROUTE, namespace, "flight-delay", found["metadata"]["uid"])
-    scene.hears_of_a_change()
+    scene.hears_of(HTTP_ROUTE, "flight-delay")
     assert scene.apply(ALONE) == 1
     assert scene.names(HTTP_ROUTE) == {"flight-delay"}
     ((reason, _),) = scene.platform.notes(scene.rollout.key)
@@ -93,7 +93,7 @@ def test_the_autoscaler_takes_over_the_pods_that_there_are(scene: Scene) -> None
     scale = {"spec": {"replicas": 7}}
     server_answer = scene.server.ask("PATCH", f"{path}?fieldManager=hpa", scale, "merge")
     assert server_answer.code == 200
-    scene.hears_of_a_change()
+    scene.hears_of(DEPLOYMENT, name)
     assert scene.apply(ALONE) == 0
     assert scene.platform.notes(scene.rollout.key) == []
 
@@ -104,7 +104,7 @@ def test_a_fixed_number_of_pods_is_put_back(scene: Scene) -> None:
     (name,) = scene.names(DEPLOYMENT)
     path = DEPLOYMENT.path(namespace, name, "scale")
     scene.server.ask("PATCH", f"{path}?fieldManager=ada", {"spec": {"replicas": 7}}, "merge")
-    scene.hears_of_a_change()
+    scene.hears_of(DEPLOYMENT, name)
     assert scene.apply(ALONE) == 1
     ((_, message),) = scene.platform.notes(scene.rollout.key)
     assert message.startswith("spec.replicas of Deployment")
@@ -133,7 +133,7 @@ def test_an_object_that_lost_its_label_is_taken_back(scene: Scene) -> None:
     (name,) = scene.names(SERVICE)
     without = {"metadata": {"labels": {"headrace.dev/rollout": None}}}
     scene.cluster.patch(SERVICE, namespace, name, without)
-    scene.hears_of_a_change()
+    scene.hears_of(SERVICE, name)
     scene.apply(ALONE)
     assert scene.platform.settled(scene.rollout, ALONE) or scene.apply(ALONE) == 0
     labels = {"headrace.dev/rollout": "flight-delay"}

@@ -2,6 +2,7 @@
 
 from headrace.api.analysis import Analysis, Mode, OnNoData
 from headrace.api.check import Check, DriftLimit, LatencyLimit, WorseThanStable
+from headrace.api.decisions import Condition, DecisionStatus, News, Paused, Truth, Wished
 from headrace.api.documents import load_rollout, parse_rollout
 from headrace.api.freeze import Freeze
 from headrace.api.gate import Before, Gate
@@ -19,27 +20,21 @@ from headrace.api.rollout import Metadata, ModelRollout, OnDelete, RolloutSpec
 from headrace.api.status import (
     Challenger,
     CheckStatus,
-    Condition,
     CountedAs,
-    DecisionStatus,
     Dropped,
     Ending,
     Goal,
     HistoryEntry,
     Kept,
     Learning,
-    News,
     Outcome,
-    Paused,
     Phase,
     Requests,
     Rewards,
     Servers,
     Status,
     Traffic,
-    Truth,
     Weights,
-    Wished,
 )
 from headrace.api.strategy import (
     AbTest,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from pathlib import Path
 
 import click
 
@@ -49,6 +50,12 @@ PREFIX = "HEADRACE"
     metavar="NAME",
     help="This controller's name in the lease and in Events.  [default: the host's name]",
 )
+@click.option(
+    "--addresses",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar=f"{PREFIX}_ADDRESSES",
+    help="A folder, such as a mounted Secret, with the addresses that notifications name by key.",
+)
 @click.option("--host", default="0.0.0.0", help="Where /metrics, /healthz and /readyz answer.")  # noqa: S104
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, help="The same.")
 @click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Outside a pod.")
@@ -74,6 +81,7 @@ def controller(
     lease_namespace: str,
     lease_name: str,
     identity: str | None,
+    addresses: Path | None,
     host: str,
     port: int,
     kubeconfig: str | None,
@@ -100,6 +108,7 @@ def controller(
         identity=identity or socket.gethostname(),
         namespaces=tuple(filter(None, (name.strip() for name in namespaces.split(",")))),
         lease=(lease_namespace, lease_name) if elect else None,
+        addresses=addresses,
         host=host,
         port=port,
     )

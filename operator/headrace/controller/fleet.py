@@ -13,17 +13,18 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headrace.api import ModelRollout, Status
 from headrace.controller.asking import CountersOf, request_of, with_names
 from headrace.controller.resources import Resource, Resources
 from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
-from headrace.controller.tick import see
+from headrace.controller.tick import noted, see
 from headrace.controller.writing import is_due
 from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
+from headrace.engine.plan import Plan
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable
 from headrace.metrics.source import Measured, Metrics
 from headrace.render.counters import counters_of
@@ -76,8 +77,14 @@ class Member:
         return self.status.candidate is None
 
 
-OnTick = Callable[[ModelRollout, Status, Tick], None]
-"""Is told of a tick that was carried out: the rollout, its status before, the engine's answer."""
+OnTick = Callable[[ModelRollout, Tick], None]
+"""Is told of a tick that was carried out: the rollout as it was judged, the engine's answer."""
+
+Beside = Callable[[ModelRollout, Observations, float], Observations]
+"""Adds what is known beside numbers and servers, at this time; see `Outside.known`."""
+
+PartWith = Callable[[ModelRollout, Plan], bool]
+"""Leaves what a plan has to itself; tells whether that is done."""
 
 
 class Fleet:
@@ -90,7 +97,9 @@ class Fleet:
         platform: Platform,
         *,
         counters_of: CountersOf = counters_of,
-        on_tick: OnTick = lambda rollout, before, answer: None,
+        beside: Beside = lambda rollout, observations, now: observations,
+        part_with: PartWith = lambda rollout, plan: True,
+        on_tick: OnTick = lambda rollout, answer: None,
         may_act: Callable[[], bool] = lambda: True,
         wake: Callable[[], None] = lambda: None,
         workers: int = WORKERS,
@@ -102,6 +111,8 @@ class Fleet:
             metrics: Where the numbers come from.
             platform: Where the versions run.
             counters_of: Names the counters of the routers.
+            beside: Adds what is known beside numbers and servers.
+            part_with: What is done before a resource that is deleted may go.
             on_tick: Is told of every tick that was carried out, from any thread.
             may_act: Whether this process still leads; asked before every write.
             wake: Is called when a tick is due at once, from any thread.
@@ -109,6 +120,7 @@ class Fleet:
         """
         self._resources, self._metrics, self._platform = resources, metrics, platform
         self._counters_of = counters_of
+        self._beside, self._part_with = beside, part_with
         self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
         self._members: dict[str, Member] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
@@ -191,12 +203,12 @@ class Fleet:
         return self._metrics.observe(wanted, now) if wanted else {}
 
     def _judge(self, member: Member, read: Measured, now: float) -> None:
-        rollout, world = member.rollout, see(member.rollout, self._platform)
-        observations = Observations(
-            read.intervals, read.watermarks, read.problems, world, member.resource.ask
-        )
+        rollout, resource = member.rollout, member.resource
+        world = see(rollout, self._platform)
+        seen = replace(noted(read), world=world, ask=resource.ask, deleting=resource.deleting)
         try:
-            answer = decide(rollout.spec, rollout.status, observations, now)
+            seen = self._beside(rollout, seen, now)
+            answer = decide(rollout.spec, rollout.status, seen, now)
             answer = with_names(rollout, answer, now, self._counters_of)
         except HeadraceError as error:
             self._tell(member, error)
@@ -219,15 +231,17 @@ class Fleet:
             # Nothing is decided, then: the next tick reads the same numbers again.
             self._tell(member, error)
             return
-        before, member.status = member.status, answer.status
+        member.status = answer.status
         try:
             if self._may_act():
                 self._platform.apply(rollout, answer.plan)
+                if answer.farewell and self._part_with(rollout, answer.plan):
+                    self._resources.let_go(member.resource)
             member.trouble = ""
         except HeadraceError as error:
             # The next tick asks for the same plan.
             self._tell(member, error)
-        self._on_tick(rollout, before, answer)
+        self._on_tick(member.rollout, answer)
 
     def _write(self, member: Member, status: Status, now: float) -> None:
         kept = member.resource.rollout.status

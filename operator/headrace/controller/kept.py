@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -12,13 +13,17 @@ from pydantic import ValidationError
 
 from headrace.api import ModelRollout, Status
 from headrace.api.documents import rollout_from
+from headrace.api.fields import parse_instant
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.observations import Ask, Wish
-from headrace.errors import Conflict, InvalidRollout
+from headrace.errors import Conflict, InvalidRollout, NotFound, PlatformUnavailable
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, Kind
 
 ASK = "headrace.dev/ask"
 """The annotation that carries a person's request, as JSON."""
+
+FINALIZER = "headrace.dev/leave-stable-serving"
+"""Keeps a resource that is deleted until its users are with one version that outlives it."""
 
 _KEPT_METADATA = ("name", "namespace", "uid", "generation", "resourceVersion", "finalizers")
 
@@ -44,6 +49,10 @@ class Server(Protocol):
             NotFound: It is gone.
             PlatformUnavailable: It could not be written this time.
         """
+        ...
+
+    def patch(self, kind: Kind, namespace: str, name: str, merge: Mapping[str, Any]) -> Object:
+        """Merge into an object; raises like `replace_status`."""
         ...
 
 
@@ -79,6 +88,8 @@ class KeptRollouts:
 
     def write(self, resource: Resource, status: Status) -> Resource:
         """Write a status; see `Resources`."""
+        if FINALIZER not in _finalizers(resource.rollout) and resource.deleting is None:
+            resource = self._take_hold(resource)
         rollout = resource.rollout
         # Nothing else but the status is looked at, and the fence.
         written = {
@@ -102,6 +113,31 @@ class KeptRollouts:
         with self._lock:
             self._read[rollout.key] = fresh
         return fresh
+
+    def let_go(self, resource: Resource) -> None:
+        """Take the finalizer away; see `Resources`."""
+        kept = [name for name in _finalizers(resource.rollout) if name != FINALIZER]
+        with suppress(NotFound):
+            self._set_finalizers(resource, kept)
+
+    def _take_hold(self, resource: Resource) -> Resource:
+        """Be told of a deletion before it happens, from the first decision on."""
+        try:
+            seen = self._set_finalizers(resource, [*_finalizers(resource.rollout), FINALIZER])
+        except Conflict:
+            self._look_again(resource.rollout)
+            raise
+        read = _read(resource.rollout.key, seen)
+        if isinstance(read, Unreadable):
+            raise PlatformUnavailable(read.message)
+        return read
+
+    def _set_finalizers(self, resource: Resource, names: Sequence[str]) -> Object:
+        metadata = resource.rollout.metadata
+        changed = {"finalizers": list(names), "resourceVersion": resource.fence}
+        return self._server.patch(
+            MODEL_ROLLOUT, metadata.namespace, metadata.name, {"metadata": changed}
+        )
 
     def _look_again(self, rollout: ModelRollout) -> None:
         """Read what was changed, which the watch may not have shown yet."""
@@ -142,7 +178,12 @@ def _read(key: str, seen: Mapping[str, Any]) -> Resource | Unreadable:
         )
         return Unreadable(key, fence, message)
     rollout = rollout.model_copy(update={"status": status})
-    return Resource(rollout, fence, ask, "deletionTimestamp" in metadata)
+    deleted = metadata.get("deletionTimestamp")
+    return Resource(rollout, fence, ask, None if deleted is None else parse_instant(deleted))
+
+
+def _finalizers(rollout: ModelRollout) -> list[str]:
+    return list((rollout.metadata.model_extra or {}).get("finalizers") or ())
 
 
 def ask_of(annotations: Mapping[str, str]) -> Ask | None:

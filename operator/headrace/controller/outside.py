@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Outside:
-    """Keeps what was asked and told for every rollout; used by one thread, the tick's."""
+    """Keeps what was asked and told for every rollout; used by one thread at a time."""
 
     def __init__(
         self,

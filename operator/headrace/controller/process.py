@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
-from headrace.api import ModelRollout, Status
+from headrace.api import ModelRollout
 from headrace.controller.changes import Changes
 from headrace.controller.endpoints import Endpoints, probe
 from headrace.controller.events import Events
@@ -21,7 +22,10 @@ from headrace.controller.kept import KeptRollouts
 from headrace.controller.lease import Leadership
 from headrace.controller.lease_object import LeaseObject
 from headrace.controller.meters import Meters
+from headrace.controller.outside import Outside
 from headrace.engine.decision import Action, Tick
+from headrace.engine.observations import Observations
+from headrace.engine.plan import Plan
 from headrace.errors import HeadraceError
 from headrace.metrics.source import Metrics
 from headrace.runtime.kubernetes.cache import Cache
@@ -52,11 +56,13 @@ class Settings:
         lease: Namespace and name of the lease; None for a controller that is alone.
         host: Where it answers probes and Prometheus.
         port: The same; 0 takes a free one.
+        addresses: A folder with addresses of receivers that are secrets; None for none.
     """
 
     identity: str
     namespaces: tuple[str, ...] = ()
     lease: tuple[str, str] | None = None
+    addresses: Path | None = None
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus come from other addresses
     port: int = 8080
 
@@ -90,6 +96,8 @@ class Controller:
         self._fleet: Fleet | None = None
         self._leadership = _leadership(cluster, settings)
         self._events = Events(cluster, settings.identity)
+        self._outside = Outside(_say, self._changes.note, settings.addresses)
+        self._outside_lock = threading.Lock()
         self._meters = Meters(self._rollouts)
         self._ticked = time.monotonic()
         self.port = 0
@@ -113,6 +121,7 @@ class Controller:
             )
             running.enter_context(endpoints)
             self.port = endpoints.port
+            running.callback(self._outside.close)
             running.callback(self._events.close)
             running.callback(self._cache.stop)
             self._cache.start()
@@ -173,6 +182,8 @@ class Controller:
             KeptRollouts(self._cache.rollouts, self._cluster),
             self._metrics,
             self._platform,
+            beside=self._known_outside,
+            part_with=self._part_with,
             on_tick=self._on_tick,
             may_act=lambda: self.leads,
             wake=self._changes.wake,
@@ -198,13 +209,33 @@ class Controller:
         self._seen[key] = change
         self._changes.note(key)
 
-    def _on_tick(self, rollout: ModelRollout, before: Status, answer: Tick) -> None:
+    def _on_tick(self, rollout: ModelRollout, answer: Tick) -> None:
         now, decision = self._clock(), answer.decision
         news = self._events.decided(rollout, answer.status, decision, now)
         if news and decision.action is not Action.HOLD:
             self._meters.decided(decision)
+        with self._outside_lock:
+            self._outside.follow(rollout, answer, now)
         for reason, message in self._platform.notes(rollout.key):
             self._events.happened(rollout, reason, message, now)
+
+    def _known_outside(
+        self, rollout: ModelRollout, observations: Observations, now: float
+    ) -> Observations:
+        with self._outside_lock:
+            return self._outside.known(rollout, observations, now)
+
+    def _part_with(self, rollout: ModelRollout, plan: Plan) -> bool:
+        """Leave the stable version to itself, so that it is not deleted with its rollout."""
+        if plan.stable is not None:
+            if not self._platform.settled(rollout, plan):
+                return False
+            self._platform.release(rollout, plan)
+        self._platform.forget(rollout.key)
+        with self._outside_lock:
+            self._outside.forget(rollout.key)
+        self._events.forget(rollout.key)
+        return True
 
     def _rollouts(self) -> dict[str, ModelRollout]:
         fleet = self._fleet
@@ -223,6 +254,10 @@ class Controller:
         except HeadraceError as error:
             return str(error)
         return ""
+
+
+def _say(rollout: str, message: str) -> None:
+    logger.warning("%s", message, extra={"rollout": rollout})
 
 
 def _leadership(cluster: Cluster, settings: Settings) -> Leadership | None:

@@ -22,13 +22,13 @@ class Resource:
         rollout: With the status that is kept.
         fence: Differs after every change by anybody.
         ask: A person's request, whether or not it was carried out.
-        leaving: Whether it is being deleted.
+        deleting: Since when it is being deleted, Unix seconds; None while it is not.
     """
 
     rollout: ModelRollout
     fence: str
     ask: Ask | None = None
-    leaving: bool = False
+    deleting: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +60,13 @@ class Resources(Protocol):
             Conflict: Somebody has changed the resource since; it has to be judged anew.
             NotFound: It is gone.
             PlatformUnavailable: It could not be written this time.
+        """
+        ...
+
+    def let_go(self, resource: Resource) -> None:
+        """Let a resource that is being deleted go; nobody looks after what it leaves behind.
+
+        Raises:
+            PlatformUnavailable: It could not be done this time.
         """
         ...

@@ -15,7 +15,7 @@ from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Ask, Observations, World
 from headrace.errors import PlatformUnavailable
-from headrace.metrics.source import Metrics
+from headrace.metrics.source import Measured, Metrics
 from headrace.runtime.platform import Platform
 
 
@@ -42,8 +42,9 @@ def tick(
     Returns:
         The engine's answer, already applied; its status is to be written.
     """
-    measured = _measure(rollout, metrics, now, counters_of)
-    observations = replace(measured, world=see(rollout, platform), ask=ask)
+    request = request_of(rollout, now, counters_of)
+    read = Measured() if request is None else metrics.observe([request], now)[rollout.key]
+    observations = replace(noted(read), world=see(rollout, platform), ask=ask)
     answer = decide(rollout.spec, rollout.status, beside(observations), now)
     answer = with_names(rollout, answer, now, counters_of)
     try:
@@ -58,14 +59,9 @@ def tick(
     return answer
 
 
-def _measure(
-    rollout: ModelRollout, metrics: Metrics, now: float, counters_of: CountersOf
-) -> Observations:
-    request = request_of(rollout, now, counters_of)
-    if request is None:
-        return Observations()
-    measured = metrics.observe([request], now)[rollout.key]
-    return Observations(measured.intervals, measured.watermarks, measured.problems)
+def noted(read: Measured) -> Observations:
+    """Give the engine what was read, and nothing of the world yet."""
+    return Observations(read.intervals, read.watermarks, read.problems)
 
 
 def see(rollout: ModelRollout, platform: Platform) -> World:

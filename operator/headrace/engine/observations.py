@@ -183,11 +183,13 @@ class Problem:
         metric: Which.
         reason: CamelCase, such as `PrometheusUnavailable`, `QueryFailed`, `NotANumber`.
         message: A sentence.
+        challenger: Of which candidate, as in `Interval`; None for all of them.
     """
 
     metric: MetricKey
     reason: str
     message: str
+    challenger: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headrace.engine.counters import Counters
+from headrace.metrics.answers import Unreadable
 from headrace.metrics.series import Series
 
 SeriesOfArms = dict[str, list[Series]]
@@ -15,21 +16,51 @@ UNLABELLED = ""
 """The version of a series that has no label to tell it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Share:
     """What one metric of one rollout gets of an answer.
 
     Attributes:
-        counters: What it asked for.
-        arms: What it got.
+        counters: What it asks for.
+        since: Up to which its counters have been used, Unix seconds.
+        interval: Seconds between judgements.
+        arms: What it gets.
+        error: Why it gets nothing.
     """
 
     counters: Counters
+    since: float = 0.0
+    interval: float = 1.0
     arms: SeriesOfArms = field(default_factory=dict)
+    error: Unreadable | None = None
 
     def __post_init__(self) -> None:
         """Name the arms that may get nothing, too."""
         self.arms.update({version: [] for version in self.counters.versions.values()})
+
+    def new(self) -> Iterable[Series]:
+        """Give the series that seem to have begun since the watermark, with a value already."""
+        for group in self.arms.values():
+            for one in group:
+                if one.times and one.times[0] > self.since and one.values[0] and not one.goes_on:
+                    yield one
+
+    def precede(self, earlier: Mapping[Identity, Series]) -> None:
+        """Put what was found further back in front of the series that seemed to have begun."""
+        for group in self.arms.values():
+            for place, one in enumerate(group):
+                before = earlier.get(identity(one))
+                if before is not None:
+                    since = self.counters.since.get(one.labels.get(self.counters.arm, ""), 0.0)
+                    group[place] = one.preceded_by(before).after(since)
+
+
+Identity = frozenset[tuple[str, str]]
+
+
+def identity(series: Series) -> Identity:
+    """Give what no other series has."""
+    return frozenset(series.labels.items())
 
 
 def share_out(series: Iterable[Series], shares: Sequence[Share]) -> None:

@@ -7,16 +7,13 @@ from collections.abc import Mapping, Sequence
 from headrace.engine.observations import Interval, Level, MetricKey, Problem
 from headrace.metrics.answers import MISSING_LABEL, NOT_A_NUMBER, Unreadable
 from headrace.metrics.arms import UNLABELLED, SeriesOfArms, Share
-from headrace.metrics.increments import Watch, boundaries
+from headrace.metrics.increments import GONE, Watch, boundaries
 from headrace.metrics.series import Series
 from headrace.metrics.source import Measured, Request
 from headrace.metrics.values import Span, is_binned, is_reference, reference_of, value_of
 
 SETTLE = 0.25
 """Seconds after which a scrape's samples are surely all visible."""
-
-GONE = 3.0
-"""Intervals without a sample after which a target is not waited for."""
 
 
 class Collected:
@@ -43,20 +40,15 @@ class Collected:
 
     def add_levels(self, metric: MetricKey, levels: Sequence[float | Unreadable | None]) -> None:
         """Take what a gauge says now of each candidate; there is no past to read."""
-        unreadable = next((level for level in levels if isinstance(level, Unreadable)), None)
-        if unreadable is not None:
-            self.add_problem(metric, unreadable)
-            return
         since = self._request.since[metric]
         for level, whose in zip(levels, self._whose, strict=True):
-            if isinstance(level, float) and self._now > since:
+            if isinstance(level, Unreadable):
+                self._problems.append(Problem(metric, level.reason, str(level), whose))
+            elif level is not None and self._now > since:
                 looked = Interval(metric, since, self._now, None, Level(level), whose)
                 self._intervals.append(looked)
-        self._watermarks[metric] = max(since, self._now)
-
-    def add_problem(self, metric: MetricKey, error: Unreadable) -> None:
-        """Note that a metric could not be read."""
-        self._problems.append(Problem(metric, error.reason, str(error)))
+        if not all(isinstance(level, Unreadable) for level in levels):
+            self._watermarks[metric] = max(since, self._now)
 
     def add(self, metric: MetricKey, shares: Mapping[str, Share]) -> None:
         """Take what counters did since the watermark.
@@ -65,9 +57,13 @@ class Collected:
             metric: What they make.
             shares: By role, what the rollout got.
         """
+        error = next((share.error for share in shares.values() if share.error), None)
+        if error is not None:
+            self._add_problem(metric, error)
+            return
         ours = [one for share in shares.values() for group in share.arms.values() for one in group]
         nonsense = sum(one.nonsense for one in ours)
-        if nonsense and not any(one.samples for one in ours):
+        if nonsense and not any(one.times for one in ours):
             message = f"all {nonsense} samples are NaN, infinite or negative"
             self._problems.append(Problem(metric, NOT_A_NUMBER, message))
             return
@@ -76,6 +72,9 @@ class Collected:
             self._cut(metric, shares)
         except ValueError as error:
             self._problems.append(Problem(metric, MISSING_LABEL, str(error)))
+
+    def _add_problem(self, metric: MetricKey, error: Unreadable) -> None:
+        self._problems.append(Problem(metric, error.reason, str(error)))
 
     def _cut(self, metric: MetricKey, shares: Mapping[str, Share]) -> None:
         arms: Mapping[str, SeriesOfArms] = {role: share.arms for role, share in shares.items()}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
-from headrace.api import Check
 from headrace.engine.observations import MetricKey
+from headrace.metrics.access import Access
 from headrace.metrics.answers import (
     FAILED,
     NOT_A_NUMBER,
@@ -14,19 +18,24 @@ from headrace.metrics.answers import (
     Client,
     Server,
     Unreadable,
+    late,
     single_value,
 )
-from headrace.metrics.arms import Share, share_out
 from headrace.metrics.collected import Collected
-from headrace.metrics.queries import Family, counters_for, family_of, level_query, query_for
+from headrace.metrics.queries import level_query
+from headrace.metrics.reading import Batch, Reading
 from headrace.metrics.series import Series, parse_matrix
 from headrace.metrics.source import Measured, Request
 
-_LOOK_BACK = 5
-"""Intervals before the watermark that are read for the base lines of counters."""
-
 TIMEOUT = 5.0
-"""Seconds that an answer may take."""
+"""Seconds that the answers to a tick may take together."""
+
+AT_ONCE = 4
+"""Queries that are asked at the same time."""
+
+_Answer = TypeVar("_Answer")
+_Look = tuple[str, MetricKey, str]
+"""Rollout, metric and candidate."""
 
 
 class PromQLMetrics:
@@ -34,74 +43,119 @@ class PromQLMetrics:
 
     Args:
         server: Who answers.
+        timeout: Seconds that the answers to a tick may take together.
     """
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, server: Server, timeout: float = TIMEOUT) -> None:
+        self._server, self._timeout = server, timeout
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prometheus")
 
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
         """Read what is new for all rollouts, with one query per family of counters."""
-        wanted = _Wanted(requests, now)
-        failed = {family: self._read(wanted, family, now) for family in wanted.families}
+        end = time.monotonic() + self._timeout
+        offset = self.clock_offset(now)
+        reading = Reading(requests, now + offset, offset)
+        self._read(reading, end)
+        levels = self._levels(requests, now + offset, end)
         measured = {}
         for request in requests:
-            collected = Collected(request, now)
+            collected = Collected(request, now + offset)
             for metric in request.since:
-                check = request.queries.get(metric)
-                if check is not None and check.query is not None:
-                    levels = [self._level(check, request, v, now) for v in request.candidates]
-                    collected.add_levels(metric, levels)
-                    continue
-                shares = wanted.shares[request.rollout, metric]
-                errors = (failed.get(family_of(share.counters)) for share in shares.values())
-                error = next((error for error in errors if error is not None), None)
-                if error is None:
-                    collected.add(metric, shares)
+                roles = reading.wanted.get((request.rollout, metric))
+                if roles is not None:
+                    collected.add(metric, roles)
                 else:
-                    collected.add_problem(metric, error)
+                    looks = [levels[request.rollout, metric, v] for v in request.candidates]
+                    collected.add_levels(metric, looks)
             measured[request.rollout] = collected.result()
         return measured
 
-    def _read(self, wanted: _Wanted, family: Family, now: float) -> Unreadable | None:
-        """Ask for a family and share the answer out; give the reason if there is none."""
-        shares = wanted.families[family]
-        query = query_for((share.counters for share in shares), wanted.windows[family])
-        try:
-            share_out(self.query(query, now), shares)
-        except Unreadable as error:
-            return error
-        return None
-
-    def query(self, query: str, now: float) -> tuple[Series, ...]:
-        """Ask for raw samples.
+    def clock_offset(self, now: float) -> float:
+        """Give the seconds by which Prometheus' clock is ahead; 0 as long as none is provable.
 
         Args:
-            query: A range selector, such as `name{label="value"}[60s]`.
-            now: Where its window ends, Unix seconds.
-
-        Raises:
-            MetricsUnavailable: No answer, an error, or nonsense.
+            now: By our clock, Unix seconds.
         """
-        result = self._server.ask(query, now)
+        return self._server.time(now) - now
+
+    def close(self) -> None:
+        """Wait for no answer any more, and close the connections."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._server.close()
+
+    def _read(self, reading: Reading, end: float) -> None:
+        batches = reading.batches()
+        read = []
+        for batch, answer in zip(batches, self._series(batches, end), strict=True):
+            if isinstance(answer, Unreadable):
+                batch.fail(answer)
+            else:
+                batch.hand_out(answer)
+                read.append(batch)
+        batches = reading.batches_for_new(read)
+        for batch, answer in zip(batches, self._series(batches, end), strict=True):
+            if isinstance(answer, Unreadable):
+                # Without them nobody knows what was counted before.
+                batch.fail(answer)
+            else:
+                batch.hand_out_earlier(answer)
+
+    def _series(
+        self, batches: Sequence[Batch], end: float
+    ) -> list[tuple[Series, ...] | Unreadable]:
+        return self._gather([partial(self._matrix, batch) for batch in batches], end)
+
+    def _matrix(self, batch: Batch) -> tuple[Series, ...]:
+        result = self._server.ask(batch.query, batch.at)
         try:
             return parse_matrix(result)
         except (AttributeError, TypeError, ValueError) as error:
             message = f"{self._server.name} answered what is no Prometheus answer: {error}"
             raise Unreadable(UNAVAILABLE, message) from error
 
-    def _level(
-        self, check: Check, request: Request, candidate: str, now: float
-    ) -> float | Unreadable | None:
+    def _gather(
+        self, asks: Sequence[Callable[[], _Answer]], end: float
+    ) -> list[_Answer | Unreadable]:
+        """Ask several things at once; what is not there in time is late, and not waited for."""
+        futures = [self._pool.submit(ask) for ask in asks]
+        answers: list[_Answer | Unreadable] = []
+        for future in futures:
+            try:
+                answers.append(future.result(max(0.0, end - time.monotonic())))
+            except Unreadable as error:
+                answers.append(error)
+            except TimeoutError:
+                future.cancel()
+                answers.append(late(self._server.name, self._timeout))
+        return answers
+
+    def _levels(
+        self, requests: Sequence[Request], now: float, end: float
+    ) -> Mapping[_Look, float | Unreadable | None]:
+        """Ask every query of users that gives one number; equal ones once."""
+        found: dict[_Look, float | Unreadable | None] = {}
+        looks: dict[str, list[_Look]] = {}
+        for request in requests:
+            for metric, check in request.queries.items():
+                if metric not in request.since or check.query is None:
+                    continue
+                for candidate in request.candidates:
+                    look = (request.rollout, metric, candidate)
+                    try:
+                        query = level_query(check, request, candidate)
+                        looks.setdefault(query, []).append(look)
+                    except ValueError as error:
+                        found[look] = Unreadable(FAILED, f"the query {error}")
+        levels = self._gather([partial(self._level, query, now) for query in looks], end)
+        for level, those in zip(levels, looks.values(), strict=True):
+            found |= dict.fromkeys(those, level)
+        return found
+
+    def _level(self, query: str, now: float) -> float | None:
         """Give the one value of a user's query; None for an empty answer."""
-        try:
-            query = level_query(check, request, candidate)
-            value = single_value(self._server.ask(query, now))
-        except Unreadable as error:
-            return error
-        except ValueError as error:
-            return Unreadable(FAILED, f"the query {error}")
+        value = single_value(self._server.ask(query, now))
         if value is not None and not math.isfinite(value):
-            return Unreadable(NOT_A_NUMBER, f"the query gives {value}")
+            raise Unreadable(NOT_A_NUMBER, f"the query gives {value}")
         return value
 
 
@@ -109,32 +163,11 @@ class PrometheusMetrics(PromQLMetrics):
     """Reads raw counters from a Prometheus server.
 
     Args:
-        url: The server's address, such as `http://prometheus:9090`. Nothing is sent yet.
-        timeout: Seconds that an answer may take.
+        access: How to reach it, or just its address, such as `http://prometheus:9090`. Nothing is
+            sent yet.
+        timeout: Seconds that the answers to a tick may take together.
     """
 
-    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
-        super().__init__(Client(url, timeout))
-
-
-class _Wanted:
-    """Who wants which counters: by rollout and metric, and by family to ask for them at once."""
-
-    def __init__(self, requests: Sequence[Request], now: float) -> None:
-        self.shares: dict[tuple[str, MetricKey], dict[str, Share]] = {}
-        self.families: dict[Family, list[Share]] = {}
-        self.windows: dict[Family, float] = {}
-        for request in requests:
-            for metric, since in request.since.items():
-                check = request.queries.get(metric)
-                if check is not None and check.query is not None:
-                    continue
-                shares = {r: Share(c) for r, c in counters_for(metric, request).items()}
-                self.shares[request.rollout, metric] = shares
-                window = now - since + _LOOK_BACK * request.interval
-                for share in shares.values():
-                    if not share.counters.versions:
-                        continue
-                    family = family_of(share.counters)
-                    self.families.setdefault(family, []).append(share)
-                    self.windows[family] = max(window, self.windows.get(family, 0.0))
+    def __init__(self, access: Access | str, timeout: float = TIMEOUT) -> None:
+        access = Access(access) if isinstance(access, str) else access
+        super().__init__(Client(access, timeout), timeout)

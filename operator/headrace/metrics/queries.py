@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 
 from headrace.api import Check
 from headrace.api.selectors import Selector, parse_selector
@@ -30,7 +31,7 @@ REFERENCE = "headrace_reference_"
 """Before the name of live counts (without `headrace_`): the training data in the same bins."""
 
 LARGEST = 100_000
-"""Characters of a pattern; for what is longer, all series of the label are asked for."""
+"""Characters of a pattern; instead of a longer one, what its values begin with is asked for."""
 
 _BIN_KINDS = ("bucket", "category_total")
 
@@ -39,14 +40,23 @@ _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 
 def _any_of(values: Iterable[str]) -> str:
-    """Write a PromQL regular expression that matches just these values."""
-    pattern = "|".join(_SPECIAL.sub(r"\\\g<0>", value) for value in sorted(set(values)))
+    """Write a PromQL regular expression that matches these values, and others if it gets long."""
+    values = sorted(set(values))
+    pattern = "|".join(_SPECIAL.sub(r"\\\g<0>", value) for value in values)
+    if len(pattern) > LARGEST:
+        pattern = _SPECIAL.sub(r"\\\g<0>", _beginning(values[0], values[-1])) + ".*"
     return pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _bins(name: str) -> tuple[str, ...]:
     reference = REFERENCE + name.removeprefix("headrace_")
     return tuple(f"{base}_{kind}" for base in (name, reference) for kind in _BIN_KINDS)
+
+
+def _beginning(one: str, other: str) -> str:
+    """Give what both begin with, and so does all that is sorted between them."""
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return "".join(character for character, _ in alike)
 
 
 Family = tuple[Selector, tuple[str, ...]]
@@ -103,12 +113,13 @@ def _of_user(metric: MetricKey, request: Request) -> dict[str, Counters]:
     }
 
 
-def query_for(counters: Iterable[Counters], seconds: float) -> str:
+def query_for(counters: Iterable[Counters], seconds: float, instances: Iterable[str] = ()) -> str:
     """Write the one query that serves counters of the same family.
 
     Args:
         counters: At least one.
         seconds: How far to look back.
+        instances: Of these targets only; of all if there are none.
     """
     wanted: dict[str, set[str]] = {}
     selector = Selector("", "")
@@ -120,9 +131,10 @@ def query_for(counters: Iterable[Counters], seconds: float) -> str:
         for label, value in one.optional.items():
             # The empty value also matches series without the label.
             wanted.setdefault(label, {""}).add(value)
+    if instances:
+        wanted.setdefault("instance", set()).update(instances)
     for label, values in wanted.items():
-        pattern = _any_of(values)
-        selector = selector.matching(label, pattern if len(pattern) <= LARGEST else ".*")
+        selector = selector.matching(label, _any_of(values))
     return f"{selector}[{math.ceil(seconds)}s]"
 
 

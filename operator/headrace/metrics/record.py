@@ -106,8 +106,9 @@ def _ranges(server: Server, query: str, end: float) -> Recording:
     series = []
     for entry in server.ask(query, end):
         try:
-            pairs = [(float(time), float(text)) for time, text in entry["values"]]
-            series.append(RawSeries({**entry["metric"]}, Samples.of(pairs)))
+            times = [float(time) for time, _ in entry["values"]]
+            values = [float(text) for _, text in entry["values"]]
+            series.append(RawSeries({**entry["metric"]}, Samples.of(times, values)))
         except (KeyError, TypeError, ValueError) as error:
             message = f"{server.name} answered what is no matrix of raw samples: {error!r}"
             raise Unreadable(UNAVAILABLE, message) from error
@@ -123,13 +124,12 @@ def _rendered(check: Check, request: Request, candidate: str) -> str:
 
 def _levels(server: Server, query: str, first: float, last: float, step: float) -> Recording:
     """Ask a query at every step of a range."""
-    samples: dict[float, float] = {}
+    parts = [Samples.of([], [])]
     every = max(1, round(1000 * step))
     for seconds, end in _windows(first, last):
         found = _ranges(server, f"({query})[{seconds}s:{every}ms]", end).series
         if len(found) > 1:
             message = f"{query} gives {len(found)} series where one is expected"
             raise Unreadable(SEVERAL_SERIES, message)
-        for one in found:
-            samples |= dict(one.samples.between(-math.inf, math.inf))
-    return Recording(levels={query: Samples.of(samples.items())})
+        parts += [one.samples for one in found]
+    return Recording(levels={query: Samples.joined(parts)})

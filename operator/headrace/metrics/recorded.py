@@ -28,6 +28,13 @@ class RecordedServer:
         self._recording = recording
         self._matching: dict[str, Sequence[RawSeries]] = {}
 
+    def time(self, now: float) -> float:
+        """Give the time as it is: who replays says what time it is."""
+        return now
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
     def ask(self, query: str, now: float) -> Sequence[Any]:
         """Answer from what had been counted by then; see `Server.ask`."""
         levels = self._recording.levels.get(query)

@@ -44,7 +44,7 @@ class Span:
     def sees(self, series: Iterable[Series]) -> bool:
         """Tell whether any of these was scraped in it, or shortly before."""
         since = self.start - self.staleness
-        return any(since < time <= self.end for one in series for time, _ in one.samples)
+        return any(since < time <= self.end for one in series for time in one.times)
 
     def grown(self, series: Iterable[Series]) -> float:
         """Give by how much these counters grew together."""

@@ -56,6 +56,9 @@ class Shelf:
         self.kept[changed.key] = replace(resource, rollout=changed, fence=str(self.writes))
         return replace(resource, rollout=changed, fence=str(self.writes))
 
+    def let_go(self, resource: Resource) -> None:
+        del self.kept[resource.rollout.key]
+
 
 class Cluster:
     """A platform and numbers of many rollouts, each with a script of its own."""
@@ -129,7 +132,7 @@ class Bench:
         )
         return self.fleet
 
-    def _tell(self, rollout: ModelRollout, before: Status, answer: Tick) -> None:
+    def _tell(self, rollout: ModelRollout, answer: Tick) -> None:
         self.told.append((rollout.key, answer.decision.reason))
 
     def status(self, index: int = 0) -> Status:

@@ -20,7 +20,8 @@ def of(rollout: str) -> Share:
 
 
 def series(*samples: tuple[float, float], **labels: str) -> Series:
-    return Series({"model": "m", "version": "2", **labels}, samples)
+    times, values = zip(*samples, strict=True)
+    return Series({"model": "m", "version": "2", **labels}, times, values)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_what_a_name_counted_for_another_version_is_forgotten_but_not_that_it_co
     share = Share(counters)
     share_out([series((10.0, 900.0), (12.0, 910.0), (13.0, 911.0), name="0")], [share])
     (kept,) = share.arms["2"]
-    assert kept.samples == ((12.0, 910.0), (13.0, 911.0))
+    assert (kept.times, kept.values) == ((12.0, 13.0), (910.0, 911.0))
     assert kept.goes_on
 
 

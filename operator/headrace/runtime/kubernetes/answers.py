@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +17,10 @@ Object = dict[str, Any]
 
 _TEMPORARY = (401, 408, 429)
 """Codes below 500 that the same request may not meet again; a token may be renewed, too."""
+
+
+class NoAnswer(PlatformUnavailable):
+    """The API server does not answer, or has no time: other requests would fare no better."""
 
 
 class Expired(PlatformUnavailable):
@@ -42,17 +47,17 @@ class Changes:
                 for line in lines:
                     yield _change(line)
         except (HTTPError, OSError, AttributeError) as error:
-            # AttributeError: a TLS connection that `close` has shut down while it was read.
+            # AttributeError: a TLS connection that was interrupted while it was read.
             raise PlatformUnavailable(f"A watch of the API server broke off: {error}.") from error
-        finally:
-            self._response.close()
+
+    def interrupt(self) -> None:
+        """Have whoever iterates over them come to an end; for another thread."""
+        with contextlib.suppress(HTTPError, OSError, ValueError, RuntimeError):
+            self._response.shutdown()
 
     def close(self) -> None:
-        """End it from another thread."""
-        try:
-            self._response.shutdown()
-        except (HTTPError, OSError, ValueError, RuntimeError):
-            self._response.close()
+        """Close the connection."""
+        self._response.close()
 
 
 def decoded(text: bytes) -> Any:
@@ -92,7 +97,7 @@ def refusal(
             )
         case _ if code in _TEMPORARY or code >= 500:
             message = f"The API server cannot {verb} {kind.plural} now: {said}."
-            return PlatformUnavailable(message, _seconds(headers.get("Retry-After")))
+            return NoAnswer(message, _seconds(headers.get("Retry-After")))
         case _:
             return PermanentError(f"The API server refused to {verb} the {kind}: {said}.")
 

@@ -1,7 +1,8 @@
 """One application of a plan: what is due, in which order, and what may go.
 
-Objects do not wait for each other's errors. Only two things have to be in order: a route names no
-Service that is not there yet, and nothing goes that a request may still reach.
+Objects do not wait for each other's errors, unless the API server itself is away. Only two things
+have to be in order: a route names no Service that is not there yet, and nothing goes that a request
+may still reach.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable
 from headrace.render.manifest import Manifest
+from headrace.runtime.kubernetes.answers import NoAnswer
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.drift import Drift
@@ -66,14 +68,21 @@ class Application:
         due = [piece for piece in self.memory.pieces if drift.is_due(piece)]
         for piece in self._in_order(due):
             self._try(piece)
+            if self._is_cut_off:
+                break
         extra = self._extra()
         if extra and is_taken_over(self.memory, self._children, self.now):
             for seen in extra:
-                self._delete(seen)
+                if not self._is_cut_off:
+                    self._delete(seen)
         if self._errors:
             first = self._errors[0]
             raise first if isinstance(first, PlatformUnavailable) else unavailable(first)
         return not due and not extra
+
+    @property
+    def _is_cut_off(self) -> bool:
+        return bool(self._errors) and isinstance(self._errors[-1], NoAnswer)
 
     def _render(self) -> None:
         rendered = manifests_of(self.rollout, self.plan)

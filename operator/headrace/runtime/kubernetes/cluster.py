@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from headrace import __version__
 from headrace.errors import NotFound, PlatformUnavailable, SetupError
-from headrace.runtime.kubernetes.answers import Changes, Object, decoded, refusal
+from headrace.runtime.kubernetes.answers import Changes, NoAnswer, Object, decoded, refusal
 from headrace.runtime.kubernetes.kinds import Kind, kind_of
 
 Objects = list[Object]
@@ -37,6 +37,7 @@ _SILENCE = 150.0
 
 _AGAIN = urllib3.Retry(
     total=1,
+    connect=0,
     status=0,
     redirect=0,
     allowed_methods=frozenset({"GET", "PATCH", "DELETE"}),
@@ -102,6 +103,10 @@ class Cluster:
             ) from error
         configuration.connection_pool_maxsize = connections
         return cls(configuration, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._pool.clear()
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """Read one object; None if there is none.
@@ -304,7 +309,7 @@ class Cluster:
                 text = response.data
                 raise refusal(verb, kind, path, code, response.headers, decoded(text))
         except (HTTPError, OSError) as error:
-            raise PlatformUnavailable(
+            raise NoAnswer(
                 f"The API server at {self._host} did not answer: {_cause(error)}."
             ) from error
         finally:

@@ -94,7 +94,7 @@ class Watcher:
         self._stop.set()
         changes = self._changes
         if changes is not None:
-            changes.close()
+            changes.interrupt()
 
     def _round(self) -> float:
         """List or watch once and give the seconds to wait before the next round."""
