@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from headrace.api import Promotes, RolloutSpec, Shadow, Then
 from headrace.api.fields import format_duration
+from headrace.api.freeze import first_gap
 from headrace.engine.checks.bucket_bounds import ENVOY_DEFAULT, bound_faults
 from headrace.errors import Fault
 from headrace.lint import catalogue
@@ -19,6 +20,11 @@ COPIES_ONLY = frozenset({"shadow-agreement"})
 """Subjects of checks that see nothing but copied requests."""
 
 _SELDON_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+
+_SOME_MONDAY = 1_767_571_200.0
+"""The first one of 2026: advice must not depend on when it is given."""
+_HORIZON = 400 * 86_400.0
+"""Longer than a year, in which every schedule of use has come round."""
 
 Advice = tuple[Rule, Fault]
 
@@ -45,6 +51,9 @@ def advise(spec: RolloutSpec) -> Iterator[Advice]:
     yield from _all_the_traffic(spec)
     yield from _timeouts(spec, holds)
     yield from _never_observed(spec)
+    if spec.freeze and first_gap(spec.freeze, _SOME_MONDAY, _HORIZON) is None:
+        problem = "leaves no time in which anything may change"
+        yield catalogue.ALWAYS_FROZEN, Fault("spec.freeze", problem, "windows with gaps")
     for fault in bound_faults(spec.analysis, _bounds(spec)):
         yield catalogue.BETWEEN_BUCKETS, fault
 

@@ -104,6 +104,13 @@ NOTHING_TO_PATCH = Rule(
     "It has no effect with this backend, router and monitoring. Write another kind, or `Pod`, "
     "which every backend has.",
 )
+ALWAYS_FROZEN = Rule(
+    "HR019",
+    "always-frozen",
+    Level.ERROR,
+    "The windows of freeze leave no gap.",
+    "Nothing ever starts, gets more traffic or is promoted. Write shorter windows, or fewer.",
+)
 UNREACHABLE = Rule(
     "HR020",
     "unreachable",
@@ -126,5 +133,6 @@ RULES: tuple[Rule, ...] = (
     SLOW_PROOF,
     TEMPLATE_REFUSED,
     NOTHING_TO_PATCH,
+    ALWAYS_FROZEN,
     UNREACHABLE,
 )
