@@ -71,20 +71,20 @@ class Freeze(Part):
 
     schedule: Annotated[
         str,
-        BeforeValidator(check_schedule),
         Field(pattern=SCHEDULE, max_length=100, json_schema_extra={"examples": ["0 18 * * 5"]}),
+        BeforeValidator(check_schedule),
     ]
     """When a window begins: minute, hour, day of month, month and day of week, as in cron."""
     duration: Duration
     """How long each window lasts; above zero."""
     timezone: Annotated[
         str,
-        BeforeValidator(check_timezone),
         Field(
             pattern=r"^[A-Za-z][-+A-Za-z0-9_/]*$",
             max_length=64,
             json_schema_extra={"examples": ["Europe/Vienna"]},
         ),
+        BeforeValidator(check_timezone),
     ] = "UTC"
     """Whose clock the schedule means, such as `Europe/Vienna`."""
 
