@@ -82,6 +82,17 @@ def canary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(chart(rollout, first.plan), tmp_path_factory.mktemp("canary"))
 
 
+def test_labels_and_annotations_of_values_are_on_every_object_but_on_no_pod(canary: Path) -> None:
+    given = ("labels.team=ml", "annotations.owner=me", "candidate.enabled=false")
+    plain = templated("x", canary)
+    found = templated("x", canary, *(part for each in given for part in ("--set", each)))
+    for before, after in zip(plain, found, strict=True):
+        assert after["metadata"]["labels"].pop("team") == "ml"
+        assert after["metadata"]["annotations"].pop("owner") == "me"
+        assert after["metadata"].pop("annotations") == before["metadata"].pop("annotations", {})
+        assert after == before
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
