@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from headrace.api import ModelRollout, ModelSpec, parse_rollout
+from headrace.api import ModelRollout, ModelSpec
 from headrace.engine.plan import Plan
 from headrace.errors import Conflict, InvalidInput
+from headrace.lint.rollouts import read_rollouts
 from headrace.render.manifest import Manifest
 from headrace.render.rendering import render as render_plan
-from headrace.render.stages import Stage, stages
+from headrace.render.stages import Stage, chosen_stage, stages
 from headrace.render.yaml_text import to_yaml
-
-_SEPARATOR = re.compile(r"---[ \t]*(#.*)?\Z")
 
 
 @click.command()
@@ -65,7 +62,7 @@ def render(
 ) -> None:
     """Show the manifests of a rollout, as they are applied at one of its stages.
 
-    Each file may have several documents; - reads from standard input. Without --stable only the
+    Files, folders or `-`; each may have several documents. Without --stable only the
     stages with one version can be shown: where the rollout leads, all the users on spec.model.
 
     \b
@@ -77,8 +74,8 @@ def render(
     """
     if form == "helm" and (output is None or stage == "all"):
         raise InvalidInput("A chart is a folder, and is of one stage: give -o, and no --stage all.")
-    before = {} if stable is None else {one.key: one for one in _read(str(stable))}
-    found = [_changed(one, backend, router) for name in rollouts for one in _read(name)]
+    before = {} if stable is None else {one.key: one for one in read_rollouts([str(stable)])}
+    found = [_changed(one, backend, router) for one in read_rollouts(rollouts)]
     chosen = [
         (rollout, each)
         for rollout in found
@@ -99,34 +96,6 @@ def render(
         files = _files(rollout, each.plan, form)
         written |= {folder / name: text for name, text in files.items()}
     _write(written)
-
-
-def _read(name: str) -> Iterator[ModelRollout]:
-    source = "standard input" if name == "-" else name
-    for part in _documents(_text(name)):
-        yield parse_rollout(part, source)
-
-
-def _text(name: str) -> str:
-    try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{name} cannot be read: {error}.") from error
-
-
-def _documents(text: str) -> list[str]:
-    """Cut a stream into its documents; each keeps its line numbers by empty lines before it."""
-    parts: list[list[str]] = [[]]
-    for number, line in enumerate(text.splitlines()):
-        if _SEPARATOR.match(line):
-            parts.append([""] * (number + 1))
-        else:
-            parts[-1].append(line)
-    return ["\n".join(lines) for lines in parts if any(map(_says_something, lines))] or [text]
-
-
-def _says_something(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
 def _changed(rollout: ModelRollout, backend: str | None, router: str | None) -> ModelRollout:
@@ -152,15 +121,9 @@ def _users_before(
 
 
 def _chosen(rollout: ModelRollout, stable: ModelSpec | None, stage: str) -> Sequence[Stage]:
-    known = stages(rollout, stable)
     if stage == "all":
-        return known
-    chosen = [each for each in known if each.name == stage]
-    if chosen:
-        return chosen
-    names = ", ".join(each.name for each in known)
-    hint = "" if stable else " Others need to know who has the users before: give --stable."
-    raise InvalidInput(f"{rollout.key} has no stage {stage!r}; it has {names}, or all.{hint}")
+        return stages(rollout, stable)
+    return [chosen_stage(rollout, stable, stage)]
 
 
 def _document(

@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, text: str = "") -> int:
     monkeypatch.setattr(sys, "argv", ["headrace", *arguments])
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     try:
         main()
     except SystemExit as end:
@@ -110,8 +110,8 @@ def test_json_is_a_list_that_kubectl_takes(
         (["rollout.yaml", "--stable", "other.yaml"], "has no rollout models/flight-delay"),
         (["rollout.yaml", "--format", "helm"], "give -o"),
         (["rollout.yaml", "--router", "Seldon"], "spec.routing.provider: is Seldon"),
-        (["nowhere.yaml"], "cannot be read"),
-        (["-"], "exactly one"),
+        (["nowhere.yaml"], "there is no such file"),
+        (["-"], "There is no ModelRollout in -"),
     ],
     ids=[
         "no stable",
