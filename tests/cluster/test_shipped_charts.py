@@ -116,6 +116,14 @@ def test_a_user_name_comes_with_its_password() -> None:
     assert told["HEADRACE_PROMETHEUS_PASSWORD_FILE"] == "/etc/headrace/prometheus/password"
 
 
+def test_addresses_of_receivers_are_a_mounted_secret() -> None:
+    found = installed("notifications.addressesSecret.name=receivers")
+    pod = found["Deployment"][0]["spec"]["template"]["spec"]
+    assert pod["volumes"][1] == {"name": "addresses", "secret": {"secretName": "receivers"}}
+    mount = pod["containers"][0]["volumeMounts"][1]
+    assert environment(found)["HEADRACE_ADDRESSES"] == mount["mountPath"]
+
+
 def test_pods_of_the_chart_fit_the_restricted_standard() -> None:
     found = installed()
     pods = [each["spec"]["template"]["spec"] for each in found["Deployment"]]
@@ -148,7 +156,6 @@ def test_every_switch_is_rendered() -> None:
         "podLabels.team=ml",
         "podAnnotations.a=b",
         "serviceAccount.annotations.a=b",
-        "mode=Observe",
     )
     (monitor,) = found["ServiceMonitor"]
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
@@ -159,7 +166,6 @@ def test_every_switch_is_rendered() -> None:
     assert {"a"} < set(template["metadata"]["annotations"])
     assert "prometheus.io/scrape" not in template["metadata"]["annotations"]
     assert environment(found)["MLFLOW_TRACKING_URI"] == "http://mlflow"
-    assert environment(found)["HEADRACE_MODE"] == "Observe"
     off = installed("podDisruptionBudget.enabled=false", "networkPolicy.enabled=false")
     assert {"PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"}.isdisjoint(off)
 
@@ -212,7 +218,7 @@ def test_an_overlay_is_built_and_is_the_chart_but_for_what_it_says(overlay: str)
     [
         ("prometheus.url=prometheus", "/prometheus/url"),
         ("promtheus.url=http://a", "'promtheus' not allowed"),
-        ("mode=enforce", "/mode"),
+        ("log.level=loud", "/log/level"),
         ("namespaces={A}", "/namespaces/0"),
         ("replicas=0", "/replicas"),
         ("image.digest=latest", "/image/digest"),

@@ -120,8 +120,14 @@ def test_a_secret_is_named_and_never_held(canary: dict[str, Chart]) -> None:
     [
         ("abTest", {"challengers": [model("8").model_dump()]}, "paused", "one candidate"),
         ("blueGreen", {}, "kept", "keeps a version without traffic"),
+        (
+            "canary",
+            {"serving": {"template": {"jinja": "kind: Service\nmetadata: {}\n"}}},
+            "promoted",
+            "makes text of a version",
+        ),
     ],
-    ids=["several candidates", "a version that is kept"],
+    ids=["several candidates", "a version that is kept", "a text of the user's"],
 )
 def test_what_a_chart_has_no_values_for_is_refused(
     strategy: str, more: dict[str, Any], stage: str, said: str
