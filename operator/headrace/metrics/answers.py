@@ -82,7 +82,7 @@ class Client:
             now: At which time, Unix seconds by Prometheus' clock.
 
         Returns:
-            The `result` of the answer, of any kind.
+            The `result` of the answer, of any kind; of a matrix the series.
 
         Raises:
             Unreadable: There is none.

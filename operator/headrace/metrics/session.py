@@ -18,6 +18,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from headrace.metrics.access import Access
 from headrace.metrics.clock import ServerClock
+from headrace.metrics.series import SeriesReader
 
 _PIECE = 1 << 18
 """Bytes of an answer between two looks at the clock."""
@@ -77,7 +78,7 @@ class Answer(requests.Response):
         body: Decompressed.
     """
 
-    def __init__(self, response: requests.Response, body: bytes) -> None:
+    def __init__(self, response: requests.Response, body: bytearray) -> None:
         super().__init__()
         self.status_code = response.status_code
         self.headers = response.headers
@@ -86,15 +87,21 @@ class Answer(requests.Response):
     @property
     def content(self) -> bytes:
         """The body."""
-        return self._body
+        return bytes(self._body)
 
     def json(self, **options: Any) -> Any:
-        """Read the body, which is JSON in UTF-8.
+        """Read the body, which is JSON in UTF-8; once, as it is let go of.
+
+        Returns:
+            With a `Series` in place of every object that is one.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is no JSON, or a sample is no number.
+            TypeError: A sample is none.
         """
-        return json.loads(self._body, **options)
+        text = self._body.decode()
+        self._body = bytearray()
+        return json.loads(text, object_hook=SeriesReader(), **options)
 
 
 class QuerySession(requests.Session):
@@ -135,11 +142,11 @@ class QuerySession(requests.Session):
         options["auth"] = self.auth
         if method == "POST":
             options["data"] = options.pop("params", None)
-        pieces = []
+        body = bytearray()
         with super().request(method, url, *args, **options) as response:
             self._clock.note(response.headers.get("Date", ""), sent, time.monotonic())
             for piece in response.iter_content(_PIECE):
-                pieces.append(piece)
+                body += piece
                 if time.monotonic() - sent > self._timeout:
                     raise requests.exceptions.ReadTimeout("the answer trickles in")
-            return Answer(response, b"".join(pieces))
+        return Answer(response, body)
