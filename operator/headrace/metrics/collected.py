@@ -13,21 +13,19 @@ from headrace.metrics.series import Series
 from headrace.metrics.source import Measured, Request
 from headrace.metrics.values import Span, is_binned, is_reference, reference_of, value_of
 
-SETTLE = 0.25
-"""Seconds after which a scrape's samples are surely all visible."""
-
 
 class Collected:
     """The intervals of one rollout, metric by metric.
 
     Args:
         request: What it asked for.
-        now: Prometheus' time, Unix seconds.
+        now: By Prometheus' clock, Unix seconds.
+        settle: Seconds after which a scrape's samples are surely all visible.
     """
 
-    def __init__(self, request: Request, now: float) -> None:
+    def __init__(self, request: Request, now: float, settle: float) -> None:
         self._request = request
-        self._now = now
+        self._now, self._settled = now, now - settle
         self._staleness = GONE * request.interval
         self._intervals: list[Interval] = []
         self._watermarks: dict[MetricKey, float] = {}
@@ -91,7 +89,7 @@ class Collected:
         watch = Watch(ours, self._staleness)
         request, start = self._request, self._request.since[metric]
         made = []
-        for end in boundaries(ours, start, self._now - SETTLE, self._staleness):
+        for end in boundaries(ours, start, self._settled, self._staleness):
             span = Span(start, end, watch, self._staleness)
             did = {
                 version: value_of(

@@ -28,6 +28,9 @@ from headrace.metrics.source import Measured, Request
 TIMEOUT = 5.0
 """Seconds that the answers to a tick may take together."""
 
+SETTLE = 0.25
+"""Seconds after which a scrape's samples are surely all visible."""
+
 AT_ONCE = 4
 """Queries that are asked at the same time."""
 
@@ -43,11 +46,15 @@ class PrometheusMetrics:
         access: How to reach it, or just its address, such as `http://prometheus:9090`. Nothing is
             sent yet.
         timeout: Seconds that the answers to a tick may take together.
+        settle: Seconds that a scrape may take. What the first scrape of a new pod shows is lost if
+            it takes longer, and every decision waits for so long.
     """
 
-    def __init__(self, access: Access | str, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, access: Access | str, timeout: float = TIMEOUT, settle: float = SETTLE
+    ) -> None:
         access = Access(access) if isinstance(access, str) else access
-        self._url, self._timeout = access.url, timeout
+        self._url, self._timeout, self._settle = access.url, timeout, settle
         self._client = Client(access, timeout)
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prometheus")
 
@@ -60,7 +67,7 @@ class PrometheusMetrics:
         levels = self._levels(requests, now + offset, end)
         measured = {}
         for request in requests:
-            collected = Collected(request, now + offset)
+            collected = Collected(request, now + offset, self._settle)
             for metric in request.since:
                 roles = reading.wanted.get((request.rollout, metric))
                 if roles is not None:
