@@ -1,12 +1,13 @@
 """A pod that counts what it is told to: a real process, whose truth the test knows.
 
 It is started with a port and reads one JSON document a line: `add` (numbers by series), `slow`
-(seconds that a scrape takes), `fail` (whether scrapes fail). It answers every line with the number
-of scrapes that it has finished.
+(seconds that a scrape takes), `fail` (whether scrapes fail). It answers every line with the sum of
+all that it has counted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -16,7 +17,7 @@ from typing import Any
 
 LOCK = threading.Lock()
 COUNTS: dict[str, float] = {}
-STATE: dict[str, float] = {"slow": 0.0, "fail": False, "scrapes": 0}
+STATE: dict[str, float] = {"slow": 0.0, "fail": False}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -29,10 +30,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/plain; version=0.0.4")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
-        if not STATE["fail"]:
-            STATE["scrapes"] += 1
+        with contextlib.suppress(OSError):  # a scrape that was given up
+            self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -47,7 +46,7 @@ def main() -> None:
             for series, number in told.pop("add", {}).items():
                 COUNTS[series] = COUNTS.get(series, 0) + number
         STATE.update(told)
-        print(STATE["scrapes"], flush=True)
+        print(sum(COUNTS.values()), flush=True)
 
 
 if __name__ == "__main__":

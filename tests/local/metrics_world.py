@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from urllib.request import Request as HttpRequest
 from urllib.request import urlopen
 
@@ -24,11 +25,11 @@ from headrace.runtime.local.monitoring import Monitoring
 from headrace.runtime.local.ports import Ports
 from headrace.runtime.local.prometheus_binary import find_prometheus
 
-SCRAPE = 0.25
-INTERVAL = 0.5
+SCRAPE = 0.5
+INTERVAL = 1.0
 SETTLE = 2.0
 """Seconds: on a busy machine a scrape takes its time."""
-DEADLINE = 60.0
+DEADLINE = 30.0
 
 Truth = Counter[tuple[str, str]]
 """How many of what: version, and `total`, `bad` or an upper bound."""
@@ -49,25 +50,20 @@ class Pod:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.tell()
+        self.count(0)
 
-    def tell(self, **what: Any) -> int:
-        """Tell it something and give the number of scrapes so far."""
+    def tell(self, **what: Any) -> float:
+        """Tell it something and give the sum of all that it has counted."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with self._lock:
             self._process.stdin.write(json.dumps(what) + "\n")
             self._process.stdin.flush()
-            return int(self._process.stdout.readline())
+            return float(self._process.stdout.readline())
 
     def count(self, total: int, bad: int = 0) -> None:
         """Answer so many requests."""
         self.tell(add=self._page(total, bad))
-
-    def until_scraped(self, times: int = 2) -> None:
-        """Wait until what was counted before now has been scraped."""
-        wanted = self.tell() + times
-        until(lambda: self.tell() >= wanted)
 
     def end(self) -> None:
         """End it at once, with all it has counted."""
@@ -148,6 +144,14 @@ class Scraping:
     def scrape(self, *pods: Pod) -> None:
         """Scrape these pods, and no others."""
         self.monitoring.scrape({"servers": [pod.port for pod in pods]})
+
+    def has_all_of(self, pod: Pod) -> bool:
+        """Tell whether what a pod has counted was scraped."""
+        query = quote(f'{{instance="127.0.0.1:{pod.port}",__name__=~".+_.+_.+"}}')
+        with urlopen(f"{self.url}/api/v1/query?query={query}", timeout=5) as answer:
+            series = json.load(answer)["data"]["result"]
+        counted = [one for one in series if not one["metric"]["__name__"].startswith("scrape_")]
+        return bool(counted) and sum(float(one["value"][1]) for one in counted) == pod.tell()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from headrace.metrics.prometheus import PrometheusMetrics
 from headrace.metrics.source import Request
 from tests.local.metrics_world import (
     INTERVAL,
+    SCRAPE,
     SETTLE,
     Pod,
     Scraping,
@@ -113,8 +114,13 @@ class Pods:
         """Let a pod count no more, and wait until all that it counted was scraped."""
         with self.lock:
             self.frozen.add(name)
-        self.running[name].until_scraped()
+        self.scraped(name)
         return self.running[name]
+
+    def scraped(self, *names: str) -> None:
+        """Wait until all that pods have counted was scraped, by everybody."""
+        pods = [self.running[name] for name in names or self.running]
+        until(lambda: all(each.has_all_of(pod) for each in self.scraping for pod in pods))
 
     def remove(self, name: str, *, scraped: bool = False) -> int:
         """End a pod; its port."""
@@ -153,6 +159,11 @@ class Pods:
         for each in self.scraping:
             each.scrape(*self.running.values())
 
+    def end(self) -> None:
+        """End everybody."""
+        for pod in self.running.values():
+            pod.end()
+
     def settle(self) -> None:
         """Freeze everybody."""
         for name in list(self.running):
@@ -188,8 +199,8 @@ def traffic(pods: Pods, seen: Seen) -> Iterator[None]:
 
 def asking(counters: Counters, *metrics: Metric) -> Request:
     router = RouterCounters(counters, counters, counters)
-    since = dict.fromkeys(metrics or (Metric.REQUESTS,), time.time() - 1.0)
-    return Request(KEY, "m", "1", ("2",), dict(since), INTERVAL, router)
+    since = {str(metric): time.time() - 1.0 for metric in metrics or (Metric.REQUESTS,)}
+    return Request(KEY, "m", "1", ("2",), since, INTERVAL, router)
 
 
 @pytest.fixture
@@ -207,14 +218,13 @@ def pods(stack: ExitStack, tmp_path: Path) -> Pods:
 def _pods(stack: ExitStack, scraping: list[Scraping]) -> Pods:
     ports = iter(stack.enter_context(free_ports(8)))
     found = Pods(scraping, ports)
-    stack.callback(lambda: [pod.end() for pod in found.running.values()])
+    stack.callback(found.end)
     return found
 
 
 def watch(pods: Pods, counters: Counters, *metrics: Metric, ahead: float = 0.0) -> Seen:
     """Begin to look once everybody has been scraped."""
-    for pod in pods.running.values():
-        pod.until_scraped()
+    pods.scraped()
     metrics_of = PrometheusMetrics(pods.scraping[0].url, settle=SETTLE)
     return Seen(metrics_of, asking(counters, *metrics), ahead)
 
@@ -249,7 +259,7 @@ def test_late_and_missing_scrapes_lose_nothing(pods: Pods) -> None:
     seen = watch(pods, SERVERS)
     with traffic(pods, seen):
         time.sleep(0.5)
-        slow.tell(slow=0.2)
+        slow.tell(slow=0.3)
         time.sleep(1.5)
         slow.tell(slow=0.0)
         # Longer than a target is waited for, and longer than a query looks back.
@@ -306,7 +316,7 @@ def test_two_replicas_without_deduplication_count_once(stack: ExitStack, tmp_pat
     pods.start("2a", "2")
     urls = {"a": both[0].url, "b": both[1].url}
     layer = stack.enter_context(query_layer(urls))
-    until(lambda: all(pod.tell() >= 4 for pod in pods.running.values()))
+    pods.scraped()
     seen = Seen(PrometheusMetrics(layer, settle=SETTLE), asking(SERVERS))
     with traffic(pods, seen):
         time.sleep(1.0)
@@ -319,8 +329,6 @@ def test_two_replicas_without_deduplication_count_once(stack: ExitStack, tmp_pat
         urls["a"] = both[0].url
         time.sleep(1.0)
         pods.settle()
-        for pod in pods.running.values():
-            pod.until_scraped(4)
     assert seen.look_until(Metric.REQUESTS, pods.truth) == +pods.truth
 
 
@@ -332,8 +340,9 @@ def test_what_a_position_counted_for_another_version_is_not_taken(pods: Pods) ->
         time.sleep(1.5)
         pods.freeze("gateway-1")
         promoted = time.time()
-        pods.truth.clear()
+        time.sleep(3 * SCRAPE)
         with pods.lock:
+            pods.truth.clear()
             pods.frozen.clear()
         time.sleep(1.5)
         pods.settle()

@@ -13,6 +13,9 @@ from headrace.metrics.series import Series
 from headrace.metrics.source import Measured, Request
 from headrace.metrics.values import Span, is_binned, is_reference, reference_of, value_of
 
+_IDLE = 4.0
+"""Intervals before now from which on counters are looked for that nobody has seen."""
+
 
 class Collected:
     """The intervals of one rollout, metric by metric.
@@ -103,6 +106,10 @@ class Collected:
                 candidate = did[version]
                 made.append(Interval(metric, start, end, stable, candidate, whose, reference))
             start = end
+        if not any(one.times for one in ours):
+            # Nobody counts this. What somebody counts later is new then; no need to look at all
+            # of the time before.
+            start = max(start, self._settled - _IDLE * request.interval)
         self._intervals += made
         self._watermarks[metric] = start
 
