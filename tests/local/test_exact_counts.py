@@ -54,14 +54,14 @@ def server(version: str) -> Callable[[int, int], Mapping[str, float]]:
 
     def page(total: int, bad: int) -> Mapping[str, float]:
         labels = f'model="m",version="{version}",namespace="models"'
-        counted = {f'headrace_requests_total{{{labels},code="200"}}': total - bad}
-        # The first error makes the series.
-        failed = {f'headrace_requests_total{{{labels},code="500"}}': bad} if bad else {}
+        counted = {
+            f'headrace_requests_total{{{labels},code="200"}}': total - bad,
+            f'headrace_requests_total{{{labels},code="500"}}': bad,
+        }
         fast = (total - bad) // 2
         bucket = f"headrace_request_seconds_bucket{{{labels},le="
         return {
             **counted,
-            **failed,
             f'{bucket}"0.1"}}': fast,
             f'{bucket}"0.5"}}': total - bad,
             f'{bucket}"+Inf"}}': total - bad,
@@ -78,7 +78,8 @@ def gateway(total: int, bad: int) -> Mapping[str, float]:
     return {
         f'{name}{{{first},envoy_response_code_class="2"}}': total - third,
         f'{name}{{{second},envoy_response_code_class="2"}}': third - bad,
-        f'{name}{{{second},envoy_response_code_class="5"}}': bad,
+        # The first error makes the series.
+        **({f'{name}{{{second},envoy_response_code_class="5"}}': bad} if bad else {}),
     }
 
 

@@ -124,7 +124,7 @@ class Reading:
         for shares in groups.values():
             new = [one for share in shares for one in share.new()]
             instances = {one.labels.get("instance", "") for one in new}
-            query = query_for((share.counters for share in shares), FURTHER, instances)
+            query = query_for((share.only_new() for share in shares), FURTHER, instances)
             batches.append(Batch(query, min(one.times[0] for one in new), shares))
         return batches
 

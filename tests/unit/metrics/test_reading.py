@@ -106,6 +106,7 @@ def test_a_counter_that_is_new_is_looked_for_further_back(prometheus: Prometheus
     recent, further = prometheus.queries
     assert recent.endswith("[13s]")
     assert 'instance=~"envoy"' in further
+    assert 'envoy_cluster_name=~"models/flight-delay/2~0/live"' in further
     assert further.endswith("[3600s]")
 
 
