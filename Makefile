@@ -46,6 +46,7 @@ golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml, 
 .PHONY: bench
 bench: setup ## Measure, side by side with what one would use instead
 	@$(BIN)/python bench/decisions.py
+	@$(BIN)/python bench/metrics.py
 	@$(BIN)/python bench/demo.py
 
 .PHONY: lock
