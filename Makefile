@@ -63,6 +63,7 @@ bases: setup ## Write manifests/rbac and manifests/controller anew from the char
 bench: setup ## Measure, side by side with what one would use instead
 	@$(BIN)/python bench/decisions.py
 	@$(BIN)/python bench/judgement.py
+	@$(BIN)/python bench/metrics.py
 	@$(BIN)/python bench/demo.py
 
 .PHONY: lock
