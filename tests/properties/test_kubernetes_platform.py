@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, cast
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -79,7 +79,7 @@ class ClusterInMemory:
             self._require_services(manifest)
         written = copy.deepcopy(dict(manifest))
         known = {} if before is None else before["metadata"]
-        same = before is not None and before["spec"] == written.get("spec")
+        same = before is not None and before.get("spec") == written.get("spec")
         written["metadata"] |= {
             "uid": known.get("uid", f"uid-{next(self._versions)}"),
             "generation": known.get("generation", 0) + (0 if same else 1),
@@ -269,4 +269,9 @@ class Controllers(RuleBasedStateMachine):
 
 
 TestControllers = Controllers.TestCase
-TestControllers.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestControllers.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate, Phase.shrink],
+)
