@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,23 +71,45 @@ def rollout_of(document: YamlDocument, source: str) -> ModelRollout:
     Raises:
         InvalidRollout: With every fault that could be found.
     """
-    data, faults = document.data, list(document.faults)
+    faults = list(document.faults)
+    try:
+        rollout = rollout_from(document.data, source)
+    except InvalidRollout as error:
+        faults += error.faults
+        raise _invalid(source, document, faults) from error
+    if faults:
+        raise _invalid(source, document, faults)
+    return rollout
+
+
+def rollout_from(data: object, source: str) -> ModelRollout:
+    """Make the ModelRollout of plain data, as YAML or JSON gives it.
+
+    Args:
+        data: Mappings, lists and scalars.
+        source: Its name in messages.
+
+    Raises:
+        InvalidRollout: With every fault that could be found.
+    """
     if not isinstance(data, Mapping):
         problem = f"is a {type(data).__name__}"
         raise InvalidRollout(source, [Fault("(document)", problem, "a mapping with kind: ...")])
     try:
-        rollout = ModelRollout.model_validate(data)
+        return ModelRollout.model_validate(data)
     except ValidationError as error:
-        faults += [
+        faults = [
             fault
             for details in error.errors()
             if not _is_other_union_member(details)
             for fault in _faults(details, data)
         ]
         raise InvalidRollout(source, list(dict.fromkeys(faults))) from error
-    if faults:
-        raise InvalidRollout(source, faults)
-    return rollout
+
+
+def _invalid(source: str, document: YamlDocument, faults: Sequence[Fault]) -> InvalidRollout:
+    each = list(dict.fromkeys(faults))
+    return InvalidRollout(source, each, [document.position(fault.path)[0] for fault in each])
 
 
 def _faults(details: ErrorDetails, document: Mapping[str, Any]) -> list[Fault]:

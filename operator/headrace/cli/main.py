@@ -33,11 +33,17 @@ _COMMANDS = {
     "schema": ("headrace.cli.schema", "Print the schema, for editors or for Kubernetes."),
     "simulate": (
         "headrace.cli.simulate",
-        "Try a ModelRollout on generated traffic, many times.",
+        "Try a ModelRollout on generated traffic, or on recorded.",
     ),
+    "record": ("headrace.cli.record", "Save what Prometheus has counted, to replay a rollout."),
     "judge": ("headrace.cli.judge", "Judge rollouts for another program, over lines of JSON."),
     "render": ("headrace.cli.render", "Show the manifests of a rollout at any of its stages."),
+    "diff": ("headrace.cli.diff", "Show what a rollout would change in a cluster."),
     "bundle": ("headrace.cli.bundle", "Package a model file so that a rollout can name it."),
+    "controller": (
+        "headrace.cli.controller",
+        "Look after all ModelRollouts of a cluster.",
+    ),
     "doctor": ("headrace.cli.doctor", "Check what this machine has, and say what to do."),
 }
 
@@ -85,16 +91,16 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _complain("Interrupted; everything that was started has been stopped.")
+        complain("Interrupted; everything that was started has been stopped.")
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except InvalidInput as error:
-        _complain(str(error))
+        complain(str(error))
         sys.exit(2)
     except HeadraceError as error:
-        _complain(str(error))
+        complain(str(error))
         sys.exit(1)
 
 
@@ -102,7 +108,8 @@ def _end_as_by_ctrl_c(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _complain(message: str) -> None:
+def complain(message: str) -> None:
+    """Say what is wrong, on standard error."""
     Console(stderr=True, soft_wrap=True).print(Text.assemble(("headrace: ", "bold red"), message))
 
 

@@ -88,6 +88,22 @@ SLOW_PROOF = Rule(
     "The rollout ends without promotion. Write a longer maxDuration, larger weights, a wider ratio "
     "or margin, or `required: false`. Only with --rate.",
 )
+TEMPLATE_REFUSED = Rule(
+    "HR017",
+    "template-refused",
+    Level.ERROR,
+    "A patch of serving.template cannot be merged, or changes what Headrace owns.",
+    "Nothing of the rollout can be rendered. Names, selectors, digests, weights and numbers of "
+    "replicas follow from the rest of the spec: say it there, and leave it out of the patch.",
+)
+NOTHING_TO_PATCH = Rule(
+    "HR018",
+    "nothing-to-patch",
+    Level.WARNING,
+    "A patch of serving.template is for a kind that is not rendered.",
+    "It has no effect with this backend, router and monitoring. Write another kind, or `Pod`, "
+    "which every backend has.",
+)
 UNREACHABLE = Rule(
     "HR020",
     "unreachable",
@@ -108,5 +124,7 @@ RULES: tuple[Rule, ...] = (
     NEVER_OBSERVED,
     NOBODY_TO_COMPARE,
     SLOW_PROOF,
+    TEMPLATE_REFUSED,
+    NOTHING_TO_PATCH,
     UNREACHABLE,
 )

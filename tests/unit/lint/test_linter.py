@@ -176,6 +176,55 @@ def test_one_fault_is_one_finding(text: str, code: str, line: int, path: str) ->
     assert found(text) == [(code, line, path)]
 
 
+def with_template(template: str, more: str = "") -> str:
+    written = f"  serving:\n    template:\n{template}{more}  strategy:"
+    return changed("  strategy:", written)
+
+
+@pytest.mark.parametrize(
+    ("template", "code", "line", "path"),
+    [
+        pytest.param(
+            "      patches:\n      - kind: Deployment\n        spec:\n          replicas: 3\n",
+            "HR017",
+            11,
+            "spec.serving.template.patches[0].spec.replicas",
+            id="a patch of what is Headrace's",
+        ),
+        pytest.param(
+            "      jinja: |\n        kind: Pod\n        spec:\n          a: {{ modle.name }}\n",
+            "HR002",
+            11,
+            "spec.serving.template.jinja:3:9",
+            id="a name in a text that is not known",
+        ),
+        pytest.param(
+            "      jinja: |\n        kind: Pod\n        spec: {a: [null]}\n",
+            "HR017",
+            8,
+            "spec.serving.template.jinja",
+            id="a text that makes what cannot be merged",
+        ),
+        pytest.param(
+            "      patches:\n      - {kind: VirtualService, metadata: {labels: {a: b}}}\n",
+            "HR018",
+            9,
+            "spec.serving.template.patches[0].kind",
+            id="a patch that meets nothing",
+        ),
+    ],
+)
+def test_a_template_is_tried(template: str, code: str, line: int, path: str) -> None:
+    assert found(with_template(template)) == [(code, line, path)]
+
+
+def test_a_template_is_tried_with_the_router_that_was_named() -> None:
+    template = "      patches: [{kind: HTTPRoute, metadata: {labels: {a: b}}}]\n"
+    routed = "  routing: {provider: GatewayAPI, gateway: {name: models}}\n"
+    assert found(with_template(template, routed)) == []
+    assert found(with_template(template, "  routing: {provider: Istio}\n"))[0][0] == "HR018"
+
+
 @pytest.mark.parametrize(
     "text",
     [
