@@ -7,8 +7,10 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,7 @@ class Deployed:
     def __init__(self, folder: Path, gateway: str) -> None:
         self._folder, self._gateway = folder, gateway
         self._there: list[Object] = []
+        self._began = ""
         rollout = yaml.safe_load((folder / "rollout.yaml").read_text("utf-8"))
         self._namespace = rollout["metadata"]["namespace"]
         self._name = rollout["metadata"]["name"]
@@ -128,6 +131,20 @@ class Deployed:
             for each in get("pods", f"--namespace={self._namespace}", f"--selector={labels}")
         }
 
+    def failures(self) -> Counter[str]:
+        """Count what the gateway says of the requests that it did not answer with 200."""
+        of_gateway = "--selector=gateway.envoyproxy.io/owning-gateway-name=models"
+        options = ["--container=envoy", "--tail=-1", "--namespace=envoy-gateway-system"]
+        lines = kubectl("logs", of_gateway, *options).splitlines()
+        requests = [json.loads(line) for line in lines if line.startswith('{"')]
+        ended = [each for each in requests if each["start_time"] >= self._began]
+        return Counter(each["response_code_details"] for each in ended if not is_answered(each))
+
+    def logs(self) -> str:
+        """Give what the pods have logged."""
+        ours = [f"--namespace={self._namespace}", f"--selector=headrace.dev/rollout={self._name}"]
+        return kubectl("logs", *ours, "--all-containers", "--prefix", "--tail=100")
+
     def sample(self, count: int, rate: float = 60.0) -> Ledger:
         """Send some requests, and give who answered."""
         path = self._folder / "sample.json"
@@ -139,6 +156,7 @@ class Deployed:
         """Have users send requests meanwhile."""
         path = self._folder / "users.json"
         path.unlink(missing_ok=True)
+        self._began = datetime.now(UTC).isoformat()
         with subprocess.Popen(self._command(path, 100_000, rate), stdin=subprocess.PIPE) as process:
             try:
                 until(path.is_file, "users send requests")
@@ -165,6 +183,11 @@ class Deployed:
             each["status"] == "True" and each["observedGeneration"] == generation
             for each in conditions
         )
+
+
+def is_answered(request: Object) -> bool:
+    """Say whether a line of the gateway's log is of a request that went well."""
+    return bool(request["response_code"] == 200)
 
 
 def delete(manifests: Sequence[Object]) -> None:
