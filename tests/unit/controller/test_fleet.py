@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from headrace.api import ModelRollout, Phase, Status
+from headrace.api import ModelRollout, Phase, Status, Traffic
 from headrace.controller.asking import local_envoy
 from headrace.controller.fleet import Fleet
 from headrace.controller.resources import Resource, Unreadable
@@ -57,6 +57,8 @@ class Shelf:
         before = self.kept.get(one.key)
         if isinstance(before, Resource):
             one = one.model_copy(update={"status": before.rollout.status})
+        elif before is not None:
+            one = one.model_copy(update={"status": before.status})
         self.writes += 1
         self.kept[one.key] = Resource(one, str(self.writes), ask)
 
@@ -74,6 +76,22 @@ class Shelf:
         self.kept[changed.key] = replace(resource, rollout=changed, fence=str(self.writes))
         self.life.spend()
         return replace(resource, rollout=changed, fence=str(self.writes))
+
+    def spoil(self, key: str, message: str, generation: int) -> None:
+        """Do what a person does who writes an invalid spec."""
+        kept = self.kept[key]
+        status = kept.rollout.status if isinstance(kept, Resource) else kept.status
+        self.writes += 1
+        self.kept[key] = Unreadable(key, str(self.writes), message, status, generation)
+
+    def refuse(self, resource: Unreadable, status: Status) -> None:
+        if self.down:
+            raise PlatformUnavailable(self.down)
+        if self.kept[resource.key].fence != resource.fence:
+            raise Conflict("somebody else has changed it")
+        self.writes += 1
+        self.log.append(f"refuse {status.phase}")
+        self.kept[resource.key] = replace(resource, fence=str(self.writes), status=status)
 
     def let_go(self, resource: Resource) -> None:
         del self.kept[resource.rollout.key]
@@ -404,3 +422,63 @@ def test_ten_minutes_without_prometheus_roll_none_of_fifty_healthy_ones_back() -
     bench.slots(60)
     assert {bench.status(index).phase for index in range(50)} == {Phase.HEALTHY}
     assert {bench.status(index).history[-1].outcome for index in range(50)} == {"Promoted"}
+
+
+def under_test() -> Bench:
+    bench = live()
+    bench.want("2")
+    while bench.cluster.of("models/flight-0").traffic != Traffic(stable=95, candidate=5):
+        bench.slots(1)
+    return bench
+
+
+def test_an_invalid_spec_leaves_everything_as_it_is_and_says_so_once() -> None:
+    bench = under_test()
+    platform = bench.cluster.of("models/flight-0")
+    bench.shelf.spoil("models/flight-0", "spec.strategy: has none of them", 9)
+    bench.shelf.log.clear()
+    plans = list(platform.plans)
+    bench.slots(20)
+    assert bench.shelf.log == ["refuse Invalid"]
+    assert platform.plans == plans
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Unreadable)
+    assert kept.status is not None
+    assert (kept.status.phase, kept.status.interrupted) == (Phase.INVALID, Phase.PROGRESSING)
+    assert kept.status.observed_generation == 9
+    stalled = next(c for c in kept.status.conditions if c.type == "Stalled")
+    assert (stalled.status, stalled.message) == ("True", "spec.strategy: has none of them")
+
+
+def test_a_spec_that_is_valid_again_goes_on_where_it_was() -> None:
+    bench = under_test()
+    bench.shelf.spoil("models/flight-0", "spec.strategy: has none of them", 9)
+    bench.slots(3)
+    bench.want("2")
+    bench.tick()
+    assert bench.status().phase is Phase.PROGRESSING
+    bench.until(Phase.PROMOTING)
+    assert all(c.reason != "InvalidSpec" for c in bench.status().conditions)
+
+
+def test_another_fault_of_an_invalid_spec_is_said_too() -> None:
+    bench = under_test()
+    bench.shelf.spoil("models/flight-0", "one fault", 9)
+    bench.slots(2)
+    bench.shelf.spoil("models/flight-0", "another fault", 10)
+    bench.slots(2)
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Unreadable)
+    assert kept.status is not None
+    assert kept.status.interrupted is Phase.PROGRESSING
+    assert {c.message for c in kept.status.conditions if c.type == "Stalled"} == {"another fault"}
+
+
+def test_what_is_invalid_is_said_later_where_it_cannot_be_written_now() -> None:
+    bench = under_test()
+    bench.shelf.spoil("models/flight-0", "one fault", 9)
+    bench.shelf.down = "the API server does not answer"
+    bench.slots(2)
+    bench.shelf.down = ""
+    bench.slots(1)
+    assert bench.shelf.log[-1] == "refuse Invalid"
