@@ -41,7 +41,7 @@ def test_killed_after_every_single_write_a_rollout_ends_as_if_nothing_had_been(
             assert kills < 200, stage.status().get("decision")
             process = stage.spawn("one", "--alone", kubeconfig=proxy.kubeconfig)
             # One write, which lands; nobody ever hears of the answer.
-            fault = Fault(methods=WRITES, lost=True, then=process.kill, times=1)
+            fault = Fault(methods=WRITES, lost=True, then=process.kill)
             proxy.faults[:] = [fault]
             until = time.monotonic() + 60
             while process.poll() is None and time.monotonic() < until:
@@ -51,7 +51,7 @@ def test_killed_after_every_single_write_a_rollout_ends_as_if_nothing_had_been(
                 if history(stage) == HISTORY:
                     break
                 time.sleep(0.02)
-            kills += fault.met
+            kills += fault.landed
             process.kill()
             process.wait(10)
         proxy.faults.clear()
