@@ -47,7 +47,7 @@ class Credentials(AuthBase):
         """
         access = self._access
         if access.token_file is not None:
-            self._secret = _secret(access.token_file)
+            self._secret = _secret(access.token_file, ascii_only=True)
             request.headers["Authorization"] = f"Bearer {self._secret}"
         elif access.password_file is not None:
             self._secret = _secret(access.password_file)
@@ -59,13 +59,13 @@ class Credentials(AuthBase):
         return text.replace(self._secret, "***") if self._secret else text
 
 
-def _secret(file: Path) -> str:
+def _secret(file: Path, *, ascii_only: bool = False) -> str:
     try:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise CredentialsError(f"the file {file} cannot be read: {reason}") from error
-    if not text or not text.isprintable():
+    if not text or not text.isprintable() or (ascii_only and not text.isascii()):
         raise CredentialsError(f"the file {file} has no secret of one line in it")
     return text
 

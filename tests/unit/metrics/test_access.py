@@ -58,6 +58,7 @@ def test_a_tenant_is_named_in_a_header(prometheus: Prometheus) -> None:
         pytest.param(None, "cannot be read: No such file", id="no file"),
         pytest.param(b"", "no secret of one line", id="an empty file"),
         pytest.param(b"one\r\ntwo: three", "no secret of one line", id="several lines"),
+        pytest.param("s€cret".encode(), "no secret of one line", id="no letter of a header"),
         pytest.param(b"\xff\xfe", "cannot be read: it is no text", id="bytes"),
     ],
 )
@@ -125,6 +126,7 @@ FILE = Path("f")
         ({"key_file": FILE}, "no certificate file"),
         ({"ca_file": FILE, "insecure": True}, "keep one"),
         ({"tenant": "a\nb"}, "cannot stand in a header"),
+        ({"tenant": "€"}, "cannot stand in a header"),
         ({"tenant": "a", "tenant_header": "a: b"}, "no name of a header"),
     ],
 )
