@@ -18,7 +18,13 @@ from urllib3.util.retry import Retry
 from headrace.errors import MetricsUnavailable
 from headrace.metrics.access import Access
 from headrace.metrics.clock import ServerClock
-from headrace.metrics.session import Credentials, CredentialsError, QuerySession
+from headrace.metrics.session import (
+    LARGEST,
+    Credentials,
+    CredentialsError,
+    QuerySession,
+    TooLargeError,
+)
 
 UNAVAILABLE = "PrometheusUnavailable"
 TIMED_OUT = "PrometheusTimeout"
@@ -93,6 +99,9 @@ class Client:
             raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
         except http.exceptions.Timeout as error:
             raise self.late() from error
+        except TooLargeError as error:
+            message = f"Prometheus at {self._url} answered with more than {LARGEST >> 20} MB"
+            raise Unreadable(UNAVAILABLE, message) from error
         except http.exceptions.SSLError as error:
             message = (
                 f"the certificate of Prometheus at {self._url} is not trusted, or ours is not "

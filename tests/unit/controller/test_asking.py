@@ -6,9 +6,11 @@ from typing import Any
 
 from headrace.api import ModelRollout, Traffic, Weights
 from headrace.controller.asking import local_envoy, request_of, with_names
+from headrace.controller.tick import tick
 from headrace.engine.answer import plan_of
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.render.counters import counters_of
+from headrace.testing import FakeMetrics, FakePlatform
 from tests.unit.render.rollouts import built, model
 
 OLD, NEW, THIRD = model("6"), model("7"), model("8")
@@ -116,3 +118,14 @@ def test_the_local_envoys_names_need_no_memory() -> None:
 def test_nothing_is_asked_while_nothing_is_under_test() -> None:
     assert request_of(with_status(built(), stable=OLD), 10.0) is None
     assert request_of(with_status(built(), candidate=NEW), 10.0) is None
+
+
+def test_a_tick_of_a_cluster_keeps_the_names_in_the_status() -> None:
+    platform = FakePlatform()
+    rollout = with_status(built(), stable=OLD)
+    for now in (10.0, 20.0, 30.0):
+        answer = tick(rollout, FakeMetrics(platform), platform, now, counters_of=counters_of)
+        rollout = rollout.model_copy(update={"status": answer.status})
+    assert names(rollout)["/backend/0"] == ("6", 30.0)
+    assert names(rollout)["/backend/1"] == ("7", 30.0)
+    assert names(rollout, "mirrored")["-mirror-0"] == ("7", 30.0)

@@ -85,6 +85,13 @@ def test_no_message_repeats_the_secret_even_if_the_server_does(
     assert SECRET not in message + repr(access) + repr(PrometheusMetrics(access))
 
 
+def test_no_message_repeats_a_password_in_disguise(prometheus: Prometheus, secret: Path) -> None:
+    disguised = base64.b64encode(f"admin:{SECRET}".encode()).decode()
+    prometheus.status, prometheus.body = 401, f"you said Basic {disguised}"
+    _, (message,) = ask(Access(prometheus.url, username="admin", password_file=secret))
+    assert "you said Basic ***" in message
+
+
 def test_credentials_follow_no_redirection(prometheus: Prometheus, secret: Path) -> None:
     prometheus.status, prometheus.location = 302, prometheus.url + "/login"
     reasons, _ = ask(Access(prometheus.url, token_file=secret))
