@@ -116,7 +116,7 @@ class Client:
         except OSError as error:
             # Of files of certificates; the library says only here that there is none.
             raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise Unreadable(UNAVAILABLE, self._nonsense(error)) from error
         if not isinstance(result, list):
             raise Unreadable(UNAVAILABLE, self._nonsense("the result is no list"))

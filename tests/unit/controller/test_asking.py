@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headrace.api import ModelRollout, Traffic, Weights
+from headrace.api import Challenger, Dropped, ModelRollout, Traffic, Weights
 from headrace.controller.asking import local_envoy, request_of, with_names
 from headrace.controller.tick import tick
 from headrace.engine.answer import plan_of
@@ -113,6 +113,16 @@ def test_the_local_envoys_names_need_no_memory() -> None:
         "models/flight-delay/6/live": "6",
         "models/flight-delay/7/live": "7",
     }
+
+
+def test_the_local_envoy_still_counts_for_a_version_that_was_dropped() -> None:
+    out = Dropped(version="8", reason="R", message="")
+    rollout = with_status(
+        built(), stable=OLD, candidate=NEW, challengers=[Challenger(model=THIRD)], dropped=[out]
+    )
+    request = request_of(rollout, 10.0)
+    assert request is not None
+    assert sorted(request.counters.requests.versions.values()) == ["6", "7", "8"]
 
 
 def test_nothing_is_asked_while_nothing_is_under_test() -> None:

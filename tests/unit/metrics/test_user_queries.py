@@ -243,6 +243,7 @@ def test_what_is_no_single_number_is_a_problem(
         pytest.param(504, "gateway", "PrometheusTimeout", id="a proxy's time-out"),
         pytest.param(200, "<html>", "PrometheusUnavailable", id="no JSON"),
         pytest.param(200, '{"data": 3}', "PrometheusUnavailable", id="other JSON"),
+        pytest.param(200, "[" * 100_000, "PrometheusUnavailable", id="JSON without a bottom"),
     ],
 )
 def test_every_way_to_fail_has_its_reason(
