@@ -134,7 +134,8 @@ class ClusterInMemory:
                     "status": "True",
                     "observedGeneration": found["metadata"]["generation"],
                 }
-                status = {"parents": [{"conditions": [condition]}]}
+                (parent,) = found["spec"]["parentRefs"]
+                status = {"parents": [{"parentRef": parent, "conditions": [condition]}]}
                 if found.get("status") == status:
                     continue
                 found["status"] = status
