@@ -99,8 +99,8 @@ class Cluster:
                 )
         except (ConfigException, OSError) as error:
             raise SetupError(
-                f"No cluster is configured: {str(error).rstrip('.')}. Name a kubeconfig, or make "
-                "one: `kind create cluster` or `kubectl config view`."
+                f"No cluster is configured: {str(error).rstrip('.')}. Name a kubeconfig in "
+                "KUBECONFIG, or make a cluster: run `make kind`."
             ) from error
         configuration.connection_pool_maxsize = connections
         return cls(configuration, timeout=timeout)
