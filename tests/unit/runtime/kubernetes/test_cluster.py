@@ -133,10 +133,29 @@ def test_a_watch_ends_when(text: bytes, error: type[HeadraceError]) -> None:
         changes([text])
 
 
-def test_without_a_cluster_the_text_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+CONTEXT = b"current-context: a\ncontexts: [{name: a, context: {cluster: b}}]\n"
+KUBECONFIGS = {
+    "nothing": b"",
+    "no YAML": b"a: [",
+    "a list": b"[1]",
+    "a text": b"hello",
+    "bytes": b"\xff\xfe\x00",
+    "numbers": b"current-context: 3\ncontexts: 3\n",
+    "no cluster": CONTEXT + b"clusters: []\n",
+    "a certificate that is not there": CONTEXT
+    + b"clusters: [{name: b, cluster: {server: 'https://x', certificate-authority: /nowhere}}]\n",
+}
+
+
+@pytest.mark.parametrize("text", KUBECONFIGS.values(), ids=KUBECONFIGS)
+def test_a_kubeconfig_with(text: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_bytes(text)
+    with pytest.raises(SetupError, match="Name a kubeconfig"):
+        Cluster.connect(str(file))
+
+
+def test_a_kubeconfig_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="Name a kubeconfig"):
         Cluster.connect(str(tmp_path / "none"))
 
