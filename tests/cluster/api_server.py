@@ -20,6 +20,7 @@ import requests
 import yaml
 
 from headrace.errors import SetupError
+from tests.cluster.processes import Process
 from tests.cluster.programs.catalogue import program
 
 Object = dict[str, Any]
@@ -81,6 +82,13 @@ class ApiServer:
         options = f"{STRICT}&fieldManager=headrace&force=true{'&dryRun=All' * dry_run}"
         return self.ask("PATCH", f"{self.path(manifest)}?{options}", manifest, "apply")
 
+    def is_ready(self) -> bool:
+        """Say whether it answers, and has made the namespace `default`."""
+        try:
+            return self.ask("GET", "/api/v1/namespaces/default").code == 200
+        except OSError:  # nobody listens yet, or there is no certificate yet
+            return False
+
     def define(self, crds: Sequence[Object]) -> None:
         """Apply CRDs, and wait until the server knows their kinds.
 
@@ -123,8 +131,12 @@ class ApiServer:
 
 
 @contextlib.contextmanager
-def api_server(folder: Path) -> Iterator[ApiServer]:
+def api_server(folder: Path, *, authorization: str = "AlwaysAllow") -> Iterator[ApiServer]:
     """Run etcd and kube-apiserver in a folder.
+
+    Args:
+        folder: For their data, logs and certificates.
+        authorization: `AlwaysAllow`, or `RBAC` where rights are the question; the tester has all.
 
     Raises:
         SetupError: A program is missing, or does not start.
@@ -137,7 +149,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
     people.write_text(f"{_TOKEN},tester,tester,system:masters\n", encoding="utf-8")
     store = f"http://127.0.0.1:{client}"
     with contextlib.ExitStack() as running:
-        _start(
+        Process(
             running,
             folder / "etcd.log",
             [
@@ -146,13 +158,13 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
                 *("--listen-peer-urls", f"http://127.0.0.1:{peer}"),
             ],
         )
-        api = _start(
+        process = Process(
             running,
             folder / "kube-apiserver.log",
             [
                 *(server, f"--etcd-servers={store}", f"--cert-dir={certificates}"),
                 *("--bind-address=127.0.0.1", f"--secure-port={port}"),
-                *("--authorization-mode=AlwaysAllow", f"--token-auth-file={people}"),
+                *(f"--authorization-mode={authorization}", f"--token-auth-file={people}"),
                 *("--service-account-issuer=https://tests", f"--service-account-key-file={key}"),
                 *(f"--service-account-signing-key-file={key}", "--disable-admission-plugins"),
                 "ServiceAccount",
@@ -160,7 +172,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         )
         found = _server(folder, f"https://127.0.0.1:{port}", certificates / "apiserver.crt")
         running.enter_context(found.session)
-        _wait(found, api, folder / "kube-apiserver.log")
+        process.until(found.is_ready, _START_SECONDS)
         yield found
 
 
@@ -190,30 +202,7 @@ def _free_port() -> int:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-
-
-def _start(running: contextlib.ExitStack, log: Path, command: list[str]) -> subprocess.Popen[bytes]:
-    output = running.enter_context(log.open("wb"))
-    process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-
-    def stop() -> None:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    running.callback(stop)
-    return process
-
-
-def _wait(server: ApiServer, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError, ValueError):
-            if server.ask("GET", "/api/v1/namespaces/default").code == 200:
-                return
-        time.sleep(0.2)
-    raise SetupError(f"The API server did not start: {log.read_text()[-2000:]}")
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    except FileNotFoundError:
+        raise SetupError(f"There is no {command[0]} on PATH. Install it.") from None

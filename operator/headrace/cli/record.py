@@ -10,6 +10,7 @@ import click
 from headrace.api import ModelRollout, load_rollout
 from headrace.cli.instants import INSTANT
 from headrace.errors import InvalidInput
+from headrace.metrics.access import Access
 from headrace.metrics.answers import Client
 from headrace.metrics.record import record as record_range
 from headrace.metrics.record import request_of, seen_versions
@@ -70,7 +71,7 @@ def record(
             f"--from {first:.0f} --to {last:.0f}: expected an end after the beginning, and at "
             f"most {_LONGEST / _A_DAY:.0f} days"
         )
-    server = Client(url.rstrip("/"), _TIMEOUT)
+    server = Client(Access(url.rstrip("/")), _TIMEOUT, raw=True)
     stable = stable or _stable(rollout, seen_versions(server, rollout.key, first, last))
     request = request_of(rollout, stable, first)
     found = record_range(server, request, first, last, step or request.interval)

@@ -54,9 +54,8 @@ def compare(
             carried_since=status.carried_since,
             share=share,
         )
-        judgement = judge(
-            analysis, checks, absorbed, observations.problems, live=live, started=started, now=now
-        )
+        problems = [p for p in observations.problems if p.challenger in (None, challenger)]
+        judgement = judge(analysis, checks, absorbed, problems, live=live, started=started, now=now)
         arms.append(Arm(model, judgement))
         held.append(_held(checks, judgement, live=live, else_=status.held))
         return list(judgement.statuses)

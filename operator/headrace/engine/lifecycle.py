@@ -12,6 +12,7 @@ from headrace.api import (
     HistoryEntry,
     Kept,
     ModelSpec,
+    Paused,
     Phase,
     Requests,
     RolloutSpec,
@@ -40,6 +41,9 @@ _NOTHING_UNDER_TEST: dict[str, object] = {
     "ending": None,
     "goal": None,
     "learning": None,
+    "paused": None,
+    "waited": 0.0,
+    "undoing": "",
 }
 
 
@@ -97,6 +101,7 @@ def leave_test(status: Status, phase: Phase, decision: Decision) -> Status:
     return status.model_copy(
         update={
             "phase": phase,
+            "paused": None,
             "carried_since": None,
             "elapsed": milliseconds(status.elapsed + status.held),
             "held": 0.0,
@@ -135,6 +140,18 @@ def _choose(status: Status, version: str) -> Status:
     return status.model_copy(update=update)
 
 
+def pause(status: Status, decision: Decision, now: float) -> Status:
+    """Wait for a person."""
+    paused = Paused(reason=decision.reason, message=decision.message, since=now)
+    return status.model_copy(update={"phase": Phase.PAUSED, "paused": paused})
+
+
+def resume(status: Status) -> Status:
+    """Go on at the step where it stopped, with all of `maxDuration` to come."""
+    update = {"phase": Phase.PROGRESSING, "paused": None, "waited": status.elapsed + status.held}
+    return status.model_copy(update=update)
+
+
 def drop(status: Status, decision: Decision) -> Status:
     """Take one of several candidates out of the test."""
     out = Dropped(version=decision.version, reason=decision.reason, message=decision.message)
@@ -146,6 +163,7 @@ def enter_step(status: Status, step: int) -> Status:
     return status.model_copy(
         update={
             "phase": Phase.PROGRESSING,
+            "paused": None,
             "step": step,
             "carried_since": None,
             "held": 0.0,
@@ -165,6 +183,8 @@ def go_back(status: Status, decision: Decision, by: str, now: float) -> Status:
             "candidate": status.stable,
             "stable": status.previous.model,
             "previous": None,
+            "predecessor": None,
+            "undoing": "",
             "servers": begun(status.servers),
             "started": now,
             "requests": Requests(),
@@ -210,6 +230,7 @@ def finish(
         update |= {"phase": Phase.HEALTHY, "stable": candidate}
         update |= _rejecting(status.also_rejected)
         update["weights"] = Weights(asked=ALL_STABLE, seen=None)
+        update["predecessor"] = status.stable
         if status.stable is not None and keep_previous:
             update["previous"] = Kept(model=status.stable, until=now + keep_previous)
     elif outcome == "Superseded":

@@ -7,17 +7,12 @@ from collections.abc import Iterator
 
 from headrace.api import Check, ModelRollout
 from headrace.engine.checks.build import queries_of
+from headrace.engine.counters import Counters
 from headrace.engine.strategies.build import metrics_of
 from headrace.errors import InvalidInput
 from headrace.metrics.answers import SEVERAL_SERIES, UNAVAILABLE, Server, Unreadable
-from headrace.metrics.queries import (
-    CLUSTER,
-    ENVOY_ANSWERS,
-    Family,
-    families_of,
-    level_query,
-    query_for,
-)
+from headrace.metrics.clusters import CLUSTER, ENVOY_ANSWERS, local_counters
+from headrace.metrics.queries import Family, counters_for, family_of, level_query, query_for
 from headrace.metrics.recording import RawSeries, Recording, Samples, merged
 from headrace.metrics.source import Request
 
@@ -50,6 +45,7 @@ def request_of(rollout: ModelRollout, stable: str, since: float) -> Request:
         candidates=candidates,
         since=dict.fromkeys(metrics_of(spec), since),
         interval=spec.analysis.interval,
+        counters=local_counters(rollout.key, stable, candidates),
         queries=queries_of(spec.analysis),
     )
 
@@ -67,7 +63,7 @@ def record(server: Server, request: Request, first: float, last: float, step: fl
     Raises:
         MetricsUnavailable: No answer, an error, or nonsense.
     """
-    families: dict[object, Family] = {}
+    families: dict[Family, list[Counters]] = {}
     parts = [Recording(request.rollout, request.stable)]
     for metric in request.since:
         check = request.queries.get(metric)
@@ -75,10 +71,11 @@ def record(server: Server, request: Request, first: float, last: float, step: fl
             queries = [_rendered(check, request, candidate) for candidate in request.candidates]
             parts += [_levels(server, query, first, last, step) for query in queries]
         else:
-            families |= {one.key: one for one in families_of(metric, request).values()}
+            for counters in counters_for(metric, request).values():
+                families.setdefault(family_of(counters), []).append(counters)
     for family in families.values():
         for seconds, end in _windows(first, last):
-            parts.append(_ranges(server, query_for([family], seconds), end))
+            parts.append(_ranges(server, query_for(family, seconds), end))
     return merged(parts)
 
 
@@ -109,8 +106,9 @@ def _ranges(server: Server, query: str, end: float) -> Recording:
     series = []
     for entry in server.ask(query, end):
         try:
-            pairs = [(float(time), float(text)) for time, text in entry["values"]]
-            series.append(RawSeries({**entry["metric"]}, Samples.of(pairs)))
+            times = [float(time) for time, _ in entry["values"]]
+            values = [float(text) for _, text in entry["values"]]
+            series.append(RawSeries({**entry["metric"]}, Samples.of(times, values)))
         except (KeyError, TypeError, ValueError) as error:
             message = f"{server.name} answered what is no matrix of raw samples: {error!r}"
             raise Unreadable(UNAVAILABLE, message) from error
@@ -126,13 +124,12 @@ def _rendered(check: Check, request: Request, candidate: str) -> str:
 
 def _levels(server: Server, query: str, first: float, last: float, step: float) -> Recording:
     """Ask a query at every step of a range."""
-    samples: dict[float, float] = {}
+    parts = [Samples.of([], [])]
     every = max(1, round(1000 * step))
     for seconds, end in _windows(first, last):
         found = _ranges(server, f"({query})[{seconds}s:{every}ms]", end).series
         if len(found) > 1:
             message = f"{query} gives {len(found)} series where one is expected"
             raise Unreadable(SEVERAL_SERIES, message)
-        for one in found:
-            samples |= dict(one.samples.between(-math.inf, math.inf))
-    return Recording(levels={query: Samples.of(samples.items())})
+        parts += [one.samples for one in found]
+    return Recording(levels={query: Samples.joined(parts)})

@@ -16,7 +16,7 @@ The answer of Prometheus to `query_range`, as `curl` saves it, is read too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,11 +40,25 @@ class Samples:
     values: Floats
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[float, float]]) -> Samples:
+    def of(cls, times: Sequence[float] | Floats, values: Sequence[float] | Floats) -> Samples:
         """Sort samples by time; of two at one time the later one counts."""
-        ordered = sorted(dict(pairs).items())
-        times, values = zip(*ordered, strict=True) if ordered else ((), ())
-        return cls(np.array(times, dtype=np.float64), np.array(values, dtype=np.float64))
+        seconds, numbers = np.asarray(times, np.float64), np.asarray(values, np.float64)
+        order = np.argsort(seconds, kind="stable")
+        seconds, numbers = seconds[order], numbers[order]
+        last = np.append(seconds[1:] != seconds[:-1], True)[: len(seconds)]
+        return cls(seconds[last], numbers[last])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Samples]) -> Samples:
+        """Put samples of one series together.
+
+        Args:
+            parts: At least one.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        times = np.concatenate([part.times for part in parts])
+        return cls.of(times, np.concatenate([part.values for part in parts]))
 
     def between(self, first: float, last: float) -> list[tuple[float, float]]:
         """Give those of a range, its ends included."""
@@ -100,23 +114,19 @@ def merged(recordings: Sequence[Recording]) -> Recording:
     Args:
         recordings: At least one.
     """
-    samples: dict[frozenset[tuple[str, str]], dict[float, float]] = {}
-    labels: dict[frozenset[tuple[str, str]], Mapping[str, str]] = {}
-    levels: dict[str, dict[float, float]] = {}
+    series: dict[frozenset[tuple[str, str]], list[RawSeries]] = {}
+    levels: dict[str, list[Samples]] = {}
     for recording in recordings:
         for one in recording.series:
-            key = frozenset(one.labels.items())
-            labels.setdefault(key, one.labels)
-            samples.setdefault(key, {}).update(_pairs(one.samples))
+            series.setdefault(frozenset(one.labels.items()), []).append(one)
         for query, found in recording.levels.items():
-            levels.setdefault(query, {}).update(_pairs(found))
+            levels.setdefault(query, []).append(found)
     return Recording(
         next((one.rollout for one in recordings if one.rollout), ""),
         next((one.stable for one in recordings if one.stable), ""),
-        tuple(RawSeries(labels[key], Samples.of(of.items())) for key, of in samples.items()),
-        {query: Samples.of(of.items()) for query, of in levels.items()},
+        tuple(
+            RawSeries(same[0].labels, Samples.joined([one.samples for one in same]))
+            for same in series.values()
+        ),
+        {query: Samples.joined(parts) for query, parts in levels.items()},
     )
-
-
-def _pairs(samples: Samples) -> Iterable[tuple[float, float]]:
-    return zip(samples.times.tolist(), samples.values.tolist(), strict=True)

@@ -150,10 +150,9 @@ def _samples(times: Sequence[float], values: Any, whose: str) -> Samples:
     if not isinstance(values, list) or len(values) != len(times):
         count = len(values) if isinstance(values, list) else _shown(values)
         raise _Malformed(f"{whose} has {len(times)} times and {count} values")
-    pairs = zip(times, values, strict=True)
-    return Samples.of(
-        (float(time), _number(value, whose)) for time, value in pairs if value is not None
-    )
+    seen = [index for index, value in enumerate(values) if value is not None]
+    numbers = [_number(values[index], whose) for index in seen]
+    return Samples.of([times[index] for index in seen], numbers)
 
 
 def _number(value: Any, whose: str) -> float:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from headrace.engine.counters import Counters
 from headrace.engine.observations import (
     Categories,
     Counts,
+    Halves,
     Histogram,
     Metric,
     MetricKey,
@@ -22,8 +24,6 @@ from headrace.metrics.series import Series, bound_of
 
 Roles = Mapping[str, Sequence[Series]]
 """An arm's series by role: the field of a user's check, or empty."""
-
-_MILLISECONDS = (Metric.LATENCY,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Span:
     def sees(self, series: Iterable[Series]) -> bool:
         """Tell whether any of these was scraped in it, or shortly before."""
         since = self.start - self.staleness
-        return any(since < time <= self.end for one in series for time, _ in one.samples)
+        return any(since < time <= self.end for one in series for time in one.times)
 
     def grown(self, series: Iterable[Series]) -> float:
         """Give by how much these counters grew together."""
@@ -62,8 +62,14 @@ def is_binned(metric: MetricKey) -> bool:
     return metric == Metric.PREDICTION or feature_of(metric) is not None
 
 
-def value_of(metric: MetricKey, roles: Roles, span: Span) -> Value | None:
+def value_of(metric: MetricKey, roles: Roles, span: Span, counters: Counters) -> Value | None:
     """Give what an arm did; None where it was not seen.
+
+    Args:
+        metric: What is made of the series.
+        roles: The arm's series.
+        span: From when to when.
+        counters: For the label of the status, and the unit of buckets.
 
     Raises:
         ValueError: A bucket or a category has no usable label.
@@ -72,21 +78,23 @@ def value_of(metric: MetricKey, roles: Roles, span: Span) -> Value | None:
         return None
     own = roles.get("", ())
     if "buckets" in roles:
-        return _histogram(roles["buckets"], span, 1.0)
+        return _histogram(roles["buckets"], span, counters.per_second)
     if "total" in roles:
         return _counts(span.grown(roles.get("bad", ())), span.grown(roles["total"]))
     if "count" in roles:
         squares = span.grown(roles["squares"]) if "squares" in roles else None
         return Sums(span.grown(roles["count"]), span.grown(roles["sum"]), squares)
     if metric in (Metric.LATENCY, Metric.SERVER_LATENCY):
-        return _histogram(own, span, 1000.0 if metric in _MILLISECONDS else 1.0)
+        return _histogram(own, span, counters.per_second)
     if metric == Metric.REWARD:
         count = span.grown(one for one in own if one.labels.get("__name__") == REWARD_COUNT)
         total = span.grown(one for one in own if one.labels.get("__name__") == REWARD_SUM)
         return Sums(count, total)
     if is_binned(metric):
         return _categories((one, span.grown([one])) for one in own)
-    return _counts(span.grown(one for one in own if _is_bad(one.labels)), span.grown(own))
+    if metric == Metric.SERVED:
+        return _halves(own, span, counters.code)
+    return _answers(own, span, counters.code)
 
 
 def reference_of(series: Iterable[Series], end: float) -> Categories | None:
@@ -109,6 +117,27 @@ def _histogram(series: Sequence[Series], span: Span, per_second: float) -> Histo
     buckets = bucket_increments(series, span.start, span.end, span.watch)
     bounds = tuple(round(bound / per_second, 9) for bound in buckets)
     return Histogram(bounds, tuple(buckets.values()))
+
+
+def _halves(series: Sequence[Series], span: Span, code: str) -> Halves | None:
+    """Count the answers of every second server apart; None if there is but one.
+
+    Servers are told apart by what was scraped, in the order of its name: the halves stay the same
+    for as long as the servers do.
+    """
+    targets = sorted({one.target for one in series})
+    if len(targets) < 2:
+        return None
+    second = frozenset(targets[1::2])
+    return Halves(
+        _answers([one for one in series if one.target not in second], span, code),
+        _answers([one for one in series if one.target in second], span, code),
+    )
+
+
+def _answers(series: Sequence[Series], span: Span, code: str) -> Counts:
+    bad = span.grown(one for one in series if _is_bad(one.labels, code))
+    return _counts(bad, span.grown(series))
 
 
 def _counts(bad: float, total: float) -> Counts:
@@ -138,6 +167,7 @@ def _categories(counted: Iterable[tuple[Series, float]]) -> Categories:
     return Categories(tuple(names), tuple(counts))
 
 
-def _is_bad(labels: Mapping[str, str]) -> bool:
-    is_failed = labels.get("envoy_response_code_class") == "5"
-    return is_failed or labels.get("__name__") == DISAGREEMENTS
+def _is_bad(labels: Mapping[str, str], code: str) -> bool:
+    # A class such as 5, or a status such as 503.
+    failed = labels.get(code, "").startswith("5")
+    return failed or labels.get("__name__") == DISAGREEMENTS

@@ -6,7 +6,8 @@ from headrace.api import ModelRollout, RolloutSpec
 from headrace.engine.checks.build import checks_of
 from headrace.engine.observations import MetricKey
 from headrace.errors import InvalidInput
-from headrace.metrics.queries import CLUSTER, families_of, level_query, query_for
+from headrace.metrics.clusters import CLUSTER
+from headrace.metrics.queries import counters_for, level_query, query_for
 from headrace.metrics.recorded import RecordedServer
 from headrace.metrics.recording import Recording
 from headrace.metrics.source import Request
@@ -17,10 +18,11 @@ _MOST_NAMED = 8
 def versions_of(rollout: ModelRollout, recording: Recording) -> list[str]:
     """Name the versions of a rollout that the recording has something of."""
     found = set()
+    ours = f"{rollout.key}/"
     for one in recording.series:
-        prefix, _, rest = one.labels.get(CLUSTER, "").rpartition(f"{rollout.key}/")
-        if rest and not prefix:
-            found.add(rest.partition("/")[0].replace("~", "."))
+        cluster = one.labels.get(CLUSTER, "")
+        if cluster.startswith(ours):
+            found.add(cluster.removeprefix(ours).partition("/")[0].replace("~", "."))
         if one.labels.get("model") == rollout.spec.model.name and "version" in one.labels:
             found.add(one.labels["version"])
     return sorted(found)
@@ -106,5 +108,5 @@ def _has(metric: MetricKey, request: Request, server: RecordedServer) -> bool:
     check = request.queries.get(metric)
     if check is not None and check.query is not None:
         return any(server.knows(level_query(check, request, v)) for v in request.candidates)
-    families = families_of(metric, request).values()
-    return all(server.knows(query_for([family], 1.0)) for family in families)
+    counters = counters_for(metric, request).values()
+    return all(server.knows(query_for([one], 1.0)) for one in counters)

@@ -37,7 +37,7 @@ class Decided:
 
     @property
     def share(self) -> float | None:
-        """The candidates' share of the live requests that were recorded; None without any."""
+        """The candidate's share of its own and stable's live requests; None without any."""
         live = self.requests.stable + self.requests.candidate
         return self.requests.candidate / live if live else None
 
@@ -51,13 +51,12 @@ class Decided:
         """Whether the recorded traffic is clearly another than the plan asked for."""
         if self.requests.stable + self.requests.candidate < _ENOUGH:
             return False
-        pairs = (
-            (self.asked.candidate / 100, self.share),
-            (self.asked.mirror / 100, self.copied),
-        )
+        asked = self.asked
+        both = asked.stable + asked.candidate
+        pairs = ((asked.candidate / (both or 1), self.share), (asked.mirror / 100, self.copied))
         return any(
-            found is not None and abs(found - asked) > _APART + _RELATIVE * asked
-            for asked, found in pairs
+            found is not None and abs(found - wished) > _APART + _RELATIVE * wished
+            for wished, found in pairs
         )
 
 
