@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 UV_VERSION := 0.13.9
+HELM   ?= helm
 
 .PHONY: help
 help: ## Show this list
@@ -42,14 +43,22 @@ format: setup ## Format the code and sort the imports
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 .PHONY: golden
-golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml, the CRD, manifests/examples
+golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml, the CRD, manifests/examples, helm/
 	@$(BIN)/python -m headrace.training.compile
 	@$(BIN)/python -m headrace.render.crd manifests/crd/modelrollouts.yaml
 	@$(BIN)/python -m headrace.render.examples manifests/examples
+	@$(BIN)/python -m headrace.render.helm helm
+
+.PHONY: bases
+bases: setup ## Write manifests/rbac and manifests/controller anew from the chart; needs helm
+	@$(HELM) template headrace helm/headrace --namespace headrace-system \
+	    --set crds.install=false --kube-version 1.36.0 \
+	    | $(BIN)/python -m headrace.render.helm.bases manifests
 
 .PHONY: bench
 bench: setup ## Measure, side by side with what one would use instead
 	@$(BIN)/python bench/decisions.py
+	@$(BIN)/python bench/judgement.py
 	@$(BIN)/python bench/demo.py
 
 .PHONY: lock

@@ -20,6 +20,7 @@ import requests
 import yaml
 
 from headrace.errors import SetupError
+from tests.cluster.processes import Process
 from tests.cluster.programs.catalogue import program
 
 Object = dict[str, Any]
@@ -81,6 +82,13 @@ class ApiServer:
         options = f"{STRICT}&fieldManager=headrace&force=true{'&dryRun=All' * dry_run}"
         return self.ask("PATCH", f"{self.path(manifest)}?{options}", manifest, "apply")
 
+    def is_ready(self) -> bool:
+        """Say whether it answers, and has made the namespace `default`."""
+        try:
+            return self.ask("GET", "/api/v1/namespaces/default").code == 200
+        except OSError:  # nobody listens yet, or there is no certificate yet
+            return False
+
     def define(self, crds: Sequence[Object]) -> None:
         """Apply CRDs, and wait until the server knows their kinds.
 
@@ -137,7 +145,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
     people.write_text(f"{_TOKEN},tester,tester,system:masters\n", encoding="utf-8")
     store = f"http://127.0.0.1:{client}"
     with contextlib.ExitStack() as running:
-        _start(
+        Process(
             running,
             folder / "etcd.log",
             [
@@ -146,7 +154,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
                 *("--listen-peer-urls", f"http://127.0.0.1:{peer}"),
             ],
         )
-        api = _start(
+        process = Process(
             running,
             folder / "kube-apiserver.log",
             [
@@ -160,7 +168,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         )
         found = _server(folder, f"https://127.0.0.1:{port}", certificates / "apiserver.crt")
         running.enter_context(found.session)
-        _wait(found, api, folder / "kube-apiserver.log")
+        process.until(found.is_ready, _START_SECONDS)
         yield found
 
 
@@ -190,30 +198,7 @@ def _free_port() -> int:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-
-
-def _start(running: contextlib.ExitStack, log: Path, command: list[str]) -> subprocess.Popen[bytes]:
-    output = running.enter_context(log.open("wb"))
-    process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-
-    def stop() -> None:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    running.callback(stop)
-    return process
-
-
-def _wait(server: ApiServer, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError, ValueError):
-            if server.ask("GET", "/api/v1/namespaces/default").code == 200:
-                return
-        time.sleep(0.2)
-    raise SetupError(f"The API server did not start: {log.read_text()[-2000:]}")
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    except FileNotFoundError:
+        raise SetupError(f"There is no {command[0]} on PATH. Install it.") from None

@@ -75,20 +75,38 @@ def rollout_of(document: YamlDocument, source: str) -> ModelRollout:
     Raises:
         InvalidRollout: With every fault that could be found.
     """
-    data, faults = document.data, list(document.faults)
-    if not isinstance(data, Mapping):
-        problem = f"is a {type(data).__name__}"
-        raise InvalidRollout(source, [Fault("(document)", problem, "a mapping with kind: ...")])
+    faults = list(document.faults)
     try:
-        rollout = ModelRollout.model_validate(data)
-    except ValidationError as error:
-        told = (each for each in error.errors() if not _is_other_union_member(each))
-        for details in islice(told, _MOST_FAULTS + 1):
-            faults += _faults(details, data)
+        rollout = rollout_from(document.data, source)
+    except InvalidRollout as error:
+        faults += error.faults
         raise _invalid(source, document, faults) from error
     if faults:
         raise _invalid(source, document, faults)
     return rollout
+
+
+def rollout_from(data: object, source: str) -> ModelRollout:
+    """Make the ModelRollout of plain data, as YAML or JSON gives it.
+
+    Args:
+        data: Mappings, lists and scalars.
+        source: Its name in messages.
+
+    Raises:
+        InvalidRollout: With every fault that could be found.
+    """
+    if not isinstance(data, Mapping):
+        problem = f"is a {type(data).__name__}"
+        raise InvalidRollout(source, [Fault("(document)", problem, "a mapping with kind: ...")])
+    try:
+        return ModelRollout.model_validate(data)
+    except ValidationError as error:
+        told = (each for each in error.errors() if not _is_other_union_member(each))
+        faults: list[Fault] = []
+        for details in islice(told, _MOST_FAULTS + 1):
+            faults += _faults(details, data)
+        raise InvalidRollout(source, list(dict.fromkeys(faults))) from error
 
 
 def _invalid(source: str, document: YamlDocument, faults: Sequence[Fault]) -> InvalidRollout:

@@ -33,12 +33,17 @@ _COMMANDS = {
     "schema": ("headrace.cli.schema", "Print the schema, for editors or for Kubernetes."),
     "simulate": (
         "headrace.cli.simulate",
-        "Try a ModelRollout on generated traffic, many times.",
+        "Try a ModelRollout on generated traffic, or on recorded.",
     ),
+    "record": ("headrace.cli.record", "Save what Prometheus has counted, to replay a rollout."),
     "judge": ("headrace.cli.judge", "Judge rollouts for another program, over lines of JSON."),
     "render": ("headrace.cli.render", "Show the manifests of a rollout at any of its stages."),
     "diff": ("headrace.cli.diff", "Show what a rollout would change in a cluster."),
     "bundle": ("headrace.cli.bundle", "Package a model file so that a rollout can name it."),
+    "controller": (
+        "headrace.cli.controller",
+        "Look after all ModelRollouts of a cluster.",
+    ),
     "doctor": ("headrace.cli.doctor", "Check what this machine has, and say what to do."),
 }
 

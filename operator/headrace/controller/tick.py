@@ -6,15 +6,16 @@ not answer and a Prometheus that is down are told to it as such, and hold the ro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from headrace.api import ModelRollout
-from headrace.engine.checks.build import queries_of
-from headrace.engine.decide import asked_of, decide, wanted_metrics
+from headrace.controller.asking import CountersOf, local_envoy, request_of, with_names
+from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Ask, Observations, World
 from headrace.errors import PlatformUnavailable
-from headrace.metrics.source import Metrics, Request
+from headrace.metrics.source import Measured, Metrics
 from headrace.runtime.platform import Platform
 
 
@@ -24,6 +25,8 @@ def tick(
     platform: Platform,
     now: float,
     ask: Ask | None = None,
+    counters_of: CountersOf = local_envoy,
+    beside: Callable[[Observations], Observations] = lambda observations: observations,
 ) -> Tick:
     """Do all that one tick does but the writing of the status.
 
@@ -33,46 +36,36 @@ def tick(
         platform: Where the versions run.
         now: Unix seconds.
         ask: A person's request, if one waits.
+        counters_of: Names the counters of the platform's router.
+        beside: Adds what is known beside numbers and servers, as `Outside.known` does.
 
     Returns:
         The engine's answer, already applied; its status is to be written.
     """
-    measured = _measure(rollout, metrics, now)
-    observations = replace(measured, world=_see(rollout, platform), ask=ask)
-    answer = decide(rollout.spec, rollout.status, observations, now)
+    request = request_of(rollout, now, counters_of)
+    read = Measured() if request is None else metrics.observe([request], now)[rollout.key]
+    observations = replace(noted(read), world=see(rollout, platform), ask=ask)
+    answer = decide(rollout.spec, rollout.status, beside(observations), now)
+    answer = with_names(rollout, answer, now, counters_of)
     try:
         platform.apply(rollout, answer.plan)
     except PlatformUnavailable as error:
         # The plan is the same at the next tick, which tries again; people must see why it waits.
         decision = answer.status.decision
         assert decision is not None
-        told = decision.model_copy(update={"message": f"{decision.message} ({error})"})
-        status = answer.status.model_copy(update={"decision": told})
-        return Tick(answer.decision, answer.plan, status, answer.verdicts)
+        waits = decision.model_copy(update={"message": f"{decision.message} ({error})"})
+        status = answer.status.model_copy(update={"decision": waits})
+        return replace(answer, status=status)
     return answer
 
 
-def _measure(rollout: ModelRollout, metrics: Metrics, now: float) -> Observations:
-    """Observe all candidates together with stable, with one request."""
-    status = rollout.status
-    if status.stable is None or status.candidate is None:
-        return Observations()
-    spec = asked_of(rollout.spec, status)
-    candidates = (status.candidate, *(challenger.model for challenger in status.challengers))
-    request = Request(
-        rollout=rollout.key,
-        model=spec.model.name,
-        stable=status.stable.version,
-        candidates=tuple(model.version for model in candidates),
-        since={m: status.watermarks.get(m, now) for m in wanted_metrics(spec, status)},
-        interval=spec.analysis.interval,
-        queries=queries_of(spec.analysis),
-    )
-    measured = metrics.observe([request], now)[rollout.key]
-    return Observations(measured.intervals, measured.watermarks, measured.problems)
+def noted(read: Measured) -> Observations:
+    """Give the engine what was read, and nothing of the world yet."""
+    return Observations(read.intervals, read.watermarks, read.problems)
 
 
-def _see(rollout: ModelRollout, platform: Platform) -> World:
+def see(rollout: ModelRollout, platform: Platform) -> World:
+    """Look at the world; a platform that cannot be seen is told of as such."""
     try:
         return platform.observe(rollout)
     except PlatformUnavailable as error:

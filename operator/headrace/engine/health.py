@@ -74,10 +74,11 @@ def is_down(state: VersionState | None) -> bool:
 
 
 def readiness(state: VersionState | None) -> str:
-    """Say how many servers there are."""
+    """Say how many servers there are, and why not more."""
     if state is None:
         return "its servers are not there yet"
-    return f"{state.ready} of {state.wanted} servers ready"
+    why = f" ({state.waiting})" if state.waiting else ""
+    return f"{state.ready} of {state.wanted} servers ready{why}"
 
 
 def carried(status: Status) -> Traffic:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import requests as http
 from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -16,6 +16,9 @@ from prometheus_api_client.prometheus_connect import PrometheusConnect
 from urllib3.util.retry import Retry
 
 from headrace.errors import MetricsUnavailable
+from headrace.metrics.access import Access
+from headrace.metrics.clock import ServerClock
+from headrace.metrics.session import Credentials, CredentialsError, QuerySession
 
 UNAVAILABLE = "PrometheusUnavailable"
 TIMED_OUT = "PrometheusTimeout"
@@ -23,6 +26,7 @@ FAILED = "QueryFailed"
 NOT_A_NUMBER = "NotANumber"
 MISSING_LABEL = "MissingLabel"
 SEVERAL_SERIES = "SeveralSeries"
+CATCHING_UP = "CatchingUp"
 
 _LONGEST = 300
 _REFUSED = re.compile(r"HTTP Status Code 4(?!29|08)\d\d")
@@ -41,27 +45,29 @@ class Unreadable(MetricsUnavailable):
         super().__init__(message[:_LONGEST])
 
 
-class Client:
-    """Asks one Prometheus server.
+class Server(Protocol):
+    """Something that answers PromQL: a Prometheus, or what was recorded of one.
 
-    Args:
-        url: Its address, such as `http://prometheus:9090`. Nothing is sent yet.
-        timeout: Seconds after which an answer is not waited for.
+    Attributes:
+        name: For messages, as in `Prometheus at http://prometheus:9090`.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
-        self._url = url
-        self._timeout = timeout
-        self._connection = PrometheusConnect(
-            url=url, retry=Retry(total=0, read=False), timeout=timeout, method="POST"
-        )
+    name: str
+
+    def time(self, now: float) -> float:
+        """Give what its clock says, as far as that is known; else what ours says.
+
+        Args:
+            now: By our clock, Unix seconds.
+        """
+        ...
 
     def ask(self, query: str, now: float) -> Sequence[Any]:
-        """Send an instant query.
+        """Answer an instant query. Any thread may ask.
 
         Args:
             query: PromQL.
-            now: At which time, Unix seconds.
+            now: At which time, Unix seconds by its clock.
 
         Returns:
             The `result` of the answer, of any kind.
@@ -69,33 +75,84 @@ class Client:
         Raises:
             Unreadable: There is none.
         """
+        ...
+
+    def close(self) -> None:
+        """Ask nothing any more."""
+        ...
+
+
+class Client:
+    """Asks one Prometheus server.
+
+    Args:
+        access: Where it is, and how it is reached. Nothing is sent yet.
+        timeout: Seconds after which an answer is not waited for.
+    """
+
+    def __init__(self, access: Access, timeout: float) -> None:
+        self.name = f"Prometheus at {access.url}"
+        self._timeout = timeout
+        self._credentials = Credentials(access)
+        self._clock = ServerClock()
+        self._connection = PrometheusConnect(
+            url=access.url.rstrip("/"),
+            retry=Retry(total=0, read=False),
+            timeout=timeout,
+            method="POST",
+            session=QuerySession(access, self._credentials, self._clock, timeout),
+        )
+
+    def time(self, now: float) -> float:
+        """Give what its clock says, as its last answer shows; see `Server.time`."""
+        return now + self._clock.offset(now)
+
+    def ask(self, query: str, now: float) -> Sequence[Any]:
+        """Send an instant query; see `Server.ask`."""
         try:
             result = self._connection.custom_query(query, params={"time": f"{now:.3f}"})
+        except CredentialsError as error:
+            raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
         except http.exceptions.Timeout as error:
-            message = f"Prometheus at {self._url} did not answer within {self._timeout:g} s"
-            raise Unreadable(TIMED_OUT, message) from error
-        except http.exceptions.JSONDecodeError as error:
-            raise Unreadable(UNAVAILABLE, self._nonsense(error)) from error
+            raise late(self.name, self._timeout) from error
+        except http.exceptions.SSLError as error:
+            message = (
+                f"the certificate of {self.name} is not trusted, or ours is not "
+                "accepted; the CA's file may be missing or wrong"
+            )
+            raise Unreadable(UNAVAILABLE, message) from error
         except http.exceptions.RequestException as error:
-            message = f"Prometheus at {self._url} cannot be reached ({type(error).__name__})"
+            message = f"{self.name} cannot be reached ({type(error).__name__})"
             raise Unreadable(UNAVAILABLE, message) from error
         except PrometheusApiClientException as error:
-            raise self._said(str(error)) from error
+            raise self._said(self._credentials.hide(str(error))) from error
+        except OSError as error:
+            # Of files of certificates; the library says only here that there is none.
+            raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
         except (KeyError, TypeError, ValueError) as error:
             raise Unreadable(UNAVAILABLE, self._nonsense(error)) from error
         if not isinstance(result, list):
             raise Unreadable(UNAVAILABLE, self._nonsense("the result is no list"))
         return result
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
     def _said(self, text: str) -> Unreadable:
         if _REFUSED.search(text):
             return Unreadable(FAILED, f"Prometheus refused a query: {text}")
         if _ITS_TIMEOUT.search(text):
             return Unreadable(TIMED_OUT, f"Prometheus gave a query up: {text}")
-        return Unreadable(UNAVAILABLE, f"Prometheus at {self._url} failed: {text}")
+        return Unreadable(UNAVAILABLE, f"{self.name} failed: {text}")
 
     def _nonsense(self, what: object) -> str:
-        return f"Prometheus at {self._url} answered what is no Prometheus answer: {what}"
+        return f"{self.name} answered what is no Prometheus answer: {what}"
+
+
+def late(name: str, seconds: float) -> Unreadable:
+    """Say that a server's answer did not come in time."""
+    return Unreadable(TIMED_OUT, f"{name} did not answer within {seconds:g} s")
 
 
 def single_value(result: Sequence[Any]) -> float | None:

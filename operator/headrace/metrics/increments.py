@@ -11,7 +11,10 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable, Sequence
 
-from headrace.metrics.series import Series, bound_of
+from headrace.metrics.series import Series, Target, bound_of
+
+GONE = 3.0
+"""Intervals without a sample after which a target is not waited for."""
 
 
 def boundaries(
@@ -28,12 +31,15 @@ def boundaries(
     Returns:
         The ends of the intervals, rising, all in `(since, until]`.
     """
-    scraped: dict[float, set[str]] = {}
+    times: dict[Target, set[float]] = {}
     for one in series:
-        for time, _ in one.samples:
-            scraped.setdefault(time, set()).add(one.target)
-    latest: dict[str, float] = {}
-    fresh: set[str] = set()
+        times.setdefault(one.target, set()).update(one.times)
+    scraped: dict[float, set[Target]] = {}
+    for target, seen_at in times.items():
+        for time in seen_at:
+            scraped.setdefault(time, set()).add(target)
+    latest: dict[Target, float] = {}
+    fresh: set[Target] = set()
     ends: list[float] = []
     for time in sorted(scraped):
         if time > until:
@@ -53,7 +59,7 @@ class Watch:
     """When anything was scraped: tells a counter that is new from one that was not looked at."""
 
     def __init__(self, series: Iterable[Series], staleness: float) -> None:
-        self._times = sorted({time for s in series for time, _ in s.samples})
+        self._times = sorted({time for one in series for time in one.times})
         self._staleness = staleness
 
     def was_on(self, before: float) -> bool:
@@ -78,18 +84,18 @@ def increment(series: Series, start: float, end: float, watch: Watch) -> float:
     Returns:
         The growth, >= 0.
     """
-    times = [time for time, _ in series.samples]
-    first = bisect.bisect_right(times, start)
-    last = bisect.bisect_right(times, end)
+    first = bisect.bisect_right(series.times, start)
+    last = bisect.bisect_right(series.times, end, first)
     if first == last:
         return 0.0
+    values = series.values
     if first > 0:
-        before = series.samples[first - 1][1]
+        before = values[first - 1]
     else:
-        time, value = series.samples[0]
-        before = 0.0 if watch.was_on(time) else value
+        new = not series.goes_on and watch.was_on(series.times[0])
+        before = 0.0 if new else values[0]
     grown = 0.0
-    for _, value in series.samples[first:last]:
+    for value in values[first:last]:
         grown += value - before if value >= before else value
         before = value
     return grown
@@ -105,8 +111,8 @@ def level(series: Series, end: float) -> float | None:
     Returns:
         Its last value; None before its first.
     """
-    last = bisect.bisect_right([time for time, _ in series.samples], end)
-    return series.samples[last - 1][1] if last else None
+    last = bisect.bisect_right(series.times, end)
+    return series.values[last - 1] if last else None
 
 
 def bucket_increments(

@@ -1,7 +1,7 @@
-"""Every PromQL query that Headrace asks of counters: range selectors, nothing else.
+"""Every PromQL query that Headrace asks: of counters range selectors, and nothing else.
 
-One query serves all rollouts that want a family of counters: it asks for the union of their
-versions, and each takes its own series from the answer.
+One query serves all rollouts that want a family of counters: it asks for the union of what they
+want, and each takes its own series from the answer.
 """
 
 from __future__ import annotations
@@ -9,22 +9,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from itertools import takewhile
 
+from headrace.api import Check
 from headrace.api.selectors import Selector, parse_selector
+from headrace.api.templates import render_query
+from headrace.engine.counters import SERVER_SECONDS, Counters, of_servers
 from headrace.engine.observations import Metric, MetricKey, feature_of
-from headrace.metrics.clusters import LIVE, MIRROR, cluster_name
+from headrace.metrics.arms import UNLABELLED
 from headrace.metrics.source import Request
-
-ENVOY_ANSWERS = "envoy_cluster_upstream_rq_xx"
-"""Answers by class, with those that Envoy gave itself when a server was dead, refused the
-connection, reset it or timed out: the truth that the server cannot know."""
-
-ENVOY_SECONDS = "envoy_cluster_upstream_rq_time_bucket"
-"""Milliseconds from Envoy to the server and back; not counted for copied requests."""
-
-SERVER_SECONDS = "headrace_request_seconds_bucket"
-"""Seconds inside the model server: all there is for copied requests, so both arms use it then."""
 
 AGREEMENTS = "headrace_shadow_agreements_total"
 DISAGREEMENTS = "headrace_shadow_disagreements_total"
@@ -37,22 +30,22 @@ FEATURE = "headrace_feature"
 REFERENCE = "headrace_reference_"
 """Before the name of live counts (without `headrace_`): the training data in the same bins."""
 
-CLUSTER = "envoy_cluster_name"
+LARGEST = 100_000
+"""Characters of a pattern; instead of a longer one, what its values begin with is asked for."""
+
+_BIN_KINDS = ("bucket", "category_total")
 
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 """What RE2, the expression language of PromQL, does not take literally."""
 
 
 def _any_of(values: Iterable[str]) -> str:
-    """Write a PromQL regular expression that matches just these values."""
-    pattern = "|".join(_SPECIAL.sub(r"\\\g<0>", value) for value in sorted(set(values)))
+    """Write a PromQL regular expression that matches these values, and others if it gets long."""
+    values = sorted(set(values))
+    pattern = "|".join(_SPECIAL.sub(r"\\\g<0>", value) for value in values)
+    if len(pattern) > LARGEST:
+        pattern = _SPECIAL.sub(r"\\\g<0>", _beginning(values[0], values[-1])) + ".*"
     return pattern.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _named(*names: str) -> Selector:
-    if len(names) == 1:
-        return Selector(names[0], "")
-    return Selector("", f'__name__=~"{"|".join(names)}"')
 
 
 def _bins(name: str) -> tuple[str, ...]:
@@ -60,37 +53,22 @@ def _bins(name: str) -> tuple[str, ...]:
     return tuple(f"{base}_{kind}" for base in (name, reference) for kind in _BIN_KINDS)
 
 
-_BIN_KINDS = ("bucket", "category_total")
+def _beginning(one: str, other: str) -> str:
+    """Give what both begin with, and so does all that is sorted between them."""
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return "".join(character for character, _ in alike)
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """Counters that are asked for together, and what of them one rollout needs.
-
-    Attributes:
-        selector: Of the counters, for all rollouts alike.
-        values: By label, the values of this rollout.
-    """
-
-    selector: Selector
-    values: Mapping[str, frozenset[str]]
-
-    @property
-    def key(self) -> tuple[Selector, tuple[str, ...]]:
-        """What families that share a query have in common."""
-        return self.selector, tuple(self.values)
+Family = tuple[Selector, tuple[str, ...]]
+"""What counters that share a query have in common: the selector, and the labels that differ."""
 
 
-def clusters_of(request: Request) -> dict[str, tuple[str, str]]:
-    """Map the clusters of a rollout to (version, kind)."""
-    return {
-        cluster_name(request.rollout, version, kind): (version, kind)
-        for version in (request.stable, *request.candidates)
-        for kind in (LIVE, MIRROR)
-    }
+def family_of(counters: Counters) -> Family:
+    """Say with which others these counters can be asked for."""
+    return counters.selector, (*counters.labels, counters.arm, *counters.optional)
 
 
-def families_of(metric: MetricKey, request: Request) -> dict[str, Family]:
+def counters_for(metric: MetricKey, request: Request) -> Mapping[str, Counters]:
     """Give the counters that a metric of a rollout is made of.
 
     Args:
@@ -102,46 +80,75 @@ def families_of(metric: MetricKey, request: Request) -> dict[str, Family]:
     """
     if metric in request.queries:
         return _of_user(metric, request)
-    if metric in (Metric.REQUESTS, Metric.MIRRORED, Metric.LATENCY):
-        counter = ENVOY_SECONDS if metric == Metric.LATENCY else ENVOY_ANSWERS
-        return {"": Family(_named(counter), {CLUSTER: frozenset(clusters_of(request))})}
-    versions = {request.stable, *request.candidates}
-    if metric == Metric.AGREEMENT:
-        versions = set(request.candidates)
-    values = {"model": frozenset((request.model,)), "version": frozenset(versions)}
+    router = request.counters.by_metric
+    if metric in router:
+        return {"": router[Metric(metric)]}
+    versions = (request.stable, *request.candidates)
     feature = feature_of(metric)
     if feature is not None:
-        values["feature"] = frozenset((feature,))
-        return {"": Family(_named(*_bins(FEATURE)), values)}
+        names, labels = _bins(FEATURE), {"feature": feature}
+        return {"": of_servers(request.rollout, request.model, versions, *names, labels=labels)}
+    if metric == Metric.AGREEMENT:
+        versions = request.candidates
     names = {
         Metric.SERVER_LATENCY: (SERVER_SECONDS,),
         Metric.AGREEMENT: (AGREEMENTS, DISAGREEMENTS),
         Metric.REWARD: (REWARD_COUNT, REWARD_SUM),
         Metric.PREDICTION: _bins(PREDICTION),
-    }
-    return {"": Family(_named(*names[Metric(metric)]), values)}
+    }[Metric(metric)]
+    return {"": of_servers(request.rollout, request.model, versions, *names)}
 
 
-def _of_user(metric: MetricKey, request: Request) -> dict[str, Family]:
+def _of_user(metric: MetricKey, request: Request) -> dict[str, Counters]:
     check = request.queries[metric]
-    # The empty value also matches series without the label, so that they can be told of.
-    versions = frozenset((request.stable, *request.candidates, ""))
     return {
-        role: Family(parse_selector(text), {check.label: versions})
+        role: Counters(
+            selector=parse_selector(text),
+            labels={},
+            arm=check.label,
+            # Those without the label are asked for too, so that they can be told of.
+            versions={v: v for v in (request.stable, *request.candidates, UNLABELLED)},
+        )
         for role, text in check.selectors.items()
     }
 
 
-def query_for(families: Iterable[Family], seconds: float) -> str:
-    """Write the one query that serves families of the same key.
+def query_for(counters: Iterable[Counters], seconds: float, instances: Iterable[str] = ()) -> str:
+    """Write the one query that serves counters of the same family.
 
     Args:
-        families: At least one.
+        counters: At least one.
         seconds: How far to look back.
+        instances: Of these targets only; of all if there are none.
     """
-    families = tuple(families)
-    selector = families[0].selector
-    for label in families[0].values:
-        wanted = frozenset[str]().union(*(family.values[label] for family in families))
-        selector = selector.matching(label, _any_of(wanted))
+    wanted: dict[str, set[str]] = {}
+    selector = Selector("", "")
+    for one in counters:
+        selector = one.selector
+        for label, value in one.labels.items():
+            wanted.setdefault(label, set()).add(value)
+        wanted.setdefault(one.arm, set()).update(one.versions)
+        for label, value in one.optional.items():
+            # The empty value also matches series without the label.
+            wanted.setdefault(label, {""}).add(value)
+    if instances:
+        wanted.setdefault("instance", set()).update(instances)
+    for label, values in wanted.items():
+        selector = selector.matching(label, _any_of(values))
     return f"{selector}[{math.ceil(seconds)}s]"
+
+
+def level_query(check: Check, request: Request, candidate: str) -> str:
+    """Write a user's own query of one number.
+
+    Raises:
+        ValueError: The template cannot be filled in.
+    """
+    namespace, _, name = request.rollout.rpartition("/")
+    values = {
+        "candidate": {"version": candidate},
+        "stable": {"version": request.stable},
+        "model": {"name": request.model},
+        "rollout": {"name": name, "namespace": namespace},
+    }
+    return render_query(check.query or "", values)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+Target = tuple[str, str]
+"""Job and instance: what Prometheus scraped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,16 +19,38 @@ class Series:
 
     Attributes:
         labels: Of the series, `instance` among them.
-        samples: `(Unix seconds, value)` in order of time, values finite and >= 0.
+        times: Of its samples, Unix seconds, rising. Shape `(samples,)`.
+        values: Finite and >= 0. Shape `(samples,)`.
+        goes_on: Whether it had a value before the first of these: that one is then a base line.
+        nonsense: How many samples were no counter values: NaN, infinite or negative.
     """
 
     labels: Mapping[str, str]
-    samples: tuple[tuple[float, float], ...]
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+    goes_on: bool = False
+    nonsense: int = 0
 
     @property
-    def target(self) -> str:
+    def target(self) -> Target:
         """What Prometheus scraped: all series of a target have the same scrape times."""
-        return f"{self.labels.get('job', '')}/{self.labels.get('instance', '')}"
+        return self.labels.get("job", ""), self.labels.get("instance", "")
+
+    def after(self, since: float) -> Series:
+        """Forget the samples before a moment, but not that there were some."""
+        first = bisect.bisect_left(self.times, since)
+        if first == 0:
+            return self
+        return Series(self.labels, self.times[first:], self.values[first:], True, self.nonsense)
+
+    def preceded_by(self, earlier: Series) -> Series:
+        """Put the last sample of the same counter in front that is older than all of these."""
+        end = bisect.bisect_left(earlier.times, self.times[0]) if self.times else 0
+        if end == 0:
+            return self
+        times = (earlier.times[end - 1], *self.times)
+        values = (earlier.values[end - 1], *self.values)
+        return Series(self.labels, times, values, self.goes_on, self.nonsense)
 
 
 def bound_of(series: Series) -> float:
@@ -44,20 +71,7 @@ def bound_of(series: Series) -> float:
     return bound
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The series of one query.
-
-    Attributes:
-        series: All that could be read.
-        nonsense: How many samples were no counter values: NaN, infinite or negative.
-    """
-
-    series: tuple[Series, ...]
-    nonsense: int = 0
-
-
-def parse_matrix(result: Sequence[Mapping[str, Any]]) -> Answer:
+def parse_matrix(result: Sequence[Mapping[str, Any]]) -> tuple[Series, ...]:
     """Read Prometheus' answer to a range selector such as `name[60s]`.
 
     Samples that no counter can have are left out and counted: they are missing, not bad.
@@ -66,17 +80,40 @@ def parse_matrix(result: Sequence[Mapping[str, Any]]) -> Answer:
         ValueError: It is no matrix.
     """
     series = []
-    nonsense = 0
     for entry in result:
-        labels, values = entry.get("metric"), entry.get("values")
-        if not isinstance(labels, Mapping) or not isinstance(values, Sequence):
+        labels, samples = entry.get("metric"), entry.get("values")
+        if not isinstance(labels, dict) or not isinstance(samples, list) or not _texts(labels):
             raise ValueError("the answer is no matrix of raw samples")
-        samples = {}
-        for time, text in values:
-            value = float(text)
-            if math.isfinite(value) and value >= 0:
-                samples[float(time)] = value
-            else:
-                nonsense += 1
-        series.append(Series(labels, tuple(sorted(samples.items()))))
-    return Answer(tuple(series), nonsense)
+        times = [float(time) for time, _ in samples]
+        values = [float(text) for _, text in samples]
+        if all(0 <= value < math.inf for value in values) and _rise(times):
+            series.append(Series(labels, tuple(times), tuple(values)))
+        else:
+            series.append(_sorted_out(labels, times, values))
+    return tuple(series)
+
+
+def _texts(labels: dict[object, object]) -> bool:
+    return all(type(value) is str for value in labels.values())
+
+
+def _rise(times: Sequence[float]) -> bool:
+    return all(one < other for one, other in pairwise(times))
+
+
+def _sorted_out(labels: dict[str, str], times: list[float], values: list[float]) -> Series:
+    samples = {
+        time: value
+        for time, value in zip(times, values, strict=True)
+        if math.isfinite(time) and 0 <= value < math.inf
+    }
+    nonsense = sum(not 0 <= value < math.inf for value in values)
+    ordered = sorted(samples.items())
+    # What stood in the unreadable ones is not known: zero is the last thing to assume.
+    return Series(
+        labels,
+        tuple(time for time, _ in ordered),
+        tuple(value for _, value in ordered),
+        goes_on=nonsense > 0,
+        nonsense=nonsense,
+    )

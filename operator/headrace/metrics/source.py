@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from headrace.api import Check
+from headrace.engine.counters import RouterCounters
 from headrace.engine.observations import Interval, MetricKey, Problem
 
 
@@ -22,6 +23,7 @@ class Request:
             that what stable did is the same for each, and they can be compared with each other.
         since: Per metric, Unix seconds up to which its counters have been used.
         interval: Seconds between judgements; an arm silent for longer than a few of them is gone.
+        counters: What counts its requests.
         queries: For metrics that the spec defines, the check whose query it is.
     """
 
@@ -31,6 +33,7 @@ class Request:
     candidates: tuple[str, ...]
     since: Mapping[MetricKey, float]
     interval: float
+    counters: RouterCounters
     queries: Mapping[MetricKey, Check] = field(default_factory=dict)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from headrace.engine.counters import Counters
 from headrace.engine.observations import (
     Categories,
     Counts,
@@ -22,8 +23,6 @@ from headrace.metrics.series import Series, bound_of
 
 Roles = Mapping[str, Sequence[Series]]
 """An arm's series by role: the field of a user's check, or empty."""
-
-_MILLISECONDS = (Metric.LATENCY,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Span:
     def sees(self, series: Iterable[Series]) -> bool:
         """Tell whether any of these was scraped in it, or shortly before."""
         since = self.start - self.staleness
-        return any(since < time <= self.end for one in series for time, _ in one.samples)
+        return any(since < time <= self.end for one in series for time in one.times)
 
     def grown(self, series: Iterable[Series]) -> float:
         """Give by how much these counters grew together."""
@@ -62,8 +61,14 @@ def is_binned(metric: MetricKey) -> bool:
     return metric == Metric.PREDICTION or feature_of(metric) is not None
 
 
-def value_of(metric: MetricKey, roles: Roles, span: Span) -> Value | None:
+def value_of(metric: MetricKey, roles: Roles, span: Span, counters: Counters) -> Value | None:
     """Give what an arm did; None where it was not seen.
+
+    Args:
+        metric: What is made of the series.
+        roles: The arm's series.
+        span: From when to when.
+        counters: For the label of the status, and the unit of buckets.
 
     Raises:
         ValueError: A bucket or a category has no usable label.
@@ -72,21 +77,22 @@ def value_of(metric: MetricKey, roles: Roles, span: Span) -> Value | None:
         return None
     own = roles.get("", ())
     if "buckets" in roles:
-        return _histogram(roles["buckets"], span, 1.0)
+        return _histogram(roles["buckets"], span, counters.per_second)
     if "total" in roles:
         return _counts(span.grown(roles.get("bad", ())), span.grown(roles["total"]))
     if "count" in roles:
         squares = span.grown(roles["squares"]) if "squares" in roles else None
         return Sums(span.grown(roles["count"]), span.grown(roles["sum"]), squares)
     if metric in (Metric.LATENCY, Metric.SERVER_LATENCY):
-        return _histogram(own, span, 1000.0 if metric in _MILLISECONDS else 1.0)
+        return _histogram(own, span, counters.per_second)
     if metric == Metric.REWARD:
         count = span.grown(one for one in own if one.labels.get("__name__") == REWARD_COUNT)
         total = span.grown(one for one in own if one.labels.get("__name__") == REWARD_SUM)
         return Sums(count, total)
     if is_binned(metric):
         return _categories((one, span.grown([one])) for one in own)
-    return _counts(span.grown(one for one in own if _is_bad(one.labels)), span.grown(own))
+    bad = span.grown(one for one in own if _is_bad(one.labels, counters.code))
+    return _counts(bad, span.grown(own))
 
 
 def reference_of(series: Iterable[Series], end: float) -> Categories | None:
@@ -138,6 +144,7 @@ def _categories(counted: Iterable[tuple[Series, float]]) -> Categories:
     return Categories(tuple(names), tuple(counts))
 
 
-def _is_bad(labels: Mapping[str, str]) -> bool:
-    is_failed = labels.get("envoy_response_code_class") == "5"
-    return is_failed or labels.get("__name__") == DISAGREEMENTS
+def _is_bad(labels: Mapping[str, str], code: str) -> bool:
+    # A class such as 5, or a status such as 503.
+    failed = labels.get(code, "").startswith("5")
+    return failed or labels.get("__name__") == DISAGREEMENTS

@@ -41,6 +41,9 @@ _USER = 10001
 _PERIOD = 5
 _THREADS = 4
 
+_LAST_WORDS = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+"""The end of the log is kept with the pod's status: it says why a server refused to start."""
+
 _PING = {"path": "/health/ping", "port": "http"}
 """Answered by the same worker as predictions, which opens its port to nobody before the model is
 loaded; so whoever gets an answer can predict."""
@@ -97,6 +100,7 @@ def _fetching(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
             "envFrom": [secret] if secret else None,
             "resources": resources_of(rollout),
             "volumeMounts": mounts,
+            **_LAST_WORDS,
             "securityContext": confined(),
         }
     )
@@ -146,6 +150,7 @@ def _serving(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
             "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(DRAIN)]}}},
             "resources": resources_of(rollout),
             "volumeMounts": mounts,
+            **_LAST_WORDS,
             "securityContext": confined(),
         }
     )

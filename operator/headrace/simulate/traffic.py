@@ -110,16 +110,12 @@ class Traffic:
         """Draw a further arm that is as good as stable; see `draw`."""
         return self._arm(share, self._scenario.base, 1.0, _HEALTHY)
 
-    def chosen(self, total: float, share: float) -> float:
-        """Draw how many of so many requests are of a kind, such as rewarded."""
-        return float(self._random.binomial(int(total), min(share, 1.0)))
-
     def _arm(self, share: float, failing: float, slower: float, slowdown: Slowdown) -> Arm:
         n = int(self._random.poisson(self._scenario.rate * self._interval * share))
         bad = self._failures(n, min(failing, 1.0))
         if not self._timed:
             return Arm(Counts(float(bad), float(n)), _UNTIMED)
-        chances = _buckets(self._scenario.latency, slower, slowdown)
+        chances = chances_of(self._scenario.latency, slower, slowdown)
         counts = self._random.multinomial(n, chances)
         latency = Histogram(self._edges, tuple(counts.astype(float).tolist()))
         return Arm(Counts(float(bad), float(n)), latency)
@@ -157,8 +153,14 @@ class Traffic:
 
 
 @lru_cache(maxsize=64)
-def _buckets(latency: Latency, slower: float, slowdown: Slowdown) -> NDArray[np.float64]:
-    """Give the chances of the buckets."""
+def chances_of(latency: Latency, slower: float, slowdown: Slowdown) -> NDArray[np.float64]:
+    """Give the chances of the buckets.
+
+    Args:
+        latency: The healthy distribution.
+        slower: How many times as long everything takes.
+        slowdown: What comes on top.
+    """
     share = slowdown.share
     tails = [
         (1 - share) * exceeds(latency, bound / slower)

@@ -7,8 +7,10 @@ source that goes into them. Nothing is linked to C, so that a program runs in an
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
+import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ from tests.cluster.programs.commands import Say, run
 from tests.cluster.programs.golang import find_go
 
 MODULES = Path(__file__).parents[1] / "modules"
+
+_PATIENCE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,19 @@ API_SERVER = (
 )
 """What tests without a node need."""
 
-PROGRAMS = API_SERVER
+NODE = (
+    Program("kubelet", "k8s.io/kubernetes/cmd/kubelet", "kubernetes"),
+    Program("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy", "kubernetes"),
+    Program("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", "kubernetes"),
+    Program(
+        "kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", "kubernetes"
+    ),
+    Program("coredns", "github.com/coredns/coredns", "coredns"),
+    Program("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", "envoy-gateway"),
+)
+"""What a node with a gateway needs besides."""
+
+PROGRAMS = API_SERVER + NODE
 
 
 def kept(module: str, environ: Mapping[str, str] = os.environ) -> Path:
@@ -93,6 +109,26 @@ def build(programs: Iterable[Program], say: Say) -> None:
 def go_environment() -> dict[str, str]:
     """Give the environment in which Go does the same on every machine."""
     return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+
+
+def module_folder(go: Path, folder: str, module: str) -> Path:
+    """Fetch the sources of a module that is required below `modules`.
+
+    Args:
+        go: The toolchain.
+        folder: Whose `go.mod` requires it.
+        module: Its path.
+
+    Raises:
+        SetupError: It cannot be fetched.
+    """
+    command = [str(go), "mod", "download", "-C", str(MODULES / folder), "-json", module]
+    result = subprocess.run(
+        command, env=go_environment(), capture_output=True, text=True, timeout=_PATIENCE
+    )
+    if result.returncode != 0:
+        raise SetupError(f"The module {module} cannot be fetched: {result.stderr[-500:]}")
+    return Path(json.loads(result.stdout)["Dir"])
 
 
 def _build(go: Path, wanted: Program, say: Say) -> None:

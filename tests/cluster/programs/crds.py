@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import yaml
 
 from headrace.errors import SetupError
-from tests.cluster.programs.catalogue import MODULES, go_environment, kept
+from tests.cluster.programs.catalogue import kept, module_folder
 from tests.cluster.programs.commands import Say
 from tests.cluster.programs.golang import find_go
 
@@ -36,8 +35,6 @@ _KINDS = {
     "SeldonDeployment",
 }
 """Those that are rendered, or that a rendered object refers to."""
-
-_PATIENCE = 600.0
 
 
 def crds() -> list[Crd]:
@@ -68,7 +65,7 @@ def fetch(say: Say) -> None:
         target = kept("crds") / f"{name}.json"
         if not target.is_file():
             say(f"Fetching the CRDs of {name}")
-            files = sorted(_module_folder(find_go(say), module).glob(pattern))
+            files = sorted(module_folder(find_go(say), "crds", module).glob(pattern))
             documents = [each for path in files for each in _documents(path)]
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_suffix(".part")
@@ -80,13 +77,3 @@ def fetch(say: Say) -> None:
 def _documents(path: Path) -> Iterator[Crd]:
     text = path.read_text("utf-8")
     yield from filter(None, yaml.load_all(text, yaml.CSafeLoader))
-
-
-def _module_folder(go: Path, module: str) -> Path:
-    command = [str(go), "mod", "download", "-C", str(MODULES / "crds"), "-json", module]
-    result = subprocess.run(
-        command, env=go_environment(), capture_output=True, text=True, timeout=_PATIENCE
-    )
-    if result.returncode != 0:
-        raise SetupError(f"The module {module} cannot be fetched: {result.stderr[-500:]}")
-    return Path(json.loads(result.stdout)["Dir"])

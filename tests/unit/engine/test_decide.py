@@ -189,7 +189,7 @@ def test_a_person_may_promote_without_proof_and_the_history_says_who() -> None:
     world = live()
     world.want("2")
     world.until("StepHolds")
-    world.ask(Wish.PROMOTE)
+    world.ask(Wish.PROMOTE_FULL)
     world.until("Live")
     assert (world.status.history[-1].outcome, world.status.history[-1].by) == ("Promoted", "ada")
 
@@ -262,7 +262,8 @@ def test_the_second_call_with_the_same_input_asks_for_the_same_world() -> None:
 EVENTS = st.lists(
     st.sampled_from(
         ["tick", "tick", "tick", "bad", "good", "blind", "sight", "gone", "back", "slow", "fast",
-         "abort", "retry", "promote", "want 2", "want 3", "down", "up"]
+         "abort", "retry", "promote", "promote-full", "pause", "resume", "undo", "want 2", "want 3",
+         "down", "up"]
     ),
     max_size=40,
 )  # fmt: skip
@@ -327,5 +328,5 @@ def test_nothing_but_a_proof_or_a_person_promotes_and_nothing_but_a_failure_roll
             assert decision.reason in ("ProvedSafe", "PromotedByPerson")
         if decision.action is Action.ROLL_BACK:
             assert decision.reason in (
-                "ErrorRateWorse", "Aborted", "Superseded", "CandidateKeepsCrashing",
+                "ErrorRateWorse", "Aborted", "Superseded", "CandidateKeepsCrashing", "WentBack",
             )  # fmt: skip

@@ -114,7 +114,7 @@ def test_users_of_a_loser_move_to_the_winner_where_stable_has_no_server() -> Non
     for _ in range(4):
         world.tick()
     world.platform.slow = True
-    world.ask(Wish.PROMOTE)
+    world.ask(Wish.PROMOTE_FULL)
     world.platform.states["1"] = VersionState(1, 0)
     answer = world.ask(Wish.ABORT)
     assert sum(weight for _, weight in answer.plan.shares) == 100

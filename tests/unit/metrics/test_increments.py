@@ -16,7 +16,8 @@ Samples = list[tuple[float, float]]
 
 
 def series(samples: Samples, target: str = "a", **labels: str) -> Series:
-    return Series({"instance": target, **labels}, tuple(samples))
+    times, values = zip(*samples, strict=True) if samples else ((), ())
+    return Series({"instance": target, **labels}, times, values)
 
 
 def grown(samples: Samples, start: float, end: float, others: Samples = ()) -> float:  # type: ignore[assignment]
@@ -133,8 +134,8 @@ def test_buckets_of_several_targets_are_summed() -> None:
 
 @pytest.mark.parametrize("text", ["NaN", "+Inf", "-Inf", "-1"])
 def test_what_no_counter_can_say_is_left_out_and_counted(text: str) -> None:
-    answer = parse_matrix([{"metric": {}, "values": [[1.0, "3"], [2.0, text], [3.0, "4"]]}])
-    assert answer.series[0].samples == ((1.0, 3.0), (3.0, 4.0))
+    (answer,) = parse_matrix([{"metric": {}, "values": [[1.0, "3"], [2.0, text], [3.0, "4"]]}])
+    assert (answer.times, answer.values) == ((1.0, 3.0), (3.0, 4.0))
     assert answer.nonsense == 1
 
 

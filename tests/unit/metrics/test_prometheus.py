@@ -9,15 +9,13 @@ import pytest
 from headrace.engine.observations import Counts, Histogram, Metric, MetricKey
 from headrace.metrics.clusters import cluster_name
 from headrace.metrics.prometheus import PrometheusMetrics
-from headrace.metrics.queries import families_of, query_for
+from headrace.metrics.queries import counters_for, query_for
 from headrace.metrics.source import Measured
 from tests.unit.metrics.servers import KEY, NOW, Prometheus, request
 
-CLUSTERS = "|".join(
-    f"models/flight-delay/{version}/{kind}"
-    for version in ("1~0", "2~0")
-    for kind in ("live", "mirror")
-)
+CLUSTERS = "models/flight-delay/1~0/live|models/flight-delay/2~0/live"
+MODEL = 'model=~"flight-delay"'
+NAMESPACE = 'namespace=~"|models"'
 SHADOW = "headrace_shadow_agreements_total|headrace_shadow_disagreements_total"
 
 
@@ -34,17 +32,17 @@ SHADOW = "headrace_shadow_agreements_total|headrace_shadow_disagreements_total"
         ),
         (
             Metric.SERVER_LATENCY,
-            r'headrace_request_seconds_bucket{model=~"flight-delay",version=~"1\\.0|2\\.0"}[15s]',
+            rf'headrace_request_seconds_bucket{{{MODEL},version=~"1\\.0|2\\.0",{NAMESPACE}}}[15s]',
         ),
         (
             Metric.AGREEMENT,
-            rf'{{__name__=~"{SHADOW}",model=~"flight-delay",version=~"2\\.0"}}[15s]',
+            rf'{{__name__=~"{SHADOW}",{MODEL},version=~"2\\.0",{NAMESPACE}}}[15s]',
         ),
     ],
 )
 def test_a_query_asks_for_raw_counters(metric: Metric, expected: str) -> None:
-    (family,) = families_of(metric, request()).values()
-    assert query_for([family], 15.0) == expected
+    (counters,) = counters_for(metric, request()).values()
+    assert query_for([counters], 15.0) == expected
 
 
 def measure(prometheus: Prometheus, *metrics: MetricKey) -> Measured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from headrace.engine.observations import (
 )
 from headrace.metrics.prometheus import PrometheusMetrics
 from headrace.metrics.source import Measured, Request
-from tests.unit.metrics.servers import KEY, NOW, Prometheus, request
+from tests.unit.metrics.servers import NOW, Prometheus, request
 
 COUNTS = {
     "kind": "Counts",
@@ -61,23 +62,26 @@ def test_counters_are_told_apart_by_the_users_label(prometheus: Prometheus) -> N
     (interval,) = measured.intervals
     assert (interval.stable, interval.candidate) == (Counts(0, 40), Counts(1, 10))
     assert measured.watermarks == {"check:mine": 991.0}
-    assert prometheus.queries == [
-        r'orders_failed_total{shop="eu",arm=~"|1\\.0|2\\.0"}[15s]',
-        r'orders_total{shop="eu",arm=~"|1\\.0|2\\.0"}[15s]',
+    assert sorted(prometheus.queries) == [
+        r'orders_failed_total{shop="eu",arm=~"|1\\.0|2\\.0"}[13s]',
+        r'orders_total{shop="eu",arm=~"|1\\.0|2\\.0"}[13s]',
     ]
 
 
 def test_rollouts_that_count_alike_share_the_queries(prometheus: Prometheus) -> None:
-    check = Check.model_validate({"name": "mine", **COUNTS})
     rollouts = [
-        Request(
-            f"models/{n}", n, "1", (str(9 + i),), {"check:mine": 990.0}, 1.0, {"check:mine": check}
+        replace(
+            asking(**COUNTS),
+            rollout=f"models/{n}",
+            model=n,
+            stable="1",
+            candidates=(str(9 + i),),
         )
         for i, n in enumerate(("a", "b"))
     ]
     PrometheusMetrics(prometheus.url).observe(rollouts, NOW)
     assert [query.partition("version")[2] for query in prometheus.queries] == [
-        '=~"|1|10|9"}[15s]'
+        '=~"|1|10|9"}[13s]'
     ] * 2
 
 
@@ -227,6 +231,19 @@ def test_what_is_no_single_number_is_a_problem(
     assert reasons(prometheus.observe(asking(**VALUE))) == [reason]
 
 
+def test_a_gauge_that_fails_for_one_candidate_is_read_of_the_others(prometheus: Prometheus) -> None:
+    prometheus.answer = {
+        'max(m{version="2.0"': [{"metric": {}, "value": [NOW, "1.5e9"]}],
+        'max(m{version="3.0"': [ONE, ONE],
+        'max(m{version="4.0"': [],
+    }
+    wanted = replace(asking(**VALUE), candidates=("2.0", "3.0", "4.0"))
+    measured = prometheus.observe(wanted)
+    assert [(one.challenger, one.candidate) for one in measured.intervals] == [("", Level(1.5e9))]
+    assert [(one.challenger, one.reason) for one in measured.problems] == [("3.0", "SeveralSeries")]
+    assert measured.watermarks == {"check:mine": NOW}
+
+
 @pytest.mark.parametrize("spec", [COUNTS, VALUE], ids=["counters", "a gauge"])
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
@@ -257,8 +274,6 @@ def test_a_prometheus_that_does_not_answer_in_time_is_a_time_out(
 
 
 def test_a_version_cannot_leave_the_quotes_of_a_query(prometheus: Prometheus) -> None:
-    check = Check.model_validate({"name": "mine", **VALUE})
     hostile = '2"} or vector(0) #\n'
-    wanted = Request(KEY, "m", "1", (hostile,), {"check:mine": 0.0}, 1.0, {"check:mine": check})
-    prometheus.observe(wanted)
+    prometheus.observe(replace(asking(**VALUE), candidates=(hostile,)))
     assert prometheus.queries == [r'max(m{version="2\"} or vector(0) #\n"})']

@@ -60,7 +60,7 @@ class FailureReference:
             "bad": self.bad,
             "total": self.total,
             "scatter": None if self.scatter is None else dump(self.scatter),
-            "dispersion": dump(self.dispersion),
+            "dispersion": self.dispersion.to_json(),
         }
 
     @classmethod
@@ -71,5 +71,5 @@ class FailureReference:
             value["bad"],
             value["total"],
             None if scatter is None else load(Scatter, scatter),
-            load(Dispersion, value["dispersion"]),
+            Dispersion.from_json(value["dispersion"]),
         )

@@ -26,8 +26,9 @@ Hilferty 1931 (chi-square).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 WINDOWS = (20, 60)
 """Scrapes in a sum: 5 and 15 minutes at 15 s."""
@@ -46,6 +47,15 @@ class Dispersion:
 
     short: float = 1.0
     drift: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {"short": self.short, "drift": self.drift}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Dispersion:
+        """Rebuild what `to_json` gave."""
+        return cls(value["short"], value["drift"])
 
     def tempering(self, n_c: float, n_s: float) -> float:
         """Give phi for a block with these exposures, which are > 0 together."""

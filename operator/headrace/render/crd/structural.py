@@ -19,6 +19,7 @@ from headrace.render.crd.rules import FIELD_RULES, OBJECT_RULES, SAID_BY_RULE, S
 
 LIST_KEYS: Mapping[tuple[str, str], str] = {
     ("RolloutSpec", "challengers"): "version",
+    ("RolloutSpec", "gates"): "name",
     ("Analysis", "checks"): "name",
     ("Status", "checks"): "name",
     ("Status", "dropped"): "version",

@@ -1,0 +1,113 @@
+"""What is kept of an object in the cluster: a few hundred bytes instead of many thousands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.render.labels import REVISION, ROLLOUT
+from headrace.runtime.kubernetes.deployments import DeploymentState, read_deployment
+from headrace.runtime.kubernetes.json_values import count, mapping, mappings, text
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, MODEL_ROLLOUT, POD, Kind
+from headrace.runtime.kubernetes.pods import PodState, read_pod
+from headrace.runtime.kubernetes.routes import RouteState, read_route
+
+APPLIED = "headrace.dev/applied"
+"""The annotation with the digest of what was applied."""
+
+Child = tuple[str, str]
+"""Kind and name of an object; its namespace is that of its rollout."""
+
+Reading = DeploymentState | PodState | RouteState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object as it was seen last.
+
+    Attributes:
+        kind: Of which kind it is.
+        name: Its name; its namespace is that of its rollout.
+        uid: Its identity.
+        version: Grows with every change (`resourceVersion`); 0 if it is no number.
+        generation: Counts changes of its spec.
+        owner: The uid of what controls it; empty for nobody.
+        applied: The digest of what Headrace applied last; empty if it did not.
+        fields: Who has which of its fields, as JSON. Equal texts are one object in memory.
+        revision: Of the model's version that it is of; empty if of none.
+        leaving: Whether it is being deleted.
+        reading: What its body says.
+    """
+
+    kind: Kind
+    name: str
+    uid: str
+    version: int
+    generation: int
+    owner: str
+    applied: str
+    fields: str
+    revision: str
+    leaving: bool
+    reading: Reading
+
+
+def place_of(thing: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Give namespace, name and the name of the rollout that it is of."""
+    metadata = mapping(thing, "metadata")
+    return text(metadata, "namespace"), text(metadata, "name"), text(metadata, "labels", ROLLOUT)
+
+
+def see(kind: Kind, thing: Mapping[str, Any], before: Seen | None = None) -> Seen:
+    """Read an object.
+
+    Args:
+        kind: Its kind.
+        thing: As the API server gives it.
+        before: The same object as it was seen before.
+    """
+    metadata = mapping(thing, "metadata")
+    uid = text(metadata, "uid")
+    same = before if before is not None and before.uid == uid else None
+    owners = (each for each in mappings(metadata, "ownerReferences") if each.get("controller"))
+    return Seen(
+        kind=kind,
+        name=sys.intern(text(metadata, "name")),
+        uid=uid,
+        version=version_of(thing),
+        generation=count(metadata, "generation"),
+        owner=sys.intern(text(next(owners, None), "uid")),
+        applied=text(metadata, "annotations", APPLIED),
+        fields=_fields(metadata) if kind not in (POD, MODEL_ROLLOUT) else "",
+        revision=sys.intern(text(metadata, "labels", REVISION)),
+        leaving=bool(text(metadata, "deletionTimestamp")),
+        reading=_reading(kind, thing, same),
+    )
+
+
+def version_of(thing: Mapping[str, Any]) -> int:
+    """Give an object's resource version, which grows; 0 if it is no number."""
+    version = text(thing, "metadata", "resourceVersion")
+    return int(version) if version.isdecimal() else 0
+
+
+def _reading(kind: Kind, thing: Mapping[str, Any], before: Seen | None) -> Reading:
+    if kind == DEPLOYMENT:
+        return read_deployment(thing)
+    if kind == POD:
+        known = None if before is None else before.reading
+        return read_pod(thing, known if isinstance(known, PodState) else None)
+    return read_route(kind, thing)
+
+
+def _fields(metadata: Mapping[str, Any]) -> str:
+    """Write who has which fields; what a status is made of changes often and is left out."""
+    entries = [
+        [text(each, "manager"), text(each, "operation"), mapping(each, "fieldsV1")]
+        for each in mappings(metadata, "managedFields")
+        if text(each, "subresource") != "status"
+    ]
+    return sys.intern(json.dumps(entries, separators=(",", ":")))
