@@ -249,11 +249,12 @@ def usage(process: int) -> tuple[float, float]:
     return seconds, resident * CLUSTER_TICKS[1] / 1e6
 
 
-def asked(port: int) -> float:
-    """Give the number of requests to the API server so far, watches aside."""
+def asked(port: int) -> Counter[str]:
+    """Give the numbers of requests to the API server so far, watches aside, by their labels."""
     page = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
     pattern = re.compile(r"headrace_api_requests_total\{(.*?)\} ([0-9.e+]+)")
-    return sum(float(n) for labels, n in pattern.findall(page) if 'verb="watch"' not in labels)
+    found = {labels: int(float(number)) for labels, number in pattern.findall(page)}
+    return Counter({labels: n for labels, n in found.items() if 'verb="watch"' not in labels})
 
 
 def wait(what: str, check: Any, seconds: float) -> None:
@@ -296,25 +297,25 @@ def measure(count: int, seconds: float, *, fault: bool) -> dict[str, Any]:
         running.callback(process.terminate)
         for index in range(count):
             cluster.apply(rollout(index, "1"))
-        wait("first versions live", lambda: _all(played, count, 1), 600)
+        wait("first versions live", lambda: _live(cluster) >= count, 600)
         for index in range(count):
             cluster.apply(rollout(index, "2"))
-        wait("all candidates have users", lambda: _all(played, count, 2), 600)
+        wait("all candidates have users", lambda: _tested(played) >= count, 600)
         time.sleep(20)
-        before, calls, queries = usage(process.pid), asked(port), len(played.queries)
+        before, earlier, queries = usage(process.pid), asked(port), len(played.queries)
         began = time.monotonic()
         time.sleep(seconds)
         minutes = (time.monotonic() - began) / 60
-        after = usage(process.pid)
+        after, calls = usage(process.pid), asked(port) - earlier
         figures: dict[str, Any] = {
             "rollouts": count,
             "cpu_ms": 1000 * (after[0] - before[0]) / count / minutes,
             "mb": after[1],
-            "api": (later := asked(port) - calls).total() / count / minutes,
+            "api": calls.total() / count / minutes,
             "queries": (len(played.queries) - queries) / minutes,
             "tick": _longest([at for at, name in played.queries if name.endswith("total")][2:]),
         }
-        for labels, number in later.most_common():
+        for labels, number in calls.most_common():
             print(f"    {number / count / minutes:5.2f} {labels}")
         for name, number in Counter(name for _, name in played.queries[queries:]).items():
             print(f"    {number / minutes:5.1f} queries a minute of {name}")
@@ -330,10 +331,14 @@ def measure(count: int, seconds: float, *, fault: bool) -> dict[str, Any]:
         return figures
 
 
-def _all(played: Played, count: int, arms: int) -> bool:
-    ready = [w for w in list(played.weights.values()) if len(w) >= arms]
-    with_users = [w for w in ready if arms == 1 or list(w.values())[1] > 0]
-    return len(with_users) >= count
+def _live(cluster: Cluster) -> int:
+    found, _ = cluster.list(MODEL_ROLLOUT, NAMESPACE)
+    return sum(one.get("status", {}).get("phase") == "Healthy" for one in found)
+
+
+def _tested(played: Played) -> int:
+    routes = list(played.weights.values())
+    return sum(len(weights) > 1 and list(weights.values())[1] > 0 for weights in routes)
 
 
 def _longest(times: list[float]) -> float:
