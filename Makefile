@@ -47,6 +47,7 @@ golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml, 
 bench: setup ## Measure, side by side with what one would use instead
 	@$(BIN)/python bench/decisions.py
 	@$(BIN)/python bench/judgement.py
+	@$(BIN)/python bench/bandit.py
 	@$(BIN)/python bench/demo.py
 
 .PHONY: lock
