@@ -64,6 +64,8 @@ bench: setup ## Measure, side by side with what one would use instead
 	@$(BIN)/python bench/decisions.py
 	@$(BIN)/python bench/judgement.py
 	@$(BIN)/python bench/metrics.py
+	@$(BIN)/python bench/bandit.py
+	@$(BIN)/python -m bench.controller --rollouts 50
 	@$(BIN)/python bench/demo.py
 
 .PHONY: lock
