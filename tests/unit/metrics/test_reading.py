@@ -9,7 +9,7 @@ import pytest
 from headrace.api.selectors import Selector
 from headrace.engine.counters import Counters, RouterCounters, of_servers
 from headrace.engine.observations import Counts, Metric
-from headrace.metrics import queries, reading
+from headrace.metrics import queries, reading, session
 from headrace.metrics.queries import query_for
 from headrace.metrics.reading import Reading
 from headrace.metrics.source import Measured, Request
@@ -155,6 +155,15 @@ def test_an_answer_that_trickles_in_is_given_up(prometheus: Prometheus) -> None:
     prometheus.trickles = True
     (problem,) = prometheus.observe(request(Metric.REQUESTS), timeout=0.2).problems
     assert problem.reason == "PrometheusTimeout"
+
+
+def test_an_answer_without_end_is_given_up(
+    prometheus: Prometheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LARGEST", 10)
+    (problem,) = prometheus.observe(request(Metric.REQUESTS)).problems
+    assert problem.reason == "PrometheusUnavailable"
+    assert "more than 256 MB" in problem.message
 
 
 def test_one_query_that_hangs_stalls_a_tick_once(prometheus: Prometheus) -> None:
