@@ -7,17 +7,9 @@ import pytest
 from headrace.api.rollout import Metadata
 from headrace.engine.observations import VersionState
 from headrace.errors import PlatformUnavailable
-from headrace.runtime.kubernetes.kinds import (
-    DEPLOYMENT,
-    HTTP_ROUTE,
-    MODEL_ROLLOUT,
-    SERVICE,
-)
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, MODEL_ROLLOUT, SERVICE
 from tests.cluster.api_server import ApiServer
-from tests.cluster.doubles import (
-    created,
-    eventually,
-)
+from tests.cluster.doubles import created, eventually
 from tests.cluster.scenes import ALONE, STABLE, Scene, platform_of, split
 
 

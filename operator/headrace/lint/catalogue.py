@@ -104,12 +104,13 @@ NOTHING_TO_PATCH = Rule(
     "It has no effect with this backend, router and monitoring. Write another kind, or `Pod`, "
     "which every backend has.",
 )
-ALWAYS_FROZEN = Rule(
+SECRET_IN_URI = Rule(
     "HR019",
-    "always-frozen",
+    "secret-in-uri",
     Level.ERROR,
-    "The windows of freeze leave no gap.",
-    "Nothing ever starts, gets more traffic or is promoted. Write shorter windows, or fewer.",
+    "A model's uri has a password, a signature or a token in it.",
+    "Whoever can read the rollout, its manifests, a pod or a log can read it. Put it into a Secret "
+    "that spec.serving.storageSecret names, or give the pods an account that may read.",
 )
 UNREACHABLE = Rule(
     "HR020",
@@ -117,6 +118,13 @@ UNREACHABLE = Rule(
     Level.ERROR,
     "A model's uri cannot be read from here.",
     "The servers would not start. Only with --online.",
+)
+ALWAYS_FROZEN = Rule(
+    "HR021",
+    "always-frozen",
+    Level.ERROR,
+    "The windows of freeze leave no gap.",
+    "Nothing ever starts, gets more traffic or is promoted. Write shorter windows, or fewer.",
 )
 
 RULES: tuple[Rule, ...] = (
@@ -133,6 +141,7 @@ RULES: tuple[Rule, ...] = (
     SLOW_PROOF,
     TEMPLATE_REFUSED,
     NOTHING_TO_PATCH,
-    ALWAYS_FROZEN,
+    SECRET_IN_URI,
     UNREACHABLE,
+    ALWAYS_FROZEN,
 )

@@ -157,9 +157,9 @@ def _advice(rollout: ModelRollout, options: Options) -> Iterator[Advice]:
 
         yield from template_faults(rollout)
     if options.rate is not None:
-        from headrace.lint.proofs import slow_proofs
+        from headrace.lint.proofs import Today, slow_proofs
 
-        yield from slow_proofs(rollout.spec, options.rate, options.error_rate)
+        yield from slow_proofs(rollout.spec, Today(options.rate, options.error_rate))
     if options.online:
         from headrace.lint.reaching import unreachable
 

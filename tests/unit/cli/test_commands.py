@@ -37,6 +37,7 @@ COMMANDS = [
     "simulate",
     "judge",
     "render",
+    "diff",
     "bundle",
     "doctor",
 ]

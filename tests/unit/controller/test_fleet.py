@@ -408,6 +408,22 @@ def test_a_rollout_that_was_deleted_is_forgotten() -> None:
     assert set(bench.fleet.members) == {"models/flight-1"}
 
 
+def test_ten_minutes_without_prometheus_roll_none_of_fifty_healthy_ones_back() -> None:
+    bench = live(50)
+    for index in range(50):
+        bench.want("2", index)
+    bench.slots(6)
+    under_way = [bench.status(index).weights.asked for index in range(50)]
+    bench.cluster.outage = "nobody answers at http://prometheus:9090"
+    bench.slots(40)
+    assert {bench.status(index).phase for index in range(50)} == {Phase.PROGRESSING}
+    assert [bench.status(index).weights.asked for index in range(50)] == under_way
+    bench.cluster.outage = ""
+    bench.slots(60)
+    assert {bench.status(index).phase for index in range(50)} == {Phase.HEALTHY}
+    assert {bench.status(index).history[-1].outcome for index in range(50)} == {"Promoted"}
+
+
 def under_test() -> Bench:
     bench = live()
     bench.want("2")
@@ -466,19 +482,3 @@ def test_what_is_invalid_is_said_later_where_it_cannot_be_written_now() -> None:
     bench.shelf.down = ""
     bench.slots(1)
     assert bench.shelf.log[-1] == "refuse Invalid"
-
-
-def test_ten_minutes_without_prometheus_roll_none_of_fifty_healthy_ones_back() -> None:
-    bench = live(50)
-    for index in range(50):
-        bench.want("2", index)
-    bench.slots(6)
-    under_way = [bench.status(index).weights.asked for index in range(50)]
-    bench.cluster.outage = "nobody answers at http://prometheus:9090"
-    bench.slots(40)
-    assert {bench.status(index).phase for index in range(50)} == {Phase.PROGRESSING}
-    assert [bench.status(index).weights.asked for index in range(50)] == under_way
-    bench.cluster.outage = ""
-    bench.slots(60)
-    assert {bench.status(index).phase for index in range(50)} == {Phase.HEALTHY}
-    assert {bench.status(index).history[-1].outcome for index in range(50)} == {"Promoted"}

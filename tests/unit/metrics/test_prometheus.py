@@ -146,7 +146,13 @@ def test_an_arm_that_was_not_seen_is_none_and_an_idle_one_is_zero(prometheus: Pr
 
 def test_no_series_at_all_is_no_interval_and_no_problem(prometheus: Prometheus) -> None:
     measured = measure(prometheus, Metric.REQUESTS)
-    assert measured == Measured(watermarks={Metric.REQUESTS: 990.0})
+    assert (measured.intervals, measured.problems) == ((), ())
+
+
+def test_what_nobody_counts_is_not_looked_for_in_all_of_the_past(prometheus: Prometheus) -> None:
+    assert measure(prometheus, Metric.REQUESTS).watermarks == {Metric.REQUESTS: 995.75}
+    prometheus.answer = [answers("1.0", "live", "2", 100)]
+    assert measure(prometheus, Metric.REQUESTS).watermarks == {Metric.REQUESTS: 990.0}
 
 
 @pytest.mark.parametrize(

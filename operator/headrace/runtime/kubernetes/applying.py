@@ -174,16 +174,19 @@ class Application:
         ]
 
     def _delete(self, seen: Seen) -> None:
-        self.memory.accepted.pop((seen.kind.kind, seen.name), None)
         if seen.leaving:
             return
+        child = (seen.kind.kind, seen.name)
+        self.memory.accepted.pop(child, None)
         namespace = self.rollout.metadata.namespace
         try:
             self.cluster.delete(seen.kind, namespace, seen.name, seen.uid)
         except (NotFound, Conflict):
-            return  # it is gone already, and the watch will say so
+            pass  # it is gone already, and the watch will say so
         except HeadraceError as error:
             self._errors.append(error)
+            return
+        self.cache.note_deleted(self.rollout.key, child)
 
 
 def unavailable(error: HeadraceError) -> PlatformUnavailable:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from headrace.errors import PlatformUnavailable
@@ -57,6 +58,7 @@ class Cache:
         self._rollouts: dict[str, Document] = {}
         self._children: dict[str, dict[Child, Seen]] = {}
         self._changes: dict[str, int] = {}
+        self._deleted: set[str] = set()
         self.watchers = [
             Watcher(
                 cluster,
@@ -156,6 +158,15 @@ class Cache:
                 return
         self.put(kind, thing)
 
+    def note_deleted(self, key: str, child: Child) -> None:
+        """Take that we deleted a child, before the watch says that it is gone."""
+        with self._lock:
+            seen = self._children.get(key, {}).get(child)
+            if seen is not None:
+                self._deleted.add(seen.uid)
+                self._children[key][child] = replace(seen, leaving=True)
+                self._count(key)
+
     def put(self, kind: Kind, thing: Mapping[str, Any]) -> None:
         """Take an object as it is now, unless something newer is known of it."""
         if kind == MODEL_ROLLOUT:
@@ -172,7 +183,10 @@ class Cache:
             version = version_of(thing)
             if before is not None and version and version <= before.version:
                 return
-            self._children.setdefault(key, {})[child] = see(kind, thing, before)
+            seen = see(kind, thing, before)
+            if seen.uid in self._deleted:
+                seen = replace(seen, leaving=True)
+            self._children.setdefault(key, {})[child] = seen
             self._count(key)
         self._on_change(key)
 
@@ -238,7 +252,7 @@ class Cache:
 
     def _forget(self, key: str, child: Child) -> None:
         children = self._children[key]
-        del children[child]
+        self._deleted.discard(children.pop(child).uid)
         if not children:
             del self._children[key]
         self._count(key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from headrace.runtime.kubernetes.cluster import FIELD_MANAGER
@@ -59,7 +60,9 @@ def who_else(fields: str) -> str:
     return ", ".join(sorted(others))
 
 
+@lru_cache(maxsize=256)
 def _entries(fields: str) -> list[tuple[str, str, Owned]]:
+    """Read a record; objects of one shape have the same, in all rollouts."""
     return json.loads(fields) if fields else []
 
 
