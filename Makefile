@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 UV_VERSION := 0.13.9
+HELM   ?= helm
 
 .PHONY: help
 help: ## Show this list
@@ -17,9 +18,9 @@ demo: setup ## Release a real model three times on this machine, and watch it be
 	@$(BIN)/headrace demo
 
 .PHONY: test
-test: setup ## All tests: unit, long searches for broken invariants, real processes
+test: setup kubernetes ## All tests: unit, long searches, real processes, a real API server
 	@$(BIN)/python -m pytest tests/unit -n 2 --cov --cov-report=term:skip-covered
-	@$(BIN)/python -m pytest components tests/properties tests/local
+	@$(BIN)/python -m pytest components tests/properties tests/local tests/cluster
 
 .PHONY: unit
 unit: setup ## The tests that need no process and no network (seconds)
@@ -28,6 +29,14 @@ unit: setup ## The tests that need no process and no network (seconds)
 .PHONY: setup
 setup: ## Make both environments and find Prometheus; says so if there is nothing to do
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" UV_VERSION="$(UV_VERSION)" sh scripts/setup
+
+.PHONY: kubernetes
+kubernetes: setup ## Build the API server for the tests (6 minutes, once)
+	@$(BIN)/python -m tests.cluster.programs
+
+.PHONY: e2e
+e2e: setup ## Real pods behind a real gateway: a Kubernetes of its own, for the time of the tests
+	@$(BIN)/python -m tests.cluster.node $(BIN)/python -m pytest tests/e2e
 
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, and the layers
@@ -38,14 +47,22 @@ format: setup ## Format the code and sort the imports
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 .PHONY: golden
-golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml, the CRD, manifests/examples
+golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml, the CRD, manifests/examples, helm/
 	@$(BIN)/python -m headrace.training.compile
 	@$(BIN)/python -m headrace.render.crd manifests/crd/modelrollouts.yaml
 	@$(BIN)/python -m headrace.render.examples manifests/examples
+	@$(BIN)/python -m headrace.render.helm helm
+
+.PHONY: bases
+bases: setup ## Write manifests/rbac and manifests/controller anew from the chart; needs helm
+	@$(HELM) template headrace helm/headrace --namespace headrace-system \
+	    --set crds.install=false --kube-version 1.36.0 \
+	    | $(BIN)/python -m headrace.render.helm.bases manifests
 
 .PHONY: bench
 bench: setup ## Measure, side by side with what one would use instead
 	@$(BIN)/python bench/decisions.py
+	@$(BIN)/python bench/judgement.py
 	@$(BIN)/python bench/metrics.py
 	@$(BIN)/python bench/demo.py
 
@@ -55,6 +72,8 @@ lock: setup ## Resolve the lock files anew
 	    -o requirements/toolkit.txt --no-emit-index-url --no-header --generate-hashes --upgrade
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 requirements/serving.in \
 	    -o requirements/serving.txt --no-emit-index-url --no-header --generate-hashes --upgrade
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 requirements/go.in \
+	    -o requirements/go.txt --no-emit-index-url --no-header --generate-hashes --upgrade
 
 .PHONY: clean
 clean: ## Remove what was made here: environments, runs, caches

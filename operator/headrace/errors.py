@@ -65,14 +65,19 @@ class Fault:
 
 
 class InvalidRollout(InvalidInput):
-    """A ModelRollout with faults; `faults` has every one of them, in the document's order."""
+    """A ModelRollout with faults; `faults` has every one of them, in the document's order.
 
-    def __init__(self, source: str, faults: Sequence[Fault]) -> None:
+    `lines` says where they stand in the file, fault by fault; it is empty where there is no file.
+    """
+
+    def __init__(self, source: str, faults: Sequence[Fault], lines: Sequence[int] = ()) -> None:
         self.source = source
         self.faults = tuple(faults)
+        self.lines = tuple(lines)
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        lines = [f"{source} is not a valid ModelRollout: {count}", *map(str, self.faults)]
-        super().__init__("\n  ".join(lines))
+        places = [f"line {line}: " for line in self.lines] or [""] * len(self.faults)
+        said = (f"{place}{fault}" for place, fault in zip(places, self.faults, strict=True))
+        super().__init__("\n  ".join([f"{source} is not a valid ModelRollout: {count}", *said]))
 
 
 class InvalidBundle(InvalidInput):

@@ -38,6 +38,14 @@ def test_the_commands_of_the_readme_before_it_meets_users(tmp_path: Path) -> Non
     assert (tmp_path / "rollout.yaml").exists()
 
 
+@pytest.mark.local
+def test_the_simulations_of_the_page_run(tmp_path: Path) -> None:
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    commands = commands_of("Generated traffic", "docs/simulate.md")
+    assert commands.count("headrace simulate") == 3
+    run(commands, tmp_path)
+
+
 def commands_of(heading: str, file: str = "docs/local.md") -> str:
     """Give all commands under a heading of a page."""
     page = (ROOT / file).read_text(encoding="utf-8")

@@ -25,8 +25,13 @@ from headrace.engine.observations import (
     Sums,
     feature_metric,
 )
+from headrace.metrics.access import Access
+from headrace.metrics.answers import Client
 from headrace.metrics.clusters import local_counters
-from headrace.metrics.prometheus import PrometheusMetrics
+from headrace.metrics.prometheus import PrometheusMetrics, PromQLMetrics
+from headrace.metrics.record import record
+from headrace.metrics.recorded import RecordedServer
+from headrace.metrics.recording_file import read_recording, write_recording
 from headrace.metrics.source import Measured, Request
 from headrace.runtime.local.monitoring import Monitoring
 from headrace.runtime.local.ports import Ports
@@ -92,19 +97,22 @@ def page(step: int) -> str:
 class World:
     """A Prometheus that scrapes a page whose counters grow at each scrape."""
 
+    url: str
     metrics: PrometheusMetrics
     started: float
 
-    def observe(self) -> Measured:
+    def request(self, *names: str) -> Request:
         made = {
-            f"check:{name}": Check.model_validate({"name": name, **spec})
-            for name, spec in CHECKS.items()
+            f"check:{name}": Check.model_validate({"name": name, **CHECKS[name]})
+            for name in names or CHECKS
         }
         wanted: list[MetricKey] = [Metric.REWARD, Metric.PREDICTION, feature_metric("age"), *made]
         since = dict.fromkeys(wanted, self.started)
         counters = local_counters("models/m", "1.0", ("2.0",))
-        request = Request("models/m", "m", "1.0", ("2.0",), since, SCRAPE, counters, made)
-        return self.metrics.observe([request], time.time())["models/m"]
+        return Request("models/m", "m", "1.0", ("2.0",), since, SCRAPE, counters, made)
+
+    def observe(self) -> Measured:
+        return self.metrics.observe([self.request()], time.time())["models/m"]
 
     def until(self, condition: Callable[[Measured], bool]) -> Measured:
         end = time.monotonic() + DEADLINE
@@ -152,7 +160,8 @@ def world(tmp_path: Path) -> Iterator[World]:
             stderr=log,
         )
     try:
-        yield World(PrometheusMetrics(f"http://127.0.0.1:{port}"), time.time())
+        url = f"http://127.0.0.1:{port}"
+        yield World(url, PrometheusMetrics(url), time.time())
     finally:
         process.terminate()
         process.wait(10)
@@ -204,3 +213,19 @@ def test_every_fault_of_a_query_has_its_reason(world: World) -> None:
         "check:unlabelled": "MissingLabel",
     }
     assert not summed(measured, "check:empty")
+
+
+def test_a_recording_answers_as_prometheus_does(world: World, tmp_path: Path) -> None:
+    world.until(lambda m: len(summed(m, "check:orders")) >= 6)
+    now = time.time() - 2 * SCRAPE
+    request = world.request("orders", "basket", "pages", "memory", "empty")
+    live = PrometheusMetrics(world.url).observe([request], now)["models/m"]
+    assert len(summed(live, "check:orders")) >= 3
+    recording = record(
+        Client(Access(world.url), 5.0, raw=True), request, world.started - 1, now, SCRAPE
+    )
+    write_recording(tmp_path / "recording.jsonl", recording)
+    server = RecordedServer(read_recording(tmp_path / "recording.jsonl"))
+    assert PromQLMetrics(server).observe([request], now)["models/m"] == live
+    assert server.knows('max(memory_bytes{version="2.0"})')
+    assert not server.knows("nobody_counts_this[5s]")

@@ -8,15 +8,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.api import CheckStatus, ModelSpec, Outcome, Phase, Status, Traffic
+from headrace.api import (
+    Before,
+    CheckStatus,
+    Freeze,
+    Gate,
+    ModelSpec,
+    OnDelete,
+    Outcome,
+    Phase,
+    Status,
+    Traffic,
+)
+from headrace.engine.barriers import rises
 from headrace.engine.checks.build import checks_of
 from headrace.engine.decide import decide
 from headrace.engine.decision import Action, Tick
+from headrace.engine.gates import Opening
 from headrace.engine.judgement import Judgement
 from headrace.engine.machine import next_decision
 from headrace.engine.observations import Ask, Observations, VersionState, Wish
 from headrace.engine.strategies.base import Arm, Scene
 from headrace.engine.strategies.build import strategy_of
+from headrace.engine.suspension import invalid
 from headrace.engine.verdicts import Verdict
 from tests.unit.engine.rollouts import World, live, rollout
 
@@ -43,6 +57,14 @@ REASONS_TO_LEAVE = (
     "ErrorRateWorse", "Aborted", "Superseded", "CandidateKeepsCrashing", "DigestMismatch",
     "WentBack",
 )  # fmt: skip
+CALENDARS = {
+    "open": [],
+    "frozen": [Freeze(schedule="* * * * *", duration=3600.0)],
+    "at times": [Freeze(schedule="*/4 * * * *", duration=120.0)],
+}
+GATES = [
+    Gate(name=before.lower(), url="https://gates.example.com", before=before) for before in Before
+]
 
 GONE = VersionState(wanted=1, ready=0)
 STATES = {
@@ -58,6 +80,9 @@ EVENTS = st.lists(
         st.sampled_from([f"{state} {version}" for state in STATES for version in "123"]),
         st.sampled_from([f"ask {wish}" for wish in Wish]),
         st.sampled_from([f"want {versions}" for versions in ("1", "2", "3", "23", "32")]),
+        st.sampled_from([f"calendar {name}" for name in CALENDARS]),
+        st.sampled_from([f"gates {name}" for name in ("none", "silent", *Opening)]),
+        st.sampled_from(["suspend", "suspend not", "invalid", "tick"]),
     ),
     max_size=25,
 )
@@ -81,9 +106,27 @@ def happen(world: World, event: str, *, several: bool) -> Ask | None:
         platform.states[what] = STATES[kind]
     elif kind == "want":
         world.want(what[0], what[1:] if several else "")
+    elif kind == "calendar":
+        world.edit(freeze=CALENDARS[what])
+    elif kind == "gates":
+        world.edit(gates=[] if what == "none" else GATES)
+        opening = None if what in ("none", "silent") else Opening(what)
+        world.openings = {} if opening is None else {gate.name: opening for gate in GATES}
+    elif kind == "suspend":
+        world.edit(suspended=what != "not")
+    elif kind == "invalid":
+        status = invalid(world.status, "spec.strategy: is missing", 3, world.clock.now)
+        world.rollout = world.rollout.model_copy(update={"status": status})
     elif kind == "ask":
         return Ask(Wish(what), f"{what}-{world.clock.now}", "ada")
     return None
+
+
+def get_well(world: World, *, several: bool) -> None:
+    """Mend everything but what people have set: freezes stay, and gates as they are."""
+    mended = (f"{event} {version}" for event in ("good", "back") for version in "123")
+    for event in (*mended, "sight", "fast", "up", "suspend not"):
+        happen(world, event, several=several)
 
 
 def check_weights(world: World, answer: Tick) -> None:
@@ -123,8 +166,7 @@ def test_whatever_happens_weights_are_whole_and_every_way_leads_to_an_end(
                     assert decision.reason in PROOFS
                 if decision.action in (Action.ROLL_BACK, Action.DROP):
                     assert decision.reason in REASONS_TO_LEAVE
-    for event in [*(f"{e} {v}" for e in ("good", "back") for v in "123"), "sight", "fast", "up"]:
-        happen(world, event, several=several)
+    get_well(world, several=several)
     # What a person asks for is heeded, and abort always leads to an end.
     world.ask(last)
     for _ in range(12):
@@ -146,13 +188,94 @@ def test_whatever_happens_weights_are_whole_and_every_way_leads_to_an_end(
 @pytest.mark.parametrize("name", STRATEGIES)
 @settings(max_examples=15, deadline=None)
 @given(events=EVENTS)
+def test_promotion_in_full_is_a_way_forward_from_every_state(name: str, events: list[str]) -> None:
+    several = name in SEVERAL
+    world = live(strategy=STRATEGIES[name])
+    for event in ["want 2", "run", *events]:
+        world.tick(happen(world, event, several=several))
+    get_well(world, several=several)
+    for _ in range(12):
+        # A rollback that is under way ends first.
+        if world.status.phase is not Phase.ROLLING_BACK:
+            break
+        world.tick()
+    before = world.status
+    models = [
+        model for model in (before.candidate, *(c.model for c in before.challengers)) if model
+    ]
+    spec = world.rollout.spec
+    if before.candidate is None or not set(models) <= set(spec.versions):
+        return
+    answer = world.ask(Wish.PROMOTE_FULL)
+    if answer.decision.action not in (Action.ROLL_BACK, Action.DISCARD):
+        for _ in range(12):
+            answer = world.tick()
+        # What else the spec names may be under test by then.
+        assert world.status.stable in models
+        assert world.status.history[-1].outcome == "Promoted"
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@settings(max_examples=15, deadline=None)
+@given(events=EVENTS, is_ill=st.booleans(), everything=st.booleans())
+def test_deletion_ends_from_every_state_and_leaves_all_users_with_one_version(
+    name: str, events: list[str], is_ill: bool, everything: bool
+) -> None:
+    several = name in SEVERAL
+    world = live(strategy=STRATEGIES[name])
+    for event in ["want 23", "run", *events]:
+        world.tick(happen(world, event, several=several))
+    if not is_ill:
+        get_well(world, several=several)
+    world.edit(on_delete=OnDelete.DELETE if everything else OnDelete.KEEP)
+    world.deleting = world.clock.now
+    for _ in range(25):
+        answer = world.tick()
+        if answer.farewell:
+            break
+    assert answer.farewell
+    if everything:
+        assert answer.plan.versions == ()
+        return
+    assert answer.plan.stable is not None
+    if not is_ill:
+        assert answer.plan.versions == (answer.plan.stable,)
+        assert answer.plan.traffic == Traffic(stable=100)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@settings(max_examples=25, deadline=None)
+@given(events=EVENTS)
+def test_in_a_freeze_no_weight_rises_and_nothing_starts_or_is_promoted(
+    name: str, events: list[str]
+) -> None:
+    several = name in SEVERAL
+    world = live(strategy=STRATEGIES[name])
+    for event in ["want 23", "run", *events]:
+        world.tick(happen(world, event, several=several))
+    world.edit(freeze=CALENDARS["frozen"])
+    for event in events:
+        ask = happen(world, event, several=several)
+        world.edit(freeze=CALENDARS["frozen"])
+        before = world.status
+        answer = world.tick(None if ask and ask.wish is Wish.PROMOTE_FULL else ask)
+        if before.phase in (Phase.PROGRESSING, Phase.PAUSED, Phase.HEALTHY, Phase.ROLLED_BACK):
+            assert world.status.phase is not Phase.PROMOTING
+            assert before.candidate is not None or world.status.phase is not Phase.PROGRESSING
+        tested = before.phase in (Phase.PROGRESSING, Phase.PAUSED) and before.stable is not None
+        if tested and answer.decision.action is not Action.DROP:
+            assert not rises(answer.plan.traffic, before.weights.asked)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@settings(max_examples=15, deadline=None)
+@given(events=EVENTS)
 def test_naming_the_live_version_is_a_way_out_of_every_state(name: str, events: list[str]) -> None:
     several = name in SEVERAL
     world = live(strategy=STRATEGIES[name])
     for event in ["want 23", "run", *events]:
         world.tick(happen(world, event, several=several))
-    for event in [*(f"{e} {v}" for e in ("good", "back") for v in "123"), "sight", "fast", "up"]:
-        happen(world, event, several=several)
+    get_well(world, several=several)
     for _ in range(4):
         # A promotion may end in between, and another version be live.
         assert world.status.stable is not None

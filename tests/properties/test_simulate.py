@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -14,10 +16,13 @@ from hypothesis import strategies as st
 
 from headrace.cli.simulate import simulate
 from headrace.engine.decision import Action
+from headrace.engine.observations import Metric
 from headrace.errors import InvalidInput
+from headrace.simulate.families import tilted
+from headrace.simulate.numbers import Numbers
 from headrace.simulate.peers import ARGO, FLAGGER, Peer
 from headrace.simulate.presets import PRESETS, named
-from headrace.simulate.rollout import run_once, simulated
+from headrace.simulate.rollout import run_once
 from headrace.simulate.runs import OURS, Chunk, run_chunk
 from headrace.simulate.runs import simulate as simulate_all
 from headrace.simulate.scenario import DEFAULT_BOUNDS, Latency, Scenario, Slowdown, exceeds
@@ -35,7 +40,7 @@ SPEC = rollout(steps=STEPS, checks=CHECKS).spec
 
 
 def scenario(name: str) -> Scenario:
-    (found,) = named(name)
+    (found,) = named(name, SPEC)
     return found
 
 
@@ -85,13 +90,81 @@ def test_every_strategy_can_be_simulated(strategy: str) -> None:
     assert run_once(spec, Scenario(gain=2.0), 1, 2).action is not Action.ROLL_BACK
 
 
-def test_checks_without_generated_numbers_are_left_out_and_named() -> None:
-    drift = "{name: drift, metric: prediction-drift, above: {psi: 0.2}}"
-    spec, left_out = simulated(rollout(checks=f"{CHECKS[:-1]}, {drift}]").spec)
-    assert left_out == ("drift",)
-    assert [check.name for check in spec.analysis.checks] == ["errors", "latency", "same"]
-    with pytest.raises(InvalidInput, match="None of the checks can be simulated"):
-        simulated(rollout(checks=f"[{drift}]").spec)
+FAMILIES = {
+    "disagreeing": "{name: agreement, metric: shadow-agreement, below: 0.95}",
+    "drift": "{name: drift, metric: prediction-drift, above: {psi: 0.2}}",
+    "gain": "{name: reward, metric: reward, worseThanStable: {ratio: 1.2}}",
+    "counts": "{name: orders, kind: Counts, bad: a, total: b, above: 0.1}",
+    "means": "{name: basket, kind: Mean, sum: a, count: b, worseThanStable: {ratio: 1.1}}",
+    "histograms": "{name: pages, kind: Histogram, buckets: a, worseThanStable: {ratio: 1.5}}",
+    "level": "{name: memory, kind: Value, query: 'max(a)', above: 2e9}",
+}
+OTHERS = {
+    "drift": [
+        "{name: d, metric: prediction-drift, above: {moved: 0.2}}",
+        "{name: d, metric: feature-drift, feature: age, above: {psi: 0.2}}",
+    ],
+    "gain": ["{name: d, metric: reward, below: 0.09}"],
+    "counts": ["{name: d, kind: Counts, bad: a, total: b, worseThanStable: {ratio: 1.5}}"],
+    "means": [
+        "{name: d, kind: Mean, sum: a, count: b, squares: c, worseThanStable: {ratio: 1.1}}",
+        "{name: d, kind: Mean, sum: a, count: b, better: Lower, worseThanStable: {ratio: 1.1}}",
+        "{name: d, kind: Mean, sum: a, count: b, above: 700}",
+        "{name: d, kind: Mean, sum: a, count: b, below: 0.2}",
+    ],
+    "histograms": ["{name: d, kind: Histogram, buckets: a, above: {quantile: 0.9, limit: 5s}}"],
+    "level": ["{name: d, kind: Value, query: 'min(a)', below: 3}"],
+}
+BAD: dict[str, Any] = {
+    "disagreeing": 0.2,
+    "drift": 1.0,
+    "gain": 0.5,
+    "counts": 3.0,
+    "means": 2.5,
+    "histograms": 4.0,
+    "level": 1.5,
+}
+
+
+def test_a_healthy_candidate_is_promoted_by_the_checks_of_all_families_together() -> None:
+    spec = rollout(steps=STEPS, checks=f"[{', '.join(FAMILIES.values())}]").spec
+    ending = run_once(spec, scenario("healthy"), 1, 2)
+    assert (ending.action, ending.reason) == (Action.PROMOTE, "ProvedSafe")
+
+
+@pytest.mark.parametrize(
+    ("knob", "check"),
+    [(knob, check) for knob, first in FAMILIES.items() for check in (first, *OTHERS.get(knob, ()))],
+)
+def test_what_is_bad_in_a_family_is_found_and_what_is_not_is_promoted(
+    knob: str, check: str
+) -> None:
+    spec = rollout(steps="[{mirror: 100, hold: 1m}, {weight: 50, hold: 5m}]", checks=f"[{check}]")
+    bad = replace(Scenario(onset=60.0), **{knob: BAD[knob]})
+    if knob == "disagreeing":
+        bad = replace(bad, onset=0.0)
+    assert not bad.healthy
+    assert bad.before.healthy
+    found = run_once(spec.spec, bad, 1, 2)
+    assert found.action is Action.ROLL_BACK
+    assert bad.onset < found.seconds < 360
+    assert run_once(spec.spec, Scenario(), 1, 2).action is Action.PROMOTE
+
+
+def test_stable_is_the_same_for_every_candidate() -> None:
+    numbers = Numbers(SPEC, Scenario(disagreeing=0.3), 1, 2)
+    arm = Traffic(Scenario(), 1, 2, interval=15.0, length=60.0).draw(15.0, 0.5, 0.5).stable
+    assert not numbers.of_stable(arm)
+    assert list(numbers.of_candidate(None, arm, bad=True)) == [Metric.AGREEMENT]
+    assert not numbers.of_candidate(arm, None, bad=True)
+
+
+@given(st.floats(0, 5))
+def test_a_drift_has_the_stability_index_that_was_asked_for(index: float) -> None:
+    shares = tilted(index)
+    assert sum(shares) == pytest.approx(1)
+    found = sum((q - 0.1) * math.log(q / 0.1) for q in shares)
+    assert found == pytest.approx(index, abs=1e-6)
 
 
 def test_the_answer_is_the_same_for_a_seed_whatever_the_processes() -> None:
@@ -236,8 +309,18 @@ def test_the_command_gives_json_that_is_the_same_every_time(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("more", "named_problem"),
-    [(["--onset", "5"], "--errors or --latency"), (["--plot", "x.pdf"], ".png or .svg")],
-    ids=["an onset of nothing", "a picture of another kind"],
+    [
+        (["--onset", "5"], "--errors, --latency or another"),
+        (["--plot", "x.pdf"], ".png or .svg"),
+        (["--drift", "0.3"], "no check of the rollout looks at that"),
+        (["--scenario", "level-x1.2"], "is about --level"),
+    ],
+    ids=[
+        "an onset of nothing",
+        "a picture of another kind",
+        "drift that nobody looks at",
+        "a preset that nobody looks at",
+    ],
 )
 def test_what_makes_no_sense_is_refused(file: Path, more: list[str], named_problem: str) -> None:
     said = CliRunner().invoke(simulate, [str(file), *more])

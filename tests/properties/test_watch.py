@@ -25,7 +25,7 @@ def watching(strategy: str, *names: str, seed: int = 0) -> NoisyWorld:
         if world.tick().decision.reason == "ProvedSafe":
             break
     else:
-        world.tick(Ask(Wish.PROMOTE, "now", "ada"))
+        world.tick(Ask(Wish.PROMOTE_FULL, "now", "ada"))
     world.until("Watching", most=6)
     return world
 

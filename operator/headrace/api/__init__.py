@@ -2,7 +2,10 @@
 
 from headrace.api.analysis import Analysis, Mode, OnNoData
 from headrace.api.check import Check, DriftLimit, LatencyLimit, WorseThanStable
+from headrace.api.decisions import Condition, DecisionStatus, News, Paused, Truth, Wished
 from headrace.api.documents import load_rollout, parse_rollout
+from headrace.api.freeze import Freeze
+from headrace.api.gate import Before, Gate
 from headrace.api.model import (
     Autoscaling,
     ModelSpec,
@@ -11,14 +14,13 @@ from headrace.api.model import (
     ServingSpec,
     Stickiness,
 )
+from headrace.api.notification import CloudEvents, Notification, Slack
 from headrace.api.record import ChallengerRecord, TickRecord
-from headrace.api.rollout import Metadata, ModelRollout, RolloutSpec
+from headrace.api.rollout import Metadata, ModelRollout, OnDelete, RolloutSpec
 from headrace.api.status import (
     Challenger,
     CheckStatus,
-    Condition,
     CountedAs,
-    DecisionStatus,
     Dropped,
     Ending,
     Goal,
@@ -32,7 +34,6 @@ from headrace.api.status import (
     Servers,
     Status,
     Traffic,
-    Truth,
     Weights,
 )
 from headrace.api.strategy import (
@@ -53,6 +54,7 @@ __all__ = [
     "Analysis",
     "Autoscaling",
     "Bandit",
+    "Before",
     "BlueGreen",
     "Canary",
     "CanaryStep",
@@ -60,12 +62,15 @@ __all__ = [
     "ChallengerRecord",
     "Check",
     "CheckStatus",
+    "CloudEvents",
     "Condition",
     "CountedAs",
     "DecisionStatus",
     "DriftLimit",
     "Dropped",
     "Ending",
+    "Freeze",
+    "Gate",
     "Goal",
     "HistoryEntry",
     "IfUndecided",
@@ -77,8 +82,12 @@ __all__ = [
     "ModelRollout",
     "ModelSpec",
     "MonitoringSpec",
+    "News",
+    "Notification",
+    "OnDelete",
     "OnNoData",
     "Outcome",
+    "Paused",
     "Phase",
     "Promotes",
     "Requests",
@@ -88,6 +97,7 @@ __all__ = [
     "Servers",
     "ServingSpec",
     "Shadow",
+    "Slack",
     "Status",
     "Stickiness",
     "Strategy",
@@ -96,6 +106,7 @@ __all__ = [
     "Traffic",
     "Truth",
     "Weights",
+    "Wished",
     "WorseThanStable",
     "load_rollout",
     "parse_rollout",

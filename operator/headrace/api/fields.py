@@ -25,6 +25,7 @@ __all__ = [
     "RuleBroken",
     "format_duration",
     "format_instant",
+    "milliseconds",
     "parse_duration",
     "parse_instant",
 ]
@@ -53,10 +54,19 @@ class RuleBroken(ValueError):
         super().__init__("; ".join(map(str, faults)))
 
 
+def milliseconds(seconds: float) -> float:
+    """Round a time to the millisecond, the precision in which times are written.
+
+    So a sum of times is the same to the bit before and after its way through YAML.
+    """
+    return round(seconds, 3)
+
+
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _EXPECTED_DURATION = "a duration such as `90s`, `10m`, `1h30m`"
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|[smhd]))")
 _LONGEST_DURATION = 32
+_MICROSECONDS = 6
 
 
 def parse_duration(value: object) -> float:
@@ -83,17 +93,19 @@ def parse_duration(value: object) -> float:
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r} is no duration; expected {_EXPECTED_DURATION}")
-    return float(sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts))
+    seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+    # `5s43ms` must be the very number that `milliseconds` gives.
+    return round(seconds, _MICROSECONDS)
 
 
 def format_duration(seconds: float) -> str:
     """Write seconds as `parse_duration` reads them: `5400.0` becomes `1h30m`."""
-    milliseconds = round(seconds * 1000)
-    if milliseconds < 1000:
-        return f"{milliseconds}ms" if milliseconds else "0s"
+    whole = round(seconds * 1000)
+    if whole < 1000:
+        return f"{whole}ms" if whole else "0s"
     text = ""
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        count, milliseconds = divmod(milliseconds, size)
+        count, whole = divmod(whole, size)
         text += f"{count}{unit}" if count else ""
     return text
 

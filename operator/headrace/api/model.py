@@ -15,6 +15,7 @@ from headrace.api.fields import (
     Quantity,
     RuleBroken,
 )
+from headrace.api.serving_template import ServingTemplate
 from headrace.errors import Fault
 
 ObjectName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
@@ -85,6 +86,8 @@ class ServingSpec(Part):
     """A Secret whose keys become the environment of what fetches the bundle, and only of that."""
     startup_timeout: Duration = 600.0
     """How long fetching and loading may take before a pod counts as failed."""
+    template: ServingTemplate | None = None
+    """What is added to the manifests: sidecars, node selectors, annotations; not on a laptop."""
 
     @model_validator(mode="after")
     def _can_scale(self) -> Self:

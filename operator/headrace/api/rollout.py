@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from headrace.api.analysis import Analysis
 from headrace.api.fields import Name, Part, RuleBroken
+from headrace.api.freeze import Freeze
+from headrace.api.gate import Gate
 from headrace.api.model import ModelSpec, MonitoringSpec, RoutingSpec, ServingSpec
+from headrace.api.notification import Notification
 from headrace.api.status import Status
 from headrace.api.strategy import Strategy
 from headrace.errors import Fault
@@ -34,6 +38,13 @@ class Metadata(Part):
     """Counted by Kubernetes: how often `spec` has changed."""
 
 
+class OnDelete(StrEnum):
+    """What becomes of the servers and of the route when the ModelRollout is deleted."""
+
+    KEEP = "Keep"
+    DELETE = "Delete"
+
+
 class RolloutSpec(Part):
     """Desired state only: this version should be live, get it there this way."""
 
@@ -51,6 +62,16 @@ class RolloutSpec(Part):
     """How a new version gets its traffic and how that ends: exactly one of the five."""
     analysis: Analysis
     """The checks, at which risk, and what missing numbers mean."""
+    freeze: Annotated[list[Freeze], Field(max_length=20)] = []
+    """Times in which no weight rises, nothing is promoted and no rollout starts."""
+    gates: Annotated[list[Gate], Field(max_length=20)] = []
+    """Other systems that must say yes before it goes on."""
+    notifications: Annotated[list[Notification], Field(max_length=10)] = []
+    """Who is told of decisions."""
+    suspended: bool = False
+    """Nothing is changed and nothing is judged while this is true; the traffic stays."""
+    on_delete: OnDelete = OnDelete.KEEP
+    """`Keep` leaves the stable version serving all users; `Delete` removes everything."""
 
     @property
     def versions(self) -> tuple[ModelSpec, ...]:
@@ -59,7 +80,7 @@ class RolloutSpec(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        faults = [*self._challenger_faults(), *self._strategy_faults()]
+        faults = [*self._challenger_faults(), *self._strategy_faults(), *self._gate_faults()]
         if faults:
             raise RuleBroken(faults)
         return self
@@ -102,6 +123,14 @@ class RolloutSpec(Part):
                 expected = f"at most {100 // arms}"
                 faults.append(Fault("strategy.bandit.floor", problem, expected))
         return faults
+
+    def _gate_faults(self) -> list[Fault]:
+        names = [gate.name for gate in self.gates]
+        return [
+            Fault(f"gates[{index}].name", f"{name!r} is named twice", "names that differ")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
 
 
 class ModelRollout(Part):

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_LABEL = r"[a-zA-Z_][a-zA-Z0-9_]*"
-_TEXT = r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`[^`]*`"
-_MATCHER = rf"\s*{_LABEL}\s*(?:=~|!~|!=|=)\s*(?:{_TEXT})\s*"
+LABEL = r"[a-zA-Z_][a-zA-Z0-9_]*"
+TEXT = r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`[^`]*`"
+_MATCHER = rf"\s*{LABEL}\s*(?:=~|!~|!=|=)\s*(?:{TEXT})\s*"
 PATTERN = (
     rf"\s*(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)?\s*"
     rf"(?:\{{(?P<matchers>{_MATCHER}(?:,{_MATCHER})*)?,?\s*\}})?\s*"
 )
 """All that a selector may be, in the syntax that RE2 shares, so that Kubernetes can ask it too."""
 _SELECTOR = re.compile(PATTERN)
-_NAME_MATCHER = re.compile(rf"\s*__name__\s*=\s*(?:{_TEXT})")
+_NAME_MATCHER = re.compile(rf"\s*__name__\s*=\s*(?:{TEXT})")
 LONGEST = 2000
 """Characters of a selector."""
 
@@ -63,7 +63,7 @@ def parse_selector(text: str) -> Selector:
 
 
 def _instead(text: str) -> str:
-    bare = re.sub(_TEXT, '""', text)
+    bare = re.sub(TEXT, '""', text)
     call = re.search(r"([a-zA-Z_]\w*)\s*(?:by|without)?\s*\(", bare)
     if call:
         return f"calls `{call[1]}()`"

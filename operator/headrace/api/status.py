@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from headrace.api.check import Check
+from headrace.api.decisions import Condition, DecisionStatus, News, Paused, Wished
 from headrace.api.fields import Duration, Instant, Part
 from headrace.api.model import ModelSpec
 
@@ -257,37 +258,6 @@ class CountedAs(Part):
     version's."""
 
 
-class DecisionStatus(Part):
-    """What the engine decided last, and why, in one sentence."""
-
-    action: str
-    """What follows."""
-    reason: str
-    """Why, in one CamelCase word."""
-    message: str
-    """Why, in one sentence with the numbers."""
-    time: Instant
-    """When it was decided."""
-
-
-Truth = Literal["True", "False", "Unknown"]
-
-
-class Condition(Part):
-    """A Kubernetes condition."""
-
-    type: str
-    """What it is about."""
-    status: Truth
-    """`True`, `False` or `Unknown`."""
-    reason: str
-    """Why, in one CamelCase word."""
-    message: str
-    """Why, in one sentence."""
-    last_transition_time: Instant
-    """Since when it has this status."""
-
-
 class HistoryEntry(Part):
     """What was live when: the audit trail that a registry does not keep."""
 
@@ -332,6 +302,10 @@ class Status(Part):
     """Further versions that the spec names and that were tried."""
     previous: Kept | None = None
     """The version before the last promotion, while it can still be returned to at once."""
+    predecessor: ModelSpec | None = None
+    """The version before the last promotion, which `headrace undo` goes back to."""
+    undoing: str = ""
+    """Who said `headrace undo`, while the predecessor's servers start."""
     ending: Ending | None = None
     """While a rollout is Promoting or RollingBack."""
     goal: Goal | None = None
@@ -346,6 +320,8 @@ class Status(Part):
     """How long the current step has been observed by every check that it concerns."""
     elapsed: Duration = 0.0
     """How long the steps before it were observed."""
+    waited: Duration = 0.0
+    """How much of `elapsed` and `held` went by in a pause, a freeze or before a closed gate."""
     started: Instant | None = None
     """When the current rollout began."""
     weights: Weights = Weights()
@@ -362,11 +338,24 @@ class Status(Part):
     """What each check says of the candidate."""
     decision: DecisionStatus | None = None
     """What was decided last, and why."""
+    paused: Paused | None = None
+    """Why it waits for a person, while the phase is Paused."""
+    interrupted: Phase | None = None
+    """While the phase is Invalid: the one that it goes on with once the spec is valid."""
     ended_by: str = ""
     """While a rollout is being undone: `headrace`, or the person who asked for it."""
     asked: str = ""
     """Identity of the last person's request that was carried out."""
+    wishes: list[Wished] = []
+    """What people asked for, the newest last."""
+    news: list[News] = []
+    """Decisions that not every receiver of `spec.notifications` is told of yet."""
     conditions: list[Condition] = []
     """The same for `kubectl wait`."""
     history: list[HistoryEntry] = []
     """What was live when, and why it ended; the newest last."""
+
+    @property
+    def observed(self) -> float:
+        """Seconds for which the rollout was observed while it could go on by itself."""
+        return max(0.0, self.elapsed + self.held - self.waited)

@@ -45,17 +45,21 @@ class YamlDocument:
         data: Mappings, lists and scalars.
         faults: Keys that are written twice.
         node: What it was made of, with its marks.
+        text: The whole text that it is in.
     """
 
     data: object
     faults: tuple[Fault, ...]
     node: yaml.Node = field(repr=False)
+    text: str = field(repr=False)
 
     def position(self, path: str) -> tuple[int, int]:
         """Give line and column, from 1, of a path such as `spec.analysis.checks[0].above`.
 
-        What is not there is where the nearest thing around it begins.
+        What is not there is where the nearest thing around it begins. A path may end in a place
+        within a text of several lines, as `spec.serving.template.jinja:3:12`.
         """
+        path, line, column = _split_place(path)
         node, mark = self.node, self.node.start_mark
         for index, key in re.findall(r"\[(\d+)\]|([^.\[\]]+)", path):
             if index and isinstance(node, yaml.SequenceNode) and int(index) < len(node.value):
@@ -68,7 +72,15 @@ class YamlDocument:
                 mark, node = found[-1][0].start_mark, found[-1][1]
             else:
                 break
+        if line and isinstance(node, yaml.ScalarNode) and node.style == "|":
+            return self._within(node, line, column)
         return mark.line + 1, mark.column + 1
+
+    def _within(self, block: yaml.ScalarNode, line: int, column: int) -> tuple[int, int]:
+        first = block.start_mark.line + 1  # the line after the bar
+        lines = self.text.splitlines()[first : block.end_mark.line + 1]
+        written = next((each for each in lines if each.strip()), "")
+        return first + line, len(written) - len(written.lstrip(" ")) + column
 
 
 def read_documents(text: str) -> list[YamlDocument]:
@@ -87,7 +99,14 @@ def read_documents(text: str) -> list[YamlDocument]:
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         if isinstance(error, NotYaml):
             raise
+        if "int_max_str_digits" in str(error):
+            raise NotYaml("has a number with too many digits") from error
         raise NotYaml(f"not YAML: {str(error).splitlines()[0]}") from error
+
+
+def _split_place(path: str) -> tuple[str, int, int]:
+    found = re.fullmatch(r"(.*?):(\d+):(\d+)", path)
+    return (found[1], int(found[2]), int(found[3])) if found else (path, 0, 0)
 
 
 def _documents(text: str) -> Iterator[YamlDocument]:
@@ -99,7 +118,7 @@ def _documents(text: str) -> Iterator[YamlDocument]:
             faults = tuple(_twice(node, ""))
             data = loader.construct_document(node)
             if data is not None:
-                yield YamlDocument(data, faults, node)
+                yield YamlDocument(data, faults, node, text)
     finally:
         loader.dispose()
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from headrace.api import ModelRollout, ModelSpec, parse_rollout
+from headrace.api import ModelRollout, ModelSpec
+from headrace.engine.plan import Plan
 from headrace.errors import Conflict, InvalidInput
+from headrace.lint.rollouts import read_rollouts
 from headrace.render.manifest import Manifest
 from headrace.render.rendering import render as render_plan
-from headrace.render.stages import Stage, stages
+from headrace.render.stages import Stage, chosen_stage, stages
 from headrace.render.yaml_text import to_yaml
-
-_SEPARATOR = re.compile(r"---[ \t]*(#.*)?\Z")
 
 
 @click.command()
@@ -40,10 +38,18 @@ _SEPARATOR = re.compile(r"---[ \t]*(#.*)?\Z")
     help="The rollout as it was: its spec.model has the users before.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["yaml", "json", "helm"]),
+    default="yaml",
+    show_default=True,
+    help="helm writes a chart whose default values are the stage.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="A file per kind."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder: a file per kind, or the chart.",
 )
 def render(
     rollouts: tuple[str, ...],
@@ -56,7 +62,7 @@ def render(
 ) -> None:
     """Show the manifests of a rollout, as they are applied at one of its stages.
 
-    Each file may have several documents; - reads from standard input. Without --stable only the
+    Files, folders or `-`; each may have several documents. Without --stable only the
     stages with one version can be shown: where the rollout leads, all the users on spec.model.
 
     \b
@@ -64,53 +70,32 @@ def render(
       git show HEAD~1:rollout.yaml > before.yaml
       headrace render rollout.yaml --stable before.yaml --stage canary:25
       headrace render rollout.yaml --stable before.yaml --stage all -o rendered/
+      headrace render rollout.yaml --format helm -o chart/
     """
-    before = {} if stable is None else {one.key: one for one in _read(str(stable))}
-    found = [_changed(one, backend, router) for name in rollouts for one in _read(name)]
-    rendered = [
-        (rollout, each, render_plan(rollout, each.plan))
+    if form == "helm" and (output is None or stage == "all"):
+        raise InvalidInput("A chart is a folder, and is of one stage: give -o, and no --stage all.")
+    before = {} if stable is None else {one.key: one for one in read_rollouts([str(stable)])}
+    found = [_changed(one, backend, router) for one in read_rollouts(rollouts)]
+    chosen = [
+        (rollout, each)
         for rollout in found
         for each in _chosen(rollout, _users_before(rollout, stable, before), stage)
     ]
-    several = len(rendered) > 1
-    for rollout, each, manifests in rendered:
-        if output is None:
-            click.echo(_document(rollout, each, manifests, form, several), nl=False)
-            continue
+    if output is None:
+        documents = [(one, each, render_plan(one, each.plan)) for one, each in chosen]
+        for document in documents:
+            click.echo(_document(*document, form, several=len(documents) > 1), nl=False)
+        return
+    written: dict[Path, str] = {}
+    for rollout, each in chosen:
         folder = output
         if len(found) > 1:
             folder /= f"{rollout.metadata.namespace}-{rollout.metadata.name}"
         if stage == "all":
             folder /= each.name.replace(":", "-")
-        _write(folder, manifests, form)
-
-
-def _read(name: str) -> Iterator[ModelRollout]:
-    source = "standard input" if name == "-" else name
-    for part in _documents(_text(name)):
-        yield parse_rollout(part, source)
-
-
-def _text(name: str) -> str:
-    try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{name} cannot be read: {error}.") from error
-
-
-def _documents(text: str) -> list[str]:
-    """Cut a stream into its documents; each keeps its line numbers by empty lines before it."""
-    parts: list[list[str]] = [[]]
-    for number, line in enumerate(text.splitlines()):
-        if _SEPARATOR.match(line):
-            parts.append([""] * (number + 1))
-        else:
-            parts[-1].append(line)
-    return ["\n".join(lines) for lines in parts if any(map(_says_something, lines))] or [text]
-
-
-def _says_something(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith("#")
+        files = _files(rollout, each.plan, form)
+        written |= {folder / name: text for name, text in files.items()}
+    _write(written)
 
 
 def _changed(rollout: ModelRollout, backend: str | None, router: str | None) -> ModelRollout:
@@ -136,19 +121,18 @@ def _users_before(
 
 
 def _chosen(rollout: ModelRollout, stable: ModelSpec | None, stage: str) -> Sequence[Stage]:
-    known = stages(rollout, stable)
     if stage == "all":
-        return known
-    chosen = [each for each in known if each.name == stage]
-    if chosen:
-        return chosen
-    names = ", ".join(each.name for each in known)
-    hint = "" if stable else " Others need to know who has the users before: give --stable."
-    raise InvalidInput(f"{rollout.key} has no stage {stage!r}; it has {names}, or all.{hint}")
+        return stages(rollout, stable)
+    return [chosen_stage(rollout, stable, stage)]
 
 
 def _document(
-    rollout: ModelRollout, stage: Stage, manifests: list[Manifest], form: str, several: bool
+    rollout: ModelRollout,
+    stage: Stage,
+    manifests: list[Manifest],
+    form: str,
+    *,
+    several: bool,
 ) -> str:
     if form == "json":
         return _json(manifests)
@@ -161,14 +145,24 @@ def _json(manifests: list[Manifest]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _write(folder: Path, manifests: list[Manifest], form: str) -> None:
+def _files(rollout: ModelRollout, plan: Plan, form: str) -> Mapping[str, str]:
+    """Give the text of each file of a folder, by its name."""
+    if form == "helm":
+        from headrace.render.helm import chart
+
+        return chart(rollout, plan)
     kinds: dict[str, list[Manifest]] = {}
-    for each in manifests:
+    for each in render_plan(rollout, plan):
         kinds.setdefault(each["kind"].lower(), []).append(each)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for kind, those in kinds.items():
-            text = _json(those) if form == "json" else to_yaml(those)
-            (folder / f"{kind}.{form}").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Conflict(f"{folder} cannot be written: {error.strerror or error}.") from error
+    written = _json if form == "json" else to_yaml
+    return {f"{kind}.{form}": written(those) for kind, those in kinds.items()}
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    for path, text in files.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            reason = error.strerror or error
+            raise Conflict(f"{path} cannot be written: {reason}.") from error

@@ -52,7 +52,7 @@ def request_of(
         InvalidRollout: The router's objects cannot be rendered.
     """
     status = rollout.status
-    if status.stable is None or status.candidate is None:
+    if status.stable is None or status.candidate is None or rollout.spec.suspended:
         return None
     spec = asked_of(rollout.spec, status)
     plan = plan_of(rollout.spec, status, status.weights.asked)

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from headrace.api import ModelRollout, Phase, Status, TickRecord
+from headrace.controller.outside import Outside
 from headrace.controller.records import record
 from headrace.controller.store import RolloutStore
 from headrace.controller.tick import tick
@@ -30,6 +31,9 @@ from headrace.runtime.local.platform import LocalPlatform
 Say = Callable[[str], None]
 
 ENDED = (Phase.HEALTHY, Phase.ROLLED_BACK)
+
+ADDRESSES = "addresses"
+"""The folder of addresses that notifications name, beside the rollout's document."""
 
 
 class LocalSession:
@@ -67,6 +71,7 @@ class LocalSession:
         self._forecast = ""
         self._restarts: dict[str, int] = {}
         self.events: list[Event] = []
+        self._outside = Outside(lambda rollout, why: say(why), folder=store.directory / ADDRESSES)
         self._exit = ExitStack()
         self._metrics: PrometheusMetrics | None = None
         self._loop = threading.Thread(target=self._run, name="controller", daemon=True)
@@ -82,6 +87,7 @@ class LocalSession:
             exit_stack.enter_context(self.store.owned())
             self._note_url = self.store.directory / "session.json"
             exit_stack.callback(self._note_url.unlink, missing_ok=True)
+            exit_stack.callback(self._outside.close)
             exit_stack.callback(self.platform.close)
             self.platform.start()
             self._metrics = PrometheusMetrics(self.platform.prometheus_url)
@@ -166,7 +172,14 @@ class LocalSession:
                 raise
             rollout = self._rollout
         now = self._clock()
-        answer = tick(rollout, self._metrics, self.platform, now, self.store.pending_ask())
+        answer = tick(
+            rollout,
+            self._metrics,
+            self.platform,
+            now,
+            self.store.pending_ask(),
+            beside=lambda observations: self._outside.known(rollout, observations, now),
+        )
         rollout = rollout.model_copy(update={"status": answer.status})
         line = record(rollout, answer, now)
         try:
@@ -176,6 +189,8 @@ class LocalSession:
         except TemporaryError as error:
             # The status in memory is right and goes on; the disk may have room again later.
             self._mention_trouble(str(error))
+        else:
+            self._outside.follow(rollout, answer, now)
         self._tell_forecast(line.version, answer.status)
         told = (line.action, line.reason)
         if told != self._told:

@@ -6,6 +6,7 @@ not answer and a Prometheus that is down are told to it as such, and hold the ro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from headrace.api import ModelRollout
@@ -14,7 +15,7 @@ from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Ask, Observations, World
 from headrace.errors import PlatformUnavailable
-from headrace.metrics.source import Metrics
+from headrace.metrics.source import Measured, Metrics
 from headrace.runtime.platform import Platform
 
 
@@ -25,6 +26,7 @@ def tick(
     now: float,
     ask: Ask | None = None,
     counters_of: CountersOf = local_envoy,
+    beside: Callable[[Observations], Observations] = lambda observations: observations,
 ) -> Tick:
     """Do all that one tick does but the writing of the status.
 
@@ -35,13 +37,15 @@ def tick(
         now: Unix seconds.
         ask: A person's request, if one waits.
         counters_of: Names the counters of the platform's router.
+        beside: Adds what is known beside numbers and servers, as `Outside.known` does.
 
     Returns:
         The engine's answer, already applied; its status is to be written.
     """
-    measured = _measure(rollout, metrics, now, counters_of)
-    observations = replace(measured, world=_see(rollout, platform), ask=ask)
-    answer = decide(rollout.spec, rollout.status, observations, now)
+    request = request_of(rollout, now, counters_of)
+    read = Measured() if request is None else metrics.observe([request], now)[rollout.key]
+    observations = replace(noted(read), world=see(rollout, platform), ask=ask)
+    answer = decide(rollout.spec, rollout.status, beside(observations), now)
     answer = with_names(rollout, answer, now, counters_of)
     try:
         platform.apply(rollout, answer.plan)
@@ -49,23 +53,19 @@ def tick(
         # The plan is the same at the next tick, which tries again; people must see why it waits.
         decision = answer.status.decision
         assert decision is not None
-        told = decision.model_copy(update={"message": f"{decision.message} ({error})"})
-        status = answer.status.model_copy(update={"decision": told})
-        return Tick(answer.decision, answer.plan, status, answer.verdicts)
+        waits = decision.model_copy(update={"message": f"{decision.message} ({error})"})
+        status = answer.status.model_copy(update={"decision": waits})
+        return replace(answer, status=status)
     return answer
 
 
-def _measure(
-    rollout: ModelRollout, metrics: Metrics, now: float, counters_of: CountersOf
-) -> Observations:
-    request = request_of(rollout, now, counters_of)
-    if request is None:
-        return Observations()
-    measured = metrics.observe([request], now)[rollout.key]
-    return Observations(measured.intervals, measured.watermarks, measured.problems)
+def noted(read: Measured) -> Observations:
+    """Give the engine what was read, and nothing of the world yet."""
+    return Observations(read.intervals, read.watermarks, read.problems)
 
 
-def _see(rollout: ModelRollout, platform: Platform) -> World:
+def see(rollout: ModelRollout, platform: Platform) -> World:
+    """Look at the world; a platform that cannot be seen is told of as such."""
     try:
         return platform.observe(rollout)
     except PlatformUnavailable as error:

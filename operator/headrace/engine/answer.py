@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from headrace.api import (
-    Condition,
     DecisionStatus,
     Phase,
     RolloutSpec,
     Status,
     Stickiness,
     Traffic,
-    Truth,
     Weights,
 )
+from headrace.engine.conditions import conditions_of
 from headrace.engine.decision import Decision, Tick
+from headrace.engine.gates import Question
+from headrace.engine.news import with_news
 from headrace.engine.plan import Plan
-from headrace.engine.servers import health_of
 from headrace.engine.strategies.build import strategy_of
 from headrace.engine.verdicts import Verdict
 
@@ -27,6 +27,7 @@ def answer(
     traffic: Traffic,
     now: float,
     verdicts: tuple[Verdict, ...] = (),
+    questions: tuple[Question, ...] = (),
 ) -> Tick:
     """Write a decision into the status and make the plan.
 
@@ -37,6 +38,7 @@ def answer(
         traffic: What the router should carry from now on.
         now: Unix seconds.
         verdicts: Of the checks that were asked.
+        questions: To gates that it waits for.
     """
     last = status.decision
     same = last is not None and (last.action, last.reason) == (decision.action, decision.reason)
@@ -50,10 +52,12 @@ def answer(
         update={
             "decision": written,
             "weights": Weights(asked=traffic, seen=status.weights.seen),
-            "conditions": _conditions(status, decision, now),
         }
     )
-    return Tick(decision, plan_of(spec, status, traffic), status, verdicts)
+    before, conditions = status.conditions, conditions_of(spec, status, now)
+    status = status.model_copy(update={"conditions": conditions})
+    status = with_news(spec, status, before, decision, now, same=same)
+    return Tick(decision, plan_of(spec, status, traffic), status, verdicts, questions)
 
 
 def plan_of(spec: RolloutSpec, status: Status, traffic: Traffic) -> Plan:
@@ -80,31 +84,3 @@ def _stickiness(spec: RolloutSpec, traffic: Traffic) -> Stickiness | None:
         return None
     default = Stickiness() if strategy_of(spec).sticky else None
     return spec.routing.stickiness or default
-
-
-def _conditions(status: Status, decision: Decision, now: float) -> list[Condition]:
-    why = decision.reason, decision.message
-    states: dict[str, tuple[Truth, str, str]] = {
-        "Ready": ("False" if status.stable is None else "True", *why),
-        "Progressing": ("False" if status.candidate is None else "True", *why),
-        "ServersHealthy": health_of(status),
-    }
-    known = {condition.type: condition for condition in status.conditions}
-    # What is said of the rollout under test goes with it.
-    conditions = [c for c in status.conditions if c.type not in states and status.candidate]
-    for kind, (value, reason, message) in states.items():
-        before = known.get(kind)
-        if before and (before.status, before.reason, before.message) == (value, reason, message):
-            conditions.append(before)
-            continue
-        since = before.last_transition_time if before and before.status == value else now
-        conditions.append(
-            Condition(
-                type=kind,
-                status=value,
-                reason=reason,
-                message=message,
-                last_transition_time=since,
-            )
-        )
-    return conditions

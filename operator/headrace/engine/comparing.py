@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace.api import Analysis, CheckStatus, ModelSpec, Status, Traffic
+from headrace.api.fields import milliseconds
 from headrace.engine.checks.base import SequentialCheck
 from headrace.engine.judgement import Judgement, absorb, judge
 from headrace.engine.observations import Observations
@@ -53,9 +54,8 @@ def compare(
             carried_since=status.carried_since,
             share=share,
         )
-        judgement = judge(
-            analysis, checks, absorbed, observations.problems, live=live, started=started, now=now
-        )
+        problems = [p for p in observations.problems if p.challenger in (None, challenger)]
+        judgement = judge(analysis, checks, absorbed, problems, live=live, started=started, now=now)
         arms.append(Arm(model, judgement))
         held.append(_held(checks, judgement, live=live, else_=status.held))
         return list(judgement.statuses)
@@ -72,7 +72,7 @@ def compare(
     if not asked and status.carried_since is not None:
         # Nothing can be observed: of an idle candidate, or of copies by checks that are about
         # users. Then time is the clock's.
-        update["held"] = max(0.0, now - status.carried_since)
+        update["held"] = max(0.0, milliseconds(now - status.carried_since))
     return status.model_copy(update=update), tuple(arms)
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from headrace.api import Phase, RolloutSpec, Status
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.endings import promoting, rolling_back
+from headrace.engine.farewell import leaving
 from headrace.engine.lifecycle import wanted
-from headrace.engine.observations import MetricKey, Observations, World
+from headrace.engine.observations import Metric, MetricKey, Observations
 from headrace.engine.rest import at_rest, first_version
 from headrace.engine.servers import note_servers
 from headrace.engine.strategies.build import metrics_of, strategy_of
+from headrace.engine.suspension import suspended, valid_again
 from headrace.engine.trial import carry_out, under_test
 
 
@@ -36,9 +38,13 @@ def wanted_metrics(spec: RolloutSpec, status: Status) -> tuple[MetricKey, ...]:
         spec: As `asked_of` gives it.
         status: Of the rollout.
     """
-    if status.candidate is None or status.stable is None:
+    if status.candidate is None or status.stable is None or spec.suspended:
         return ()
-    return metrics_of(spec)
+    metrics = metrics_of(spec)
+    if any(check.observed_until is not None for check in status.checks):
+        # What is only of the time before the rollout is not asked for any more.
+        return tuple(metric for metric in metrics if metric != Metric.SERVED)
+    return metrics
 
 
 def decide(spec: RolloutSpec, status: Status, observations: Observations, now: float) -> Tick:
@@ -53,11 +59,13 @@ def decide(spec: RolloutSpec, status: Status, observations: Observations, now: f
     Returns:
         The decision with its sentence, the plan, and the status to write.
     """
-    weights = status.weights
-    if weights.seen != observations.world.traffic:
-        weights = weights.model_copy(update={"seen": observations.world.traffic})
-    servers = note_servers(status, observations.world, now)
-    status = status.model_copy(update={"weights": weights, "servers": servers})
+    status = _seen(valid_again(status), observations, now)
+    if observations.deleting is not None:
+        gone = leaving(spec, status, observations, now)
+        if gone is not None:
+            return gone
+    elif spec.suspended:
+        return suspended(spec, status, observations, now)
     if status.phase is Phase.PROMOTING:
         return promoting(spec, status, observations, now)
     if status.phase is Phase.ROLLING_BACK:
@@ -68,15 +76,30 @@ def decide(spec: RolloutSpec, status: Status, observations: Observations, now: f
         return first_version(spec, status, observations, now)
     running = (status.candidate, *(challenger.model for challenger in status.challengers))
     if wanted(spec, status) != running:
-        return _superseded(spec, status, observations.world, now)
+        return _superseded(spec, status, observations, now)
     return under_test(spec, status, observations, now)
 
 
-def _superseded(spec: RolloutSpec, status: Status, world: World, now: float) -> Tick:
+def _seen(status: Status, observations: Observations, now: float) -> Status:
+    """Note what exists, and which spec this is about."""
+    weights = status.weights
+    if weights.seen != observations.world.traffic:
+        weights = weights.model_copy(update={"seen": observations.world.traffic})
+    return status.model_copy(
+        update={
+            "weights": weights,
+            "servers": note_servers(status, observations.world, now),
+            "observed_generation": observations.generation,
+            "news": [one for one in status.news if one.identity not in observations.told],
+        }
+    )
+
+
+def _superseded(spec: RolloutSpec, status: Status, observations: Observations, now: float) -> Tick:
     assert status.candidate is not None
     name = "stable" if spec.model == status.stable else spec.model.version
     if spec.model == status.candidate:
         name = "other challengers"
     message = f"the spec now names {name}; {status.candidate.version} is taken back"
     decision = Decision(Action.ROLL_BACK, "Superseded", message)
-    return carry_out(spec, strategy_of(spec), status, decision, world, now)
+    return carry_out(spec, strategy_of(spec), status, decision, observations, now)

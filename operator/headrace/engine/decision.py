@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from headrace.api import Status
+from headrace.engine.gates import Question
 from headrace.engine.plan import Plan
 from headrace.engine.verdicts import Verdict
 
@@ -43,9 +44,21 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The answer of `decide`: what to do, what should exist, and what to remember."""
+    """The answer of `decide`: what to do, what should exist, and what to remember.
+
+    Attributes:
+        decision: What follows, and why.
+        plan: What should exist now.
+        status: To be written.
+        verdicts: Of the checks that were asked.
+        questions: To the gates that it waits for; as long as one is here, its last answer counts.
+        farewell: Whether the resource that is being deleted may go, once the plan is carried out;
+            what the plan has stays behind.
+    """
 
     decision: Decision
     plan: Plan
     status: Status
     verdicts: tuple[Verdict, ...] = ()
+    questions: tuple[Question, ...] = ()
+    farewell: bool = False

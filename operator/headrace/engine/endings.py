@@ -10,7 +10,7 @@ from __future__ import annotations
 from headrace.api import Ending, ModelSpec, Phase, RolloutSpec, Status
 from headrace.engine.accounting import account
 from headrace.engine.answer import answer
-from headrace.engine.asks import fresh, taken
+from headrace.engine.asks import fresh, said, taken
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.health import (
     cannot_serve,
@@ -39,14 +39,14 @@ def promoting(spec: RolloutSpec, status: Status, observations: Observations, now
     status, world = account(status, observations), observations.world
     ask = fresh(status, observations.ask)
     if ask is not None:
-        status, decision = _asked_while_promoting(status, ask)
+        status, decision = _asked_while_promoting(status, ask, now)
         if decision is not None:
-            return _roll_back(spec, status, decision, world, now)
+            return roll_back(spec, status, decision, world, now)
     if model not in spec.versions and (why := _ending(status)).hold:
         if spec.model == status.stable:
             message = f"the spec names {spec.model.version} again; {model.version} is taken back"
             decision = Decision(Action.ROLL_BACK, "Superseded", message)
-            return _roll_back(spec, status, decision, world, now)
+            return roll_back(spec, status, decision, world, now)
         status = status.model_copy(update={"ending": why.model_copy(update={"hold": 0.0})})
     stranded = _stranded(spec, status, model, world, now)
     if stranded is not None:
@@ -56,7 +56,7 @@ def promoting(spec: RolloutSpec, status: Status, observations: Observations, now
     if ending.hold and status.carried_since is not None:
         status, decision = watch(spec, status, ending, observations, now)
         if decision.action is Action.ROLL_BACK:
-            return _roll_back(spec, status, decision, world, now)
+            return roll_back(spec, status, decision, world, now)
         if decision.action is Action.HOLD:
             return answer(spec, status, decision, ALL_CANDIDATE, now)
     decision = Decision(Action.PROMOTE, ending.reason, ending.message)
@@ -72,10 +72,11 @@ def rolling_back(spec: RolloutSpec, status: Status, observations: Observations, 
     world, ending = observations.world, _ending(status)
     status = account(status, observations)
     ask = fresh(status, observations.ask)
-    if ask is not None and ask.wish is Wish.PROMOTE and is_down(state_of(world, status.stable)):
+    wishes = (Wish.PROMOTE, Wish.PROMOTE_FULL)
+    if ask is not None and ask.wish in wishes and is_down(state_of(world, status.stable)):
         # The only way out if stable never comes back.
-        status = taken(status, ask).model_copy(update={"ended_by": ask.by})
-        message = f"{ask.by} said `headrace promote`: {status.stable} has no server"
+        message = f"{said(ask)}: {status.stable} has no server"
+        status = taken(status, ask, message, now).model_copy(update={"ended_by": ask.by})
         version = strategy_of(spec).favourite(status)
         decision = Decision(Action.PROMOTE, "PromotedByPerson", message, version)
         return answer(spec, switch(status, decision), decision, ALL_CANDIDATE, now)
@@ -102,22 +103,25 @@ def _outcome(ending: Ending) -> Outcome:
     return "Discarded" if ending.action == Action.DISCARD else "RolledBack"
 
 
-def _asked_while_promoting(status: Status, ask: Ask) -> tuple[Status, Decision | None]:
-    status = taken(status, ask)
-    if ask.wish is Wish.ABORT:
-        status = status.model_copy(update={"ended_by": ask.by})
-        message = f"{ask.by} said `headrace abort` during the promotion"
-        return status, Decision(Action.ROLL_BACK, "Aborted", message)
-    if ask.wish is Wish.PROMOTE:
-        # No more watching.
-        update = {"ending": _ending(status).model_copy(update={"hold": 0.0})}
-        return status.model_copy(update=update), None
-    return status, None
+def _asked_while_promoting(status: Status, ask: Ask, now: float) -> tuple[Status, Decision | None]:
+    match ask.wish:
+        case Wish.ABORT | Wish.UNDO:
+            message = f"{said(ask)} during the promotion"
+            status = status.model_copy(update={"ended_by": ask.by})
+            decision = Decision(Action.ROLL_BACK, "Aborted", message)
+            return taken(status, ask, message, now), decision
+        case Wish.PROMOTE | Wish.PROMOTE_FULL:
+            message = "the new version is not watched any longer"
+            update = {"ending": _ending(status).model_copy(update={"hold": 0.0})}
+            return taken(status.model_copy(update=update), ask, message, now), None
+    message = "its users are moving already; `headrace abort` takes it back"
+    return taken(status, ask, message, now), None
 
 
-def _roll_back(
+def roll_back(
     spec: RolloutSpec, status: Status, decision: Decision, world: World, now: float
 ) -> Tick:
+    """Give the users back to stable, if it can take them."""
     traffic = retreat(status, world)
     status = leave_test(status, Phase.ROLLING_BACK, decision)
     return answer(spec, status, decision, traffic, now)
@@ -137,7 +141,7 @@ def _stranded(
         decision = Decision(Action.HOLD, "NoVersionReady", message)
         return answer(spec, status, decision, carried(status), now)
     if gone is not None:
-        return _roll_back(spec, status, Decision(Action.ROLL_BACK, *gone), world, now)
+        return roll_back(spec, status, Decision(Action.ROLL_BACK, *gone), world, now)
     if not is_ready(stable):
         return None
     message = f"{model}: {readiness(state)}; {status.stable} has its users until it is back"

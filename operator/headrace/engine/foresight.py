@@ -46,6 +46,7 @@ def foresee(
         reason="NotProvableInTime" if hopeless else "ProvableInTime",
         message="; ".join(f"{one.check}: {one.sentence}" for one in found),
         last_transition_time=now,
+        observed_generation=status.observed_generation,
     )
     others = [known for known in status.conditions if known.type != PROVABLE]
     return status.model_copy(update={"conditions": [*others, condition]})

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from headrace.api import Analysis, CheckStatus, Outcome
-from headrace.engine.checks.base import SequentialCheck
+from headrace.api.fields import milliseconds
+from headrace.engine.checks.base import SequentialCheck, State
 from headrace.engine.observations import Interval, Metric, Problem
 from headrace.engine.verdicts import Reading, Verdict
 
@@ -74,14 +75,16 @@ def absorb(
         intervals = [_with_share(interval, share, carried_since) for interval in intervals]
     known = {status.name: status for status in statuses}
     return tuple(
-        _absorb_one(
-            check,
-            known.get(check.name) or CheckStatus(name=check.name, state=dict(check.initial())),
-            intervals,
-            live=live,
-            carried_since=carried_since,
-        )
-        for check in checks
+        [
+            _absorb_one(
+                check,
+                known.get(check.name) or CheckStatus(name=check.name, state=dict(check.initial())),
+                intervals,
+                live=live,
+                carried_since=carried_since,
+            )
+            for check in checks
+        ]
     )
 
 
@@ -98,18 +101,23 @@ def _absorb_one(
     live: bool,
     carried_since: float | None,
 ) -> CheckStatus:
-    state, held, until = status.state, status.held, status.observed_until
+    state: State = status.state
+    held, until = status.held, status.observed_until
     reads = check.reads(live=live)
     for interval in intervals:
-        if interval.metric not in reads and interval.candidate is not None:
+        is_read = interval.metric in reads
+        if not is_read and interval.candidate is not None:
             continue
-        state = dict(check.absorb(state, interval))
-        if interval.metric in reads and _has_both(check, interval):
+        state = check.absorb(state, interval)
+        if is_read and _has_both(check, interval):
             # A late interval may be from before the last one.
             until = interval.end if until is None else max(until, interval.end)
             if carried_since is not None and interval.end > carried_since:
-                held += interval.end - max(interval.start, carried_since)
-    return status.model_copy(update={"state": state, "held": held, "observed_until": until})
+                held = milliseconds(held + interval.end - max(interval.start, carried_since))
+    if state is status.state and (held, until) == (status.held, status.observed_until):
+        return status
+    update = {"state": dict(state), "held": held, "observed_until": until}
+    return status.model_copy(update=update)
 
 
 def _has_both(check: SequentialCheck, interval: Interval) -> bool:
@@ -134,7 +142,7 @@ def judge(
         analysis: Risks and timeouts.
         checks: The checks of the spec.
         statuses: Theirs, with the evidence absorbed; the same order.
-        problems: Metrics that could not be read at this tick.
+        problems: Metrics that could not be read of this candidate at this tick.
         live: Whether users are served by the candidate.
         started: When the rollout began, Unix seconds.
         now: Unix seconds.
@@ -148,9 +156,8 @@ def judge(
     ]
     harm = _log_sum_exp(weighted) if total_share > 0 else 0.0
     culprit = weighted.index(max(weighted)) if harm >= limit else None
-    verdicts = []
-    judged = []
-    holding = []
+    verdicts: list[Verdict] = []
+    judged, holding = [], []
     for index, (check, status, reading) in enumerate(zip(checks, statuses, readings, strict=True)):
         if index == culprit or weighted[index] >= limit:
             verdict = _failed(check, reading, harm)
@@ -163,8 +170,8 @@ def judge(
                 holding.append(verdict)
         verdicts.append(verdict)
         judged.append(_status(status, reading, verdict))
-    order = sorted(range(len(verdicts)), key=lambda i: -weighted[i])
-    failed_first = tuple(verdicts[i] for i in order)
+    order = sorted(range(len(verdicts)), key=weighted.__getitem__, reverse=True)
+    failed_first = tuple([verdicts[i] for i in order])
     return Judgement(failed_first, tuple(judged), harm, limit, tuple(holding))
 
 
@@ -242,7 +249,7 @@ def _status(status: CheckStatus, reading: Reading, verdict: Verdict) -> CheckSta
 
 def _log_sum_exp(values: Sequence[float]) -> float:
     top = max(values)
-    return top + math.log(sum(math.exp(value - top) for value in values))
+    return top + math.log(sum([math.exp(value - top) for value in values]))
 
 
 def _odds(log_evidence: float) -> str:

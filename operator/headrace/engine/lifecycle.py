@@ -12,6 +12,7 @@ from headrace.api import (
     HistoryEntry,
     Kept,
     ModelSpec,
+    Paused,
     Phase,
     Requests,
     RolloutSpec,
@@ -19,6 +20,7 @@ from headrace.api import (
     Traffic,
     Weights,
 )
+from headrace.api.fields import milliseconds
 from headrace.engine.decision import Decision
 from headrace.engine.servers import begun
 from headrace.engine.steps import ALL_STABLE
@@ -39,6 +41,9 @@ _NOTHING_UNDER_TEST: dict[str, object] = {
     "ending": None,
     "goal": None,
     "learning": None,
+    "paused": None,
+    "waited": 0.0,
+    "undoing": "",
 }
 
 
@@ -96,8 +101,9 @@ def leave_test(status: Status, phase: Phase, decision: Decision) -> Status:
     return status.model_copy(
         update={
             "phase": phase,
+            "paused": None,
             "carried_since": None,
-            "elapsed": status.elapsed + status.held,
+            "elapsed": milliseconds(status.elapsed + status.held),
             "held": 0.0,
             "ending": ending_of(decision),
         }
@@ -134,6 +140,18 @@ def _choose(status: Status, version: str) -> Status:
     return status.model_copy(update=update)
 
 
+def pause(status: Status, decision: Decision, now: float) -> Status:
+    """Wait for a person."""
+    paused = Paused(reason=decision.reason, message=decision.message, since=now)
+    return status.model_copy(update={"phase": Phase.PAUSED, "paused": paused})
+
+
+def resume(status: Status) -> Status:
+    """Go on at the step where it stopped, with all of `maxDuration` to come."""
+    update = {"phase": Phase.PROGRESSING, "paused": None, "waited": status.elapsed + status.held}
+    return status.model_copy(update=update)
+
+
 def drop(status: Status, decision: Decision) -> Status:
     """Take one of several candidates out of the test."""
     out = Dropped(version=decision.version, reason=decision.reason, message=decision.message)
@@ -145,10 +163,11 @@ def enter_step(status: Status, step: int) -> Status:
     return status.model_copy(
         update={
             "phase": Phase.PROGRESSING,
+            "paused": None,
             "step": step,
             "carried_since": None,
             "held": 0.0,
-            "elapsed": status.elapsed + status.held,
+            "elapsed": milliseconds(status.elapsed + status.held),
             "checks": [check.model_copy(update={"held": 0.0}) for check in status.checks],
         }
     )
@@ -164,6 +183,8 @@ def go_back(status: Status, decision: Decision, by: str, now: float) -> Status:
             "candidate": status.stable,
             "stable": status.previous.model,
             "previous": None,
+            "predecessor": None,
+            "undoing": "",
             "servers": begun(status.servers),
             "started": now,
             "requests": Requests(),
@@ -209,6 +230,7 @@ def finish(
         update |= {"phase": Phase.HEALTHY, "stable": candidate}
         update |= _rejecting(status.also_rejected)
         update["weights"] = Weights(asked=ALL_STABLE, seen=None)
+        update["predecessor"] = status.stable
         if status.stable is not None and keep_previous:
             update["previous"] = Kept(model=status.stable, until=now + keep_previous)
     elif outcome == "Superseded":

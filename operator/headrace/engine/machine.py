@@ -29,7 +29,7 @@ def next_decision(strategy: Strategy, scene: Scene) -> Decision:
         return _on_no_data(scene.analysis, scene.status, blind)
     if scene.status.phase is Phase.PAUSED:
         return _still(scene.status)
-    if scene.status.elapsed + scene.status.held >= strategy.max_duration:
+    if scene.status.observed >= strategy.max_duration:
         return strategy.give_up(scene)
     if looks and (unseen := _unseen(scene)) is not None:
         message = f"{unseen.check}: {unseen.message}; nothing changes until data is there"
@@ -81,10 +81,10 @@ def _on_no_data(analysis: Analysis, status: Status, verdict: Verdict) -> Decisio
 
 
 def _still(status: Status) -> Decision:
-    last = status.decision
-    if last is None:
+    paused = status.paused
+    if paused is None:
         return Decision(Action.HOLD, "Paused", "waits for a person")
-    return Decision(Action.HOLD, last.reason, last.message)
+    return Decision(Action.HOLD, paused.reason, paused.message)
 
 
 def _unseen(scene: Scene) -> Verdict | None:

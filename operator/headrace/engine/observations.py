@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from headrace.api import Traffic
+from headrace.engine.gates import GateAnswer
 
 
 class Arm(StrEnum):
@@ -25,6 +26,9 @@ class Metric(StrEnum):
 
     REQUESTS = "requests"
     """Live answers and failed answers, counted by the router. `Counts`."""
+    SERVED = "served"
+    """Live answers and failed answers of stable before the rollout, counted by its servers: the
+    router does not know which of them answered. `Halves`."""
     MIRRORED = "mirrored"
     """Copied requests and their failures, counted by the router. `Counts`; no users saw them."""
     LATENCY = "latency"
@@ -94,6 +98,24 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class Halves:
+    """What two halves of an arm's servers did.
+
+    Attributes:
+        first: Of one half.
+        second: Of the other one.
+    """
+
+    first: Counts
+    second: Counts
+
+    @property
+    def size(self) -> float:
+        """The number of exposures."""
+        return self.first.total + self.second.total
+
+
+@dataclass(frozen=True, slots=True)
 class Sums:
     """How many values there were, and their sum.
 
@@ -144,7 +166,7 @@ class Level:
         return 1.0
 
 
-Value = Counts | Histogram | Sums | Categories | Level
+Value = Counts | Halves | Histogram | Sums | Categories | Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +204,13 @@ class Problem:
         metric: Which.
         reason: CamelCase, such as `PrometheusUnavailable`, `QueryFailed`, `NotANumber`.
         message: A sentence.
+        challenger: Of which candidate, as in `Interval`; None for all of them.
     """
 
     metric: MetricKey
     reason: str
     message: str
+    challenger: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +223,7 @@ class VersionState:
         restarts: Unplanned restarts since the version was first started. It may begin anew.
         oom_kills: How many of them were servers that the kernel ended for their memory.
         last_reason: What the last one ended with, such as `ended by signal 11`.
+        waiting: Why not all are ready, as the platform says it; empty if it says nothing.
         refused: Why it can never be served (a wrong digest, say); empty if it can.
     """
 
@@ -208,6 +233,7 @@ class VersionState:
     refused: str = ""
     oom_kills: int = 0
     last_reason: str = ""
+    waiting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +255,19 @@ class Wish(StrEnum):
     """What a person may ask of a rollout."""
 
     PROMOTE = "promote"
-    """Pass the approval or end the pause at hand; else promote now, without further proof."""
+    """Pass the approval or the pause at hand; freezes and gates still count."""
+    PROMOTE_FULL = "promote-full"
+    """Promote now, whatever is not proved, frozen, closed or waited for."""
     ABORT = "abort"
     """Give all traffic back to stable and end the rollout."""
     RETRY = "retry"
-    """Try a version again that was rolled back."""
+    """Try a version again that was rolled back; during a test, the same as resume."""
+    PAUSE = "pause"
+    """Change nothing but by a rollback, until somebody says resume."""
+    RESUME = "resume"
+    """Go on after a pause, for another `maxDuration`."""
+    UNDO = "undo"
+    """Go back to the version before the last promotion; during a test, the same as abort."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +295,11 @@ class Observations:
         problems: Metrics that could not be read.
         world: What exists.
         ask: A person's request, if one waits.
+        frozen: Why nothing may go on now, in a sentence; empty where it may.
+        gates: The last answer of every gate that was asked, by its name.
+        generation: Of the spec, as Kubernetes counts.
+        told: Identities of the news that every receiver was told of, or has refused.
+        deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
     """
 
     intervals: tuple[Interval, ...] = ()
@@ -268,3 +307,8 @@ class Observations:
     problems: tuple[Problem, ...] = ()
     world: World = World()
     ask: Ask | None = None
+    frozen: str = ""
+    gates: Mapping[str, GateAnswer] = field(default_factory=dict)
+    generation: int = 0
+    told: frozenset[str] = frozenset()
+    deleting: float | None = None

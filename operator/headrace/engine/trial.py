@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from headrace.api import Phase, RolloutSpec, Status
+from headrace.api import Before, Phase, RolloutSpec, Status, Traffic
 from headrace.engine.accounting import account
 from headrace.engine.answer import answer
 from headrace.engine.asks import heed
+from headrace.engine.barriers import BARRED, Barrier, Passage, barrier, frozen, rises
 from headrace.engine.checks.build import checks_of
 from headrace.engine.comparing import compare
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.foresight import foresee
-from headrace.engine.health import cannot_serve, is_complete, is_ready, readiness, retreat, state_of
-from headrace.engine.lifecycle import drop, enter_step, leave_test, note_arrival, switch
+from headrace.engine.health import (
+    cannot_serve,
+    is_complete,
+    is_ready,
+    never_came_up,
+    readiness,
+    retreat,
+    state_of,
+)
+from headrace.engine.lifecycle import drop, enter_step, leave_test, note_arrival, pause, switch
 from headrace.engine.machine import next_decision
-from headrace.engine.observations import Observations, World
+from headrace.engine.observations import Observations, Wish, World
 from headrace.engine.risk import for_comparisons
 from headrace.engine.steps import ALL_CANDIDATE, withhold
 from headrace.engine.strategies.base import Arm, Scene, Strategy
@@ -35,28 +44,80 @@ def under_test(spec: RolloutSpec, status: Status, observations: Observations, no
         1 + len(status.challengers),
         watched=strategy.after.post_promotion is not None,
     )
+    held = status.held
     status, arms = compare(
         analysis, checks, status, observations, traffic, now, sticky=strategy.sticky
     )
+    status = _note_waiting(status, held)
     status = foresee(analysis, strategy, status, observations, now)
     status = account(strategy.learn(status, observations, now), observations)
-    status, asked = heed(strategy, status, observations.ask)
     verdicts = tuple(verdict for arm in arms for verdict in arm.judgement.verdicts)
     world = observations.world
-    decision = asked or _dead(status, arms, world, now)
+    barred = None
+    heeded, asked = heed(strategy, status, observations.ask, now)
+    if asked is None:
+        status = heeded
+    else:
+        ask = observations.ask
+        if ask is None or ask.wish is not Wish.PROMOTE_FULL:
+            barred = _barred(spec, strategy, heeded, asked, observations)
+        if barred is None:
+            return carry_out(spec, strategy, heeded, asked, observations, now, verdicts)
+    decision = _dead(spec, status, arms, world, now)
     if decision is None and world.problem:
         decision = Decision(Action.HOLD, "PlatformUnavailable", world.problem)
-    unready: dict[str, str] = {}
     if decision is None:
         decision = next_decision(strategy, Scene(analysis, checks, status, arms, now))
-        if decision.action is not Action.ROLL_BACK:
-            unready = _unready(status, arms, world)
-    if unready:
-        message = f"{'; '.join(unready.values())}; it gets no traffic until it is ready"
-        decision = Decision(Action.HOLD, "CandidateNotReady", message)
-        traffic = withhold(strategy.traffic(status), status, unready)
-        return answer(spec, status, decision, traffic, now, verdicts)
-    return carry_out(spec, strategy, status, decision, world, now, verdicts)
+        unready = _unready(status, arms, world)
+        if unready and decision.action is not Action.ROLL_BACK:
+            message = f"{'; '.join(unready.values())}; it gets no traffic until it is ready"
+            decision = Decision(Action.HOLD, "CandidateNotReady", message)
+            traffic = withhold(_allowed(strategy, status, observations), status, unready)
+            return answer(spec, status, decision, traffic, now, verdicts)
+    traffic = _allowed(strategy, status, observations)
+    if decision.action is not Action.HOLD:
+        barred = _barred(spec, strategy, status, decision, observations)
+    elif barred is None and traffic != strategy.traffic(status):
+        barred = frozen(observations, decision)
+    if barred is not None:
+        return answer(spec, status, barred.decision, traffic, now, verdicts, barred.questions)
+    return carry_out(spec, strategy, status, decision, observations, now, verdicts)
+
+
+def _barred(
+    spec: RolloutSpec,
+    strategy: Strategy,
+    status: Status,
+    decision: Decision,
+    observations: Observations,
+) -> Barrier | None:
+    """Give what is in the way of a decision."""
+    assert status.candidate is not None
+    version = decision.version or status.candidate.version
+    if decision.action is Action.PROMOTE:
+        passage = Passage(Before.PROMOTION, decision, version, status.step, ALL_CANDIDATE)
+        return barrier(spec, observations, passage)
+    if decision.action is not Action.ADVANCE:
+        return None
+    step = status.step + 1
+    wanted = strategy.traffic(enter_step(status, step))
+    if not rises(wanted, status.weights.asked):
+        return None
+    return barrier(spec, observations, Passage(Before.STEP, decision, version, step, wanted))
+
+
+def _allowed(strategy: Strategy, status: Status, observations: Observations) -> Traffic:
+    """Give the traffic of now; in a freeze that of the last tick, where more is wanted."""
+    wanted, carried = strategy.traffic(status), status.weights.asked
+    return carried if observations.frozen and rises(wanted, carried) else wanted
+
+
+def _note_waiting(status: Status, held: float) -> Status:
+    """Add to the time that went by while it could not go on, whatever the checks said."""
+    last = status.decision
+    waits = status.phase is Phase.PAUSED or (last is not None and last.reason in BARRED)
+    more = max(0.0, status.held - held) if waits else 0.0
+    return status.model_copy(update={"waited": status.waited + more}) if more else status
 
 
 def carry_out(
@@ -64,14 +125,14 @@ def carry_out(
     strategy: Strategy,
     status: Status,
     decision: Decision,
-    world: World,
+    observations: Observations,
     now: float,
     verdicts: Verdicts = (),
 ) -> Tick:
     """Turn a decision into a status and a plan."""
     match decision.action:
         case Action.ROLL_BACK | Action.DISCARD:
-            traffic = retreat(status, world)
+            traffic = retreat(status, observations.world)
             status = leave_test(status, Phase.ROLLING_BACK, decision)
             return answer(spec, status, decision, traffic, now, verdicts)
         case Action.PROMOTE:
@@ -80,17 +141,24 @@ def carry_out(
         case Action.ADVANCE:
             status = enter_step(status, status.step + 1)
         case Action.DROP:
+            # The others have what it had, even in a freeze: those users must go somewhere.
             status = drop(status, decision)
+            return answer(spec, status, decision, strategy.traffic(status), now, verdicts)
         case Action.PAUSE:
-            status = status.model_copy(update={"phase": Phase.PAUSED})
+            status = pause(status, decision, now)
         case Action.HOLD:
             pass
-    return answer(spec, status, decision, strategy.traffic(status), now, verdicts)
+    traffic = _allowed(strategy, status, observations)
+    return answer(spec, status, decision, traffic, now, verdicts)
 
 
-def _dead(status: Status, arms: tuple[Arm, ...], world: World, now: float) -> Decision | None:
+def _dead(
+    spec: RolloutSpec, status: Status, arms: tuple[Arm, ...], world: World, now: float
+) -> Decision | None:
     for arm in arms:
-        gone = cannot_serve(status, world, arm.model, now)
+        gone = cannot_serve(status, world, arm.model, now) or never_came_up(
+            spec.serving, status, world, arm.model, now
+        )
         if gone is not None:
             action = Action.DROP if len(arms) > 1 else Action.ROLL_BACK
             return Decision(action, *gone, arm.model.version)

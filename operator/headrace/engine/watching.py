@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.api import CheckStatus, Ending, Mode, OnNoData, Outcome, RolloutSpec, Status
-from headrace.api.fields import format_duration
+from headrace.api.fields import format_duration, milliseconds
 from headrace.engine.checks.build import checks_of
 from headrace.engine.checks.watched import learned, watched
 from headrace.engine.comparing import compare
@@ -61,7 +61,7 @@ def watch(
         analysis = for_watch(analysis)
         status, arms = compare(analysis, checks, status, observations, ALL_CANDIDATE, now)
     else:
-        status = status.model_copy(update={"held": max(0.0, now - since)})
+        status = status.model_copy(update={"held": max(0.0, milliseconds(now - since))})
     if arms and (bad := _bad(spec, status, arms[0].judgement, now)) is not None:
         return status, bad
     if status.held >= ending.hold:

@@ -88,12 +88,43 @@ SLOW_PROOF = Rule(
     "The rollout ends without promotion. Write a longer maxDuration, larger weights, a wider ratio "
     "or margin, or `required: false`. Only with --rate.",
 )
+TEMPLATE_REFUSED = Rule(
+    "HR017",
+    "template-refused",
+    Level.ERROR,
+    "A patch of serving.template cannot be merged, or changes what Headrace owns.",
+    "Nothing of the rollout can be rendered. Names, selectors, digests, weights and numbers of "
+    "replicas follow from the rest of the spec: say it there, and leave it out of the patch.",
+)
+NOTHING_TO_PATCH = Rule(
+    "HR018",
+    "nothing-to-patch",
+    Level.WARNING,
+    "A patch of serving.template is for a kind that is not rendered.",
+    "It has no effect with this backend, router and monitoring. Write another kind, or `Pod`, "
+    "which every backend has.",
+)
+SECRET_IN_URI = Rule(
+    "HR019",
+    "secret-in-uri",
+    Level.ERROR,
+    "A model's uri has a password, a signature or a token in it.",
+    "Whoever can read the rollout, its manifests, a pod or a log can read it. Put it into a Secret "
+    "that spec.serving.storageSecret names, or give the pods an account that may read.",
+)
 UNREACHABLE = Rule(
     "HR020",
     "unreachable",
     Level.ERROR,
     "A model's uri cannot be read from here.",
     "The servers would not start. Only with --online.",
+)
+ALWAYS_FROZEN = Rule(
+    "HR021",
+    "always-frozen",
+    Level.ERROR,
+    "The windows of freeze leave no gap.",
+    "Nothing ever starts, gets more traffic or is promoted. Write shorter windows, or fewer.",
 )
 
 RULES: tuple[Rule, ...] = (
@@ -108,5 +139,9 @@ RULES: tuple[Rule, ...] = (
     NEVER_OBSERVED,
     NOBODY_TO_COMPARE,
     SLOW_PROOF,
+    TEMPLATE_REFUSED,
+    NOTHING_TO_PATCH,
+    SECRET_IN_URI,
     UNREACHABLE,
+    ALWAYS_FROZEN,
 )

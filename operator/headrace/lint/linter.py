@@ -79,7 +79,7 @@ def lint(sources: Sequence[Source | Unread], options: Options) -> Report:
 
 
 def _in_source(source: Source, options: Options, seen: _Seen) -> Iterator[Finding]:
-    if not source.named and _KIND not in source.text:
+    if not may_have_rollouts(source):
         return
     try:
         documents = read_documents(source.text)
@@ -96,6 +96,11 @@ def _in_source(source: Source, options: Options, seen: _Seen) -> Iterator[Findin
     for document in rollouts:
         seen.rollouts += 1
         yield from _in_document(document, source.name, options, seen)
+
+
+def may_have_rollouts(source: Source) -> bool:
+    """Tell whether a text is to be read: in folders, other texts are passed over, wrong or not."""
+    return source.named or _KIND in source.text
 
 
 def is_meant(document: YamlDocument) -> bool:
@@ -146,11 +151,15 @@ def _missing(document: YamlDocument) -> Iterator[Fault]:
 
 def _advice(rollout: ModelRollout, options: Options) -> Iterator[Advice]:
     yield from advise(rollout.spec)
-    # Both need what takes long to import, and are asked for.
-    if options.rate is not None:
-        from headrace.lint.proofs import slow_proofs
+    # These need what takes long to import.
+    if rollout.spec.serving.template is not None:
+        from headrace.lint.templates import template_faults
 
-        yield from slow_proofs(rollout.spec, options.rate, options.error_rate)
+        yield from template_faults(rollout)
+    if options.rate is not None:
+        from headrace.lint.proofs import Today, slow_proofs
+
+        yield from slow_proofs(rollout.spec, Today(options.rate, options.error_rate))
     if options.online:
         from headrace.lint.reaching import unreachable
 

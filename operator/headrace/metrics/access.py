@@ -22,7 +22,7 @@ COMPANIONS = (
     *("TOKEN_FILE", "USERNAME", "PASSWORD_FILE", "CA_FILE", "CERT_FILE", "KEY_FILE"),
     *("INSECURE", "TENANT", "TENANT_HEADER"),
 )
-"""What can be set beside the address."""
+"""Names of further variables, after the prefix."""
 
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import requests as http
 from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -51,16 +51,54 @@ class Unreadable(MetricsUnavailable):
         super().__init__(message[:_LONGEST])
 
 
+class Server(Protocol):
+    """Something that answers PromQL: a Prometheus, or what was recorded of one.
+
+    Attributes:
+        name: For messages, as in `Prometheus at http://prometheus:9090`.
+    """
+
+    name: str
+
+    def time(self, now: float) -> float:
+        """Give what its clock says, as far as that is known; else what ours says.
+
+        Args:
+            now: By our clock, Unix seconds.
+        """
+        ...
+
+    def ask(self, query: str, now: float) -> Sequence[Any]:
+        """Answer an instant query. Any thread may ask.
+
+        Args:
+            query: PromQL.
+            now: At which time, Unix seconds by its clock.
+
+        Returns:
+            The `result` of the answer, of any kind; of a matrix the series.
+
+        Raises:
+            Unreadable: There is none.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ask nothing any more."""
+        ...
+
+
 class Client:
     """Asks one Prometheus server.
 
     Args:
         access: Where it is, and how it is reached. Nothing is sent yet.
         timeout: Seconds after which an answer is not waited for.
+        raw: Whether a matrix is given as it was sent, for recordings, and not as `Series`.
     """
 
-    def __init__(self, access: Access, timeout: float) -> None:
-        self._url = access.url
+    def __init__(self, access: Access, timeout: float, *, raw: bool = False) -> None:
+        self.name = f"Prometheus at {access.url}"
         self._timeout = timeout
         self._credentials = Credentials(access)
         self._clock = ServerClock()
@@ -69,47 +107,32 @@ class Client:
             retry=Retry(total=0, read=False),
             timeout=timeout,
             method="POST",
-            session=QuerySession(access, self._credentials, self._clock, timeout),
+            session=QuerySession(access, self._credentials, self._clock, timeout, raw=raw),
         )
 
     def time(self, now: float) -> float:
-        """Give what Prometheus' clock says, as far as its last answer shows; else what ours says.
-
-        Args:
-            now: By our clock, Unix seconds.
-        """
+        """Give what its clock says, as its last answer shows; see `Server.time`."""
         return now + self._clock.offset(now)
 
     def ask(self, query: str, now: float) -> Sequence[Any]:
-        """Send an instant query. Any thread may.
-
-        Args:
-            query: PromQL.
-            now: At which time, Unix seconds by Prometheus' clock.
-
-        Returns:
-            The `result` of the answer, of any kind; of a matrix the series.
-
-        Raises:
-            Unreadable: There is none.
-        """
+        """Send an instant query; see `Server.ask`."""
         try:
             result = self._connection.custom_query(query, params={"time": f"{now:.3f}"})
         except CredentialsError as error:
             raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
         except http.exceptions.Timeout as error:
-            raise self.late() from error
+            raise late(self.name, self._timeout) from error
         except TooLargeError as error:
-            message = f"Prometheus at {self._url} answered with more than {LARGEST >> 20} MB"
+            message = f"{self.name} answered with more than {LARGEST >> 20} MB"
             raise Unreadable(UNAVAILABLE, message) from error
         except http.exceptions.SSLError as error:
             message = (
-                f"the certificate of Prometheus at {self._url} is not trusted, or ours is not "
+                f"the certificate of {self.name} is not trusted, or ours is not "
                 "accepted; the CA's file may be missing or wrong"
             )
             raise Unreadable(UNAVAILABLE, message) from error
         except http.exceptions.RequestException as error:
-            message = f"Prometheus at {self._url} cannot be reached ({type(error).__name__})"
+            message = f"{self.name} cannot be reached ({type(error).__name__})"
             raise Unreadable(UNAVAILABLE, message) from error
         except PrometheusApiClientException as error:
             raise self._said(self._credentials.hide(str(error))) from error
@@ -122,11 +145,6 @@ class Client:
             raise Unreadable(UNAVAILABLE, self._nonsense("the result is no list"))
         return result
 
-    def late(self) -> Unreadable:
-        """Say that an answer did not come in time."""
-        message = f"Prometheus at {self._url} did not answer within {self._timeout:g} s"
-        return Unreadable(TIMED_OUT, message)
-
     def close(self) -> None:
         """Close the connections."""
         self._connection.close()
@@ -136,10 +154,15 @@ class Client:
             return Unreadable(FAILED, f"Prometheus refused a query: {text}")
         if _ITS_TIMEOUT.search(text):
             return Unreadable(TIMED_OUT, f"Prometheus gave a query up: {text}")
-        return Unreadable(UNAVAILABLE, f"Prometheus at {self._url} failed: {text}")
+        return Unreadable(UNAVAILABLE, f"{self.name} failed: {text}")
 
     def _nonsense(self, what: object) -> str:
-        return f"Prometheus at {self._url} answered what is no Prometheus answer: {what}"
+        return f"{self.name} answered what is no Prometheus answer: {what}"
+
+
+def late(name: str, seconds: float) -> Unreadable:
+    """Say that a server's answer did not come in time."""
+    return Unreadable(TIMED_OUT, f"{name} did not answer within {seconds:g} s")
 
 
 def single_value(result: Sequence[Any]) -> float | None:

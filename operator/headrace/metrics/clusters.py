@@ -14,6 +14,8 @@ from headrace.engine.counters import Counters, RouterCounters
 LIVE = "live"
 MIRROR = "mirror"
 
+CLUSTER = "envoy_cluster_name"
+
 ENVOY_ANSWERS = "envoy_cluster_upstream_rq_xx"
 """Answers by class, with those that Envoy gave itself when a server was dead, refused the
 connection, reset it or timed out: the truth that the server cannot know."""
@@ -51,7 +53,7 @@ def local_counters(rollout: str, stable: str, candidates: Iterable[str]) -> Rout
         return Counters(
             selector=Selector(name, ""),
             labels={},
-            arm="envoy_cluster_name",
+            arm=CLUSTER,
             versions={cluster_name(rollout, stable, LIVE): stable, **versions},
             code="envoy_response_code_class",
             per_second=1000.0,

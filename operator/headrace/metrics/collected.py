@@ -42,16 +42,15 @@ class Collected:
 
     def add_levels(self, metric: MetricKey, levels: Sequence[float | Unreadable | None]) -> None:
         """Take what a gauge says now of each candidate; there is no past to read."""
-        unreadable = next((level for level in levels if isinstance(level, Unreadable)), None)
-        if unreadable is not None:
-            self._add_problem(metric, unreadable)
-            return
         since = self._request.since[metric]
         for level, whose in zip(levels, self._whose, strict=True):
-            if isinstance(level, float) and self._now > since:
+            if isinstance(level, Unreadable):
+                self._problems.append(Problem(metric, level.reason, str(level), whose))
+            elif level is not None and self._now > since:
                 looked = Interval(metric, since, self._now, None, Level(level), whose)
                 self._intervals.append(looked)
-        self._watermarks[metric] = max(since, self._now)
+        if not all(isinstance(level, Unreadable) for level in levels):
+            self._watermarks[metric] = max(since, self._now)
 
     def add(self, metric: MetricKey, shares: Mapping[str, Share]) -> None:
         """Take what counters did since the watermark.

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from headrace.api.templates import render_query
 from headrace.engine.observations import MetricKey
 from headrace.metrics.access import Access
 from headrace.metrics.answers import (
@@ -17,10 +16,13 @@ from headrace.metrics.answers import (
     NOT_A_NUMBER,
     UNAVAILABLE,
     Client,
+    Server,
     Unreadable,
+    late,
     single_value,
 )
 from headrace.metrics.collected import Collected
+from headrace.metrics.queries import level_query
 from headrace.metrics.reading import Batch, Reading
 from headrace.metrics.series import Series, parse_matrix
 from headrace.metrics.source import Measured, Request
@@ -39,23 +41,18 @@ _Look = tuple[str, MetricKey, str]
 """Rollout, metric and candidate."""
 
 
-class PrometheusMetrics:
-    """Reads raw counters from a Prometheus server.
+class PromQLMetrics:
+    """Reads raw counters by PromQL.
 
     Args:
-        access: How to reach it, or just its address, such as `http://prometheus:9090`. Nothing is
-            sent yet.
+        server: Who answers.
         timeout: Seconds that the answers to a tick may take together.
         settle: Seconds that a scrape may take. What the first scrape of a new pod shows is lost if
             it takes longer, and every decision waits for so long.
     """
 
-    def __init__(
-        self, access: Access | str, timeout: float = TIMEOUT, settle: float = SETTLE
-    ) -> None:
-        access = Access(access) if isinstance(access, str) else access
-        self._url, self._timeout, self._settle = access.url, timeout, settle
-        self._client = Client(access, timeout)
+    def __init__(self, server: Server, timeout: float = TIMEOUT, settle: float = SETTLE) -> None:
+        self._server, self._timeout, self._settle = server, timeout, settle
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prometheus")
 
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
@@ -84,12 +81,12 @@ class PrometheusMetrics:
         Args:
             now: By our clock, Unix seconds.
         """
-        return self._client.time(now) - now
+        return self._server.time(now) - now
 
     def close(self) -> None:
         """Wait for no answer any more, and close the connections."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._client.close()
+        self._server.close()
 
     def _read(self, reading: Reading, end: float) -> None:
         batches = reading.batches()
@@ -114,11 +111,11 @@ class PrometheusMetrics:
         return self._gather([partial(self._matrix, batch) for batch in batches], end)
 
     def _matrix(self, batch: Batch) -> tuple[Series, ...]:
-        result = self._client.ask(batch.query, batch.at)
+        result = self._server.ask(batch.query, batch.at)
         try:
             return parse_matrix(result)
         except (AttributeError, TypeError, ValueError) as error:
-            message = f"Prometheus at {self._url} answered what is no Prometheus answer: {error}"
+            message = f"{self._server.name} answered what is no Prometheus answer: {error}"
             raise Unreadable(UNAVAILABLE, message) from error
 
     def _gather(
@@ -134,7 +131,7 @@ class PrometheusMetrics:
                 answers.append(error)
             except TimeoutError:
                 future.cancel()
-                answers.append(self._client.late())
+                answers.append(late(self._server.name, self._timeout))
         return answers
 
     def _levels(
@@ -150,7 +147,7 @@ class PrometheusMetrics:
                 for candidate in request.candidates:
                     look = (request.rollout, metric, candidate)
                     try:
-                        query = render_query(check.query, _names(request, candidate))
+                        query = level_query(check, request, candidate)
                         looks.setdefault(query, []).append(look)
                     except ValueError as error:
                         found[look] = Unreadable(FAILED, f"the query {error}")
@@ -161,17 +158,24 @@ class PrometheusMetrics:
 
     def _level(self, query: str, now: float) -> float | None:
         """Give the one value of a user's query; None for an empty answer."""
-        value = single_value(self._client.ask(query, now))
+        value = single_value(self._server.ask(query, now))
         if value is not None and not math.isfinite(value):
             raise Unreadable(NOT_A_NUMBER, f"the query gives {value}")
         return value
 
 
-def _names(request: Request, candidate: str) -> Mapping[str, Mapping[str, str]]:
-    namespace, _, name = request.rollout.rpartition("/")
-    return {
-        "candidate": {"version": candidate},
-        "stable": {"version": request.stable},
-        "model": {"name": request.model},
-        "rollout": {"name": name, "namespace": namespace},
-    }
+class PrometheusMetrics(PromQLMetrics):
+    """Reads raw counters from a Prometheus server.
+
+    Args:
+        access: How to reach it, or just its address, such as `http://prometheus:9090`. Nothing is
+            sent yet.
+        timeout: As of `PromQLMetrics`.
+        settle: The same.
+    """
+
+    def __init__(
+        self, access: Access | str, timeout: float = TIMEOUT, settle: float = SETTLE
+    ) -> None:
+        access = Access(access) if isinstance(access, str) else access
+        super().__init__(Client(access, timeout), timeout, settle)

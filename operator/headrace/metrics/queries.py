@@ -1,4 +1,4 @@
-"""Every PromQL query that Headrace asks of counters: range selectors, nothing else.
+"""Every PromQL query that Headrace asks: of counters range selectors, and nothing else.
 
 One query serves all rollouts that want a family of counters: it asks for the union of what they
 want, and each takes its own series from the answer.
@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import takewhile
 
+from headrace.api import Check
 from headrace.api.selectors import Selector, parse_selector
-from headrace.engine.counters import SERVER_SECONDS, Counters, of_servers
+from headrace.api.templates import render_query
+from headrace.engine.counters import SERVER_REQUESTS, SERVER_SECONDS, Counters, of_servers
 from headrace.engine.observations import Metric, MetricKey, feature_of
 from headrace.metrics.arms import UNLABELLED
 from headrace.metrics.source import Request
@@ -88,7 +90,10 @@ def counters_for(metric: MetricKey, request: Request) -> Mapping[str, Counters]:
         return {"": of_servers(request.rollout, request.model, versions, *names, labels=labels)}
     if metric == Metric.AGREEMENT:
         versions = request.candidates
+    elif metric == Metric.SERVED:
+        versions = (request.stable,)
     names = {
+        Metric.SERVED: (SERVER_REQUESTS,),
         Metric.SERVER_LATENCY: (SERVER_SECONDS,),
         Metric.AGREEMENT: (AGREEMENTS, DISAGREEMENTS),
         Metric.REWARD: (REWARD_COUNT, REWARD_SUM),
@@ -134,3 +139,19 @@ def query_for(counters: Iterable[Counters], seconds: float, instances: Iterable[
     for label, values in wanted.items():
         selector = selector.matching(label, _any_of(values))
     return f"{selector}[{math.ceil(seconds)}s]"
+
+
+def level_query(check: Check, request: Request, candidate: str) -> str:
+    """Write a user's own query of one number.
+
+    Raises:
+        ValueError: The template cannot be filled in.
+    """
+    namespace, _, name = request.rollout.rpartition("/")
+    values = {
+        "candidate": {"version": candidate},
+        "stable": {"version": request.stable},
+        "model": {"name": request.model},
+        "rollout": {"name": name, "namespace": namespace},
+    }
+    return render_query(check.query or "", values)

@@ -87,10 +87,12 @@ class Answer(requests.Response):
     Args:
         response: What its head said.
         body: Decompressed.
+        raw: Whether objects stay objects, also where they are series.
     """
 
-    def __init__(self, response: requests.Response, body: bytearray) -> None:
+    def __init__(self, response: requests.Response, body: bytearray, *, raw: bool) -> None:
         super().__init__()
+        self._raw = raw
         self.status_code = response.status_code
         self.headers = response.headers
         self._body = body
@@ -104,7 +106,7 @@ class Answer(requests.Response):
         """Read the body, which is JSON in UTF-8; once, as it is let go of.
 
         Returns:
-            With a `Series` in place of every object that is one.
+            With a `Series` in place of every object that is one, unless it is raw.
 
         Raises:
             ValueError: It is no JSON, or a sample is no number.
@@ -112,7 +114,7 @@ class Answer(requests.Response):
         """
         text = self._body.decode()
         self._body = bytearray()
-        return json.loads(text, object_hook=SeriesReader(), **options)
+        return json.loads(text, object_hook=None if self._raw else SeriesReader(), **options)
 
 
 class QuerySession(requests.Session):
@@ -123,12 +125,20 @@ class QuerySession(requests.Session):
         credentials: Sign every request.
         clock: Is told what the server's clock says.
         timeout: Seconds for the whole of an answer.
+        raw: As of an `Answer`.
     """
 
     def __init__(
-        self, access: Access, credentials: Credentials, clock: ServerClock, timeout: float
+        self,
+        access: Access,
+        credentials: Credentials,
+        clock: ServerClock,
+        timeout: float,
+        *,
+        raw: bool = False,
     ) -> None:
         super().__init__()
+        self._raw = raw
         self._clock, self._timeout = clock, timeout
         self.auth = credentials
         self.headers.update(access.headers)
@@ -162,4 +172,4 @@ class QuerySession(requests.Session):
                     raise TooLargeError
                 if time.monotonic() - sent > self._timeout:
                     raise requests.exceptions.ReadTimeout("the answer trickles in")
-        return Answer(response, body)
+        return Answer(response, body, raw=self._raw)

@@ -25,6 +25,12 @@ SELDON_METRICS_PORT = 6000
 CONTAINER = "model"
 """The server's container; Seldon's graph names its node the same."""
 
+FETCHING = "fetch"
+"""The init container that fetches the bundle and checks its digest."""
+
+BUNDLE, CLAIM = "bundle", "claim"
+"""Volumes: what is served, and where it comes from with an address of `pvc://`."""
+
 DRAIN = 10
 """Seconds between a pod's end being announced and its server being told to stop: routers take a
 while to forget it, and what they still send must be answered."""
@@ -34,6 +40,9 @@ _CLAIM = "/claim"
 _USER = 10001
 _PERIOD = 5
 _THREADS = 4
+
+_LAST_WORDS = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+"""The end of the log is kept with the pod's status: it says why a server refused to start."""
 
 _PING = {"path": "/health/ping", "port": "http"}
 """Answered by the same worker as predictions, which opens its port to nobody before the model is
@@ -68,7 +77,7 @@ def pod_spec(rollout: ModelRollout, model: ModelSpec, service_account: str) -> d
         "initContainers": [_fetching(rollout, model)],
         "containers": [_serving(rollout, model)],
         "volumes": [
-            {"name": "bundle", "emptyDir": {}},
+            {"name": BUNDLE, "emptyDir": {}},
             {"name": "tmp", "emptyDir": {}},
             *_claims(model),
         ],
@@ -77,13 +86,13 @@ def pod_spec(rollout: ModelRollout, model: ModelSpec, service_account: str) -> d
 
 def _fetching(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
     serving = rollout.spec.serving
-    mounts = [_mount("bundle", "/bundle"), _mount("tmp", "/tmp")]  # noqa: S108, its own volume
+    mounts = [_mount(BUNDLE, "/bundle"), _mount("tmp", "/tmp")]  # noqa: S108, its own volume
     if _claims(model):
-        mounts.append({**_mount("claim", _CLAIM), "readOnly": True})
+        mounts.append({**_mount(CLAIM, _CLAIM), "readOnly": True})
     secret = {"secretRef": {"name": serving.storage_secret}} if serving.storage_secret else None
     return without_empty(
         {
-            "name": "fetch",
+            "name": FETCHING,
             "image": serving.image or DEFAULT_IMAGE,
             "imagePullPolicy": "IfNotPresent",
             "command": ["python", "-m", "headrace.serving.fetch"],
@@ -91,6 +100,7 @@ def _fetching(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
             "envFrom": [secret] if secret else None,
             "resources": resources_of(rollout),
             "volumeMounts": mounts,
+            **_LAST_WORDS,
             "securityContext": confined(),
         }
     )
@@ -98,7 +108,7 @@ def _fetching(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
 
 def _serving(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
     serving = rollout.spec.serving
-    mounts = [{**_mount("bundle", "/bundle"), "readOnly": True}, _mount("tmp", "/tmp")]  # noqa: S108
+    mounts = [{**_mount(BUNDLE, "/bundle"), "readOnly": True}, _mount("tmp", "/tmp")]  # noqa: S108
     return without_empty(
         {
             "name": CONTAINER,
@@ -140,6 +150,7 @@ def _serving(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
             "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(DRAIN)]}}},
             "resources": resources_of(rollout),
             "volumeMounts": mounts,
+            **_LAST_WORDS,
             "securityContext": confined(),
         }
     )
@@ -232,4 +243,4 @@ def _claims(model: ModelSpec) -> list[dict[str, Any]]:
             "uri: pvc://models/a/7",
         )
         raise InvalidRollout(str(model), [fault])
-    return [{"name": "claim", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}]
+    return [{"name": CLAIM, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}]

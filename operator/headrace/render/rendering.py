@@ -6,6 +6,7 @@ from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
 from headrace.errors import Fault, InvalidRollout
 from headrace.render.comparison import comparison
+from headrace.render.customization import customized
 from headrace.render.front import without_router
 from headrace.render.gateway import gateway
 from headrace.render.istio import istio
@@ -25,16 +26,18 @@ def render(rollout: ModelRollout, plan: Plan) -> list[Manifest]:
         plan: The versions and the traffic that should exist.
 
     Raises:
-        InvalidRollout: The backend or the router cannot do what the plan asks for.
+        InvalidRollout: The backend or the router cannot do what the plan asks for, or the spec's
+            template changes what it must not.
     """
     backend = rollout.spec.serving.backend
     versions = seldon(rollout, plan) if backend == "Seldon" else kubernetes(rollout, plan)
-    return [
+    ours = [
         *versions,
         *comparison(rollout, plan),
         *_routes(rollout, plan),
         *monitoring(rollout),
     ]
+    return ours if rollout.spec.serving.template is None else customized(rollout, plan, ours)
 
 
 def _routes(rollout: ModelRollout, plan: Plan) -> list[Manifest]:

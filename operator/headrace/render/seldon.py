@@ -45,7 +45,7 @@ def seldon(rollout: ModelRollout, plan: Plan) -> list[Manifest]:
     Raises:
         InvalidRollout: Seldon's own routing cannot do what the plan asks for.
     """
-    models = _running(rollout, plan)
+    models = running(rollout, plan)
     if not models:
         return []
     rendered = []
@@ -88,8 +88,11 @@ def seldon(rollout: ModelRollout, plan: Plan) -> list[Manifest]:
     return rendered
 
 
-def _running(rollout: ModelRollout, plan: Plan) -> tuple[ModelSpec, ...]:
-    """Give the versions that get a predictor, stable first."""
+def running(rollout: ModelRollout, plan: Plan) -> tuple[ModelSpec, ...]:
+    """Give the versions that run, stable first.
+
+    With Seldon's own routing a candidate that retreats is left out as soon as it answers nobody.
+    """
     if not plan.retreating or rollout.spec.routing.provider != "Seldon":
         return plan.versions
     answering = {model for model, _ in plan.shares}

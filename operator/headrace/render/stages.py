@@ -14,6 +14,7 @@ from headrace.engine.plan import Plan
 from headrace.engine.steps import ALL_CANDIDATE, ALL_STABLE
 from headrace.engine.strategies.base import Strategy
 from headrace.engine.strategies.build import strategy_of
+from headrace.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,21 @@ def stages(rollout: ModelRollout, stable: ModelSpec | None) -> tuple[Stage, ...]
         Stage("rolling-back", plan_of(spec, leaving, ALL_STABLE)),
         Stage("rolled-back", at_rest),
     )
+
+
+def chosen_stage(rollout: ModelRollout, stable: ModelSpec | None, name: str) -> Stage:
+    """Give one stage by its name.
+
+    Raises:
+        InvalidInput: There is none of that name; with those that there are.
+    """
+    known = stages(rollout, stable)
+    for stage in known:
+        if stage.name == name:
+            return stage
+    names = ", ".join(each.name for each in known)
+    hint = "" if stable else " Others need to know who has the users before: give --stable."
+    raise InvalidInput(f"{rollout.key} has no stage {name!r}; it has {names}, or all.{hint}")
 
 
 def _steps(rollout: ModelRollout, strategy: Strategy, status: Status) -> list[Stage]:

@@ -181,10 +181,10 @@ class Judge:
         return self._promotion(judgement, self._latest - self._began)
 
     def _promotion(self, judgement: Judgement, elapsed: float) -> Ruling:
-        question, held = self._question, min(status.held for status in self._statuses)
-        proved = all(verdict.outcome is Outcome.PASS for verdict in judgement.verdicts)
-        on_time = elapsed <= question.deadline
-        told = "; ".join(f"{v.check}: {v.message}" for v in judgement.verdicts)
+        question, held = self._question, min([status.held for status in self._statuses])
+        open_checks = [v for v in judgement.verdicts if v.outcome is not Outcome.PASS]
+        proved, on_time = not open_checks, elapsed <= question.deadline
+        told = "; ".join([f"{v.check}: {v.message}" for v in judgement.verdicts])
         if proved and held >= question.schedule and on_time and not judgement.suspicious:
             message = f"the schedule has held and every check is proved: {told}"
             return Ruling(Answer.PROMOTE, "ProvedSafe", message)
@@ -192,7 +192,6 @@ class Judge:
             after = format_duration(question.deadline)
             message = f"after {after} neither harm nor safety is proved ({told})"
             return Ruling(Answer.HOLD, "Inconclusive", message)
-        open_checks = [v for v in judgement.verdicts if v.outcome is not Outcome.PASS]
         for verdict in open_checks:
             if verdict.outcome in (Outcome.NO_DATA, Outcome.ERROR):
                 return Ruling(Answer.HOLD, verdict.reason, f"{verdict.check}: {verdict.message}")
@@ -205,7 +204,9 @@ class Judge:
 
 
 def _intervals(start: float, end: float, stable: Side, canary: Side) -> list[Interval]:
+    halves = [] if stable.halves is None else [stable.halves]
     return [
+        *(Interval(Metric.SERVED, start, end, both, None) for both in halves),
         Interval(Metric.REQUESTS, start, end, stable.requests, canary.requests),
         Interval(Metric.LATENCY, start, end, stable.latency, canary.latency),
     ]

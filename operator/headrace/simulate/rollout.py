@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from headrace.api import Phase, RolloutSpec, Status, Traffic
-from headrace.engine.checks.build import checks_of
 from headrace.engine.decide import decide
 from headrace.engine.decision import Action
 from headrace.engine.lifecycle import HISTORY_INTERVALS
@@ -18,33 +17,26 @@ from headrace.engine.observations import (
     Ask,
     Interval,
     Metric,
+    MetricKey,
     Observations,
     Problem,
-    Sums,
     Value,
     VersionState,
     Wish,
     World,
 )
 from headrace.engine.plan import Plan
-from headrace.errors import InvalidInput
+from headrace.simulate.numbers import Numbers
 from headrace.simulate.scenario import Scenario
 from headrace.simulate.traffic import Arm, Drawn
 from headrace.simulate.traffic import Traffic as Source
 
+Values = dict[MetricKey, Value]
+"""What an arm did, by metric."""
+
 MOST_TICKS = 4000
 """Ticks after which a rollout that has decided nothing is left undecided."""
 _BEGAN = 1_700_000_000.0
-_SIMULATED = frozenset(
-    (
-        Metric.REQUESTS,
-        Metric.MIRRORED,
-        Metric.LATENCY,
-        Metric.SERVER_LATENCY,
-        Metric.AGREEMENT,
-        Metric.REWARD,
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,50 +56,24 @@ class Ending:
     served: float
 
 
-def simulated(spec: RolloutSpec) -> tuple[RolloutSpec, tuple[str, ...]]:
-    """Leave out the checks whose numbers a simulation does not have.
-
-    Args:
-        spec: As the user wrote it.
-
-    Returns:
-        The spec with the other checks, and the names of those that were left out.
-
-    Raises:
-        InvalidInput: No check is left.
-    """
-    analysis = spec.analysis
-    known = {
-        check.name: all(
-            metric in _SIMULATED for live in (True, False) for metric in check.reads(live=live)
-        )
-        for check in checks_of(analysis)
-    }
-    kept = [check for check in analysis.checks if known[check.name]]
-    if not kept:
-        names = ", ".join(known)
-        raise InvalidInput(
-            f"None of the checks can be simulated ({names}): there is generated traffic for "
-            "error-rate, latency, shadow-agreement, request-split and reward. Add one of these."
-        )
-    left_out = tuple(name for name, is_known in known.items() if not is_known)
-    return spec.model_copy(update={"analysis": analysis.model_copy(update={"checks": kept})}), (
-        left_out
-    )
-
-
 class Rollout:
     """One rollout of a spec under a scenario."""
 
-    def __init__(self, spec: RolloutSpec, scenario: Scenario, source: Source) -> None:
+    def __init__(
+        self, spec: RolloutSpec, scenario: Scenario, source: Source, numbers: Numbers
+    ) -> None:
         """Begin.
 
         Args:
-            spec: With checks that can be simulated; see `simulated`.
+            spec: What the user wants.
             scenario: What happens.
             source: Its traffic.
+            numbers: What its other checks see.
         """
-        self._spec, self._scenario, self._source = spec, scenario, source
+        # Generated traffic has no calendar, nobody suspends it, and no gate is asked.
+        spec = spec.model_copy(update={"freeze": [], "gates": [], "suspended": False})
+        self._spec, self._scenario = spec, scenario
+        self._source, self._numbers = source, numbers
         self._interval = spec.analysis.interval
         self._now = _BEGAN
         stable = spec.model.model_copy(update={"version": f"before-{spec.model.version}"[:63]})
@@ -164,8 +130,8 @@ class Rollout:
     def _history(self) -> Iterator[Interval]:
         for index in range(HISTORY_INTERVALS):
             end = _BEGAN - self._interval * (HISTORY_INTERVALS - 1 - index)
-            stable = self._source.draw(-1.0, 1.0, 0.0).stable
-            yield from self._intervals(end - self._interval, end, stable, None, None)
+            stable = self._seen_of_stable(self._source.draw(-1.0, 1.0, 0.0).stable)
+            yield from self._intervals((end - self._interval, end), stable, {})
 
     def _observe(self) -> Observations:
         traffic = self._plan.traffic
@@ -195,50 +161,55 @@ class Rollout:
         times = self._read_until, self._now
         others, self._unread, self._others = self._others, [], {}
         self._read_until = self._now
-        live = candidate if self._plan.traffic.candidate else None
-        copied = candidate if self._plan.traffic.mirror else None
-        yield from self._intervals(*times, stable, live, copied)
+        traffic, of_stable = self._plan.traffic, self._seen_of_stable(stable)
+        live = candidate if traffic.candidate else None
+        copied = candidate if traffic.mirror else None
+        bad = self._carried * self._interval > self._scenario.onset
+        did = self._seen_of_candidate(live, copied, bad=bad)
+        yield from self._intervals(times, of_stable, did)
         for version, arm in others.items():
-            for interval in self._intervals(*times, stable, arm, None):
-                yield replace(interval, challenger=version)
+            did = self._seen_of_candidate(arm, None, bad=False)
+            yield from self._intervals(times, of_stable, did, version)
+
+    def _seen_of_stable(self, arm: Arm) -> Values:
+        traffic: Values = {
+            Metric.REQUESTS: arm.requests,
+            Metric.MIRRORED: arm.requests,
+            Metric.LATENCY: arm.latency,
+            Metric.SERVER_LATENCY: arm.latency,
+        }
+        if arm.halves is not None:
+            traffic[Metric.SERVED] = arm.halves
+        return traffic | self._numbers.of_stable(arm)
+
+    def _seen_of_candidate(self, live: Arm | None, copied: Arm | None, *, bad: bool) -> Values:
+        traffic: Values = {}
+        if live is not None:
+            traffic |= {Metric.REQUESTS: live.requests, Metric.LATENCY: live.latency}
+        if copied is not None:
+            traffic |= {Metric.MIRRORED: copied.requests, Metric.SERVER_LATENCY: copied.latency}
+        return traffic | self._numbers.of_candidate(live, copied, bad=bad)
 
     def _intervals(
-        self, start: float, end: float, stable: Arm, live: Arm | None, copied: Arm | None
+        self, times: tuple[float, float], stable: Values, candidate: Values, challenger: str = ""
     ) -> Iterator[Interval]:
-        def make(metric: Metric, of_stable: Value | None, of_candidate: Value | None) -> Interval:
-            return Interval(metric, start, end, of_stable, of_candidate)
-
-        requests, latency, rewards = None, None, None
-        if live is not None:
-            requests, latency = live.requests, live.latency
-            rewards = self._rewards(live, self._scenario.gain)
-        yield make(Metric.REQUESTS, stable.requests, requests)
-        yield make(Metric.LATENCY, stable.latency, latency)
-        yield make(Metric.REWARD, self._rewards(stable, 1.0), rewards)
-        of_copies = None if copied is None else copied.latency
-        yield make(Metric.SERVER_LATENCY, stable.latency, of_copies)
-        if copied is not None:
-            yield make(Metric.MIRRORED, stable.requests, copied.requests)
-            total = copied.requests.total
-            differ = self._source.chosen(total, self._scenario.disagreeing)
-            yield make(Metric.AGREEMENT, None, replace(copied.requests, bad=differ))
-
-    def _rewards(self, arm: Arm, gain: float) -> Sums:
-        total = arm.requests.total
-        earned = self._source.chosen(total, self._scenario.reward * gain)
-        return Sums(total, earned, earned)
+        for metric in stable | candidate:
+            arms = stable.get(metric), candidate.get(metric)
+            reference = self._numbers.reference(metric)
+            yield Interval(metric, *times, *arms, challenger, reference)
 
 
 def run_once(spec: RolloutSpec, scenario: Scenario, seed: int, run: int) -> Ending:
     """Simulate one rollout.
 
     Args:
-        spec: With checks that can be simulated.
+        spec: What the user wants.
         scenario: What happens.
         seed: Of the whole simulation.
         run: Which rollout of it.
     """
-    return Rollout(spec, scenario, source_of(spec, scenario, seed, run)).run()
+    source = source_of(spec, scenario, seed, run)
+    return Rollout(spec, scenario, source, Numbers(spec, scenario, seed, run)).run()
 
 
 def source_of(spec: RolloutSpec, scenario: Scenario, seed: int, run: int) -> Source:

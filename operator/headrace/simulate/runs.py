@@ -43,7 +43,7 @@ def simulate(
     """Simulate every scenario; the same answer for the same seed, whatever the processes.
 
     Args:
-        spec: With checks that can be simulated.
+        spec: What the user wants.
         scenarios: What happens.
         seed: Of all randomness.
         runs: Rollouts per scenario, >= 1.

@@ -6,11 +6,14 @@ A scenario is a value. `headrace.simulate.traffic` draws from it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 DEFAULT_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Prometheus' default buckets, in seconds."""
+
+USUAL_DISAGREEMENT = 0.005
+"""Share of its answers in which a new version that is as good differs from stable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,19 @@ class Scenario:
         burst: Variance of the failures over that of independent ones, >= 1: they come in bursts.
         wander: Standard deviation of each arm's own failure rate around its mean, relative, >= 0.
         memory: Correlation of that from one scrape to the next, in [0, 1).
+        servers: How many each arm has, >= 1.
+        unlike: Standard deviation of each server's own failure rate around its arm's, relative.
         outage: Share of the time in which nothing can be read of the metrics, in [0, 1): two
             minutes at a time.
         reward: Stable's mean reward, in [0, 1]; every answer is rewarded at once.
         gain: How many times as much the candidate earns, >= 0.
-        disagreeing: Share of copied requests that the candidate answers otherwise.
+        disagreeing: Share of copied requests that the candidate answers otherwise, in [0, 1].
+        drift: Population stability index of the candidate's predictions and inputs, from its
+            training data and from stable's, >= 0.
+        counts: How many times as many events are bad, of checks of kind `Counts`, >= 0.
+        means: How many times as bad the mean is, of kind `Mean`, > 0.
+        histograms: How many times as large the values are, of kind `Histogram`, > 0.
+        level: Where the number of a `Value` lies, as a multiple of its threshold, >= 0.
     """
 
     name: str = "healthy"
@@ -79,16 +90,47 @@ class Scenario:
     burst: float = 1.0
     wander: float = 0.0
     memory: float = 0.9
+    servers: int = 1
+    unlike: float = 0.0
     outage: float = 0.0
     reward: float = 0.1
     gain: float = 1.0
-    disagreeing: float = 0.005
+    disagreeing: float = USUAL_DISAGREEMENT
+    drift: float = 0.0
+    counts: float = 1.0
+    means: float = 1.0
+    histograms: float = 1.0
+    level: float = 0.5
 
     @property
     def healthy(self) -> bool:
         """Whether the candidate is no worse than stable, so that a rollback is false."""
         slower = self.slowdown.factor > 1 and self.slowdown.share > 0
-        return not slower and self.worse <= 1
+        factors = (self.worse, self.counts, self.means, self.histograms)
+        return (
+            not slower
+            and max(factors) <= 1
+            and self.gain >= 1
+            and self.disagreeing <= USUAL_DISAGREEMENT
+            and not self.drift
+            and self.level < 1
+        )
+
+    @property
+    def before(self) -> Scenario:
+        """The same with a candidate that is like stable, as it is before the onset."""
+        return replace(
+            self,
+            worse=1.0,
+            slowdown=Slowdown(),
+            gain=1.0,
+            disagreeing=min(self.disagreeing, USUAL_DISAGREEMENT),
+            drift=0.0,
+            counts=1.0,
+            means=1.0,
+            histograms=1.0,
+            level=min(self.level, 0.5),
+        )
 
 
 def exceeds(latency: Latency, seconds: float) -> float:

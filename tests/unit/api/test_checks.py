@@ -119,18 +119,25 @@ def faults_of(spec: dict[str, Any]) -> list[str]:
         ),
         pytest.param(
             {"kind": "Value", "query": "up{v='{{ candidate.verison }}'}", "above": 3.0},
-            "query: is no template: ",
+            "query: says `candidate.verison`, which is not known in line 1, column 20; "
+            "expected names of candidate.version",
             id="a slip of the pen in a template",
         ),
         pytest.param(
             {"kind": "Value", "query": "{% for x in [1] %}up{% endfor %}", "above": 3.0},
-            "query: has a statement; expected names only, as `{{ candidate.version }}`",
+            "query: has a loop in line 1, column 1; "
+            "expected names only, as `{{ candidate.version }}`",
             id="a program in a template",
         ),
         pytest.param(
             {"kind": "Value", "query": "{{ ''.__class__.__mro__ }}", "above": 3.0},
-            "query: is no template: ",
+            "query: says `.__mro__`, which is not known in line 1, column 17",
             id="a way out of the sandbox",
+        ),
+        pytest.param(
+            {"kind": "Value", "query": "{{ 10**10**10 }}", "above": 3.0},
+            "query: has arithmetic in line 1, column 1",
+            id="a number without end in a template",
         ),
         pytest.param(
             {"kind": "Value", "query": "  ", "above": 3.0},

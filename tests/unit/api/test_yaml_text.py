@@ -61,6 +61,21 @@ def test_a_path_is_where_it_was_written(path: str, place: tuple[int, int]) -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a:\n  b: |\n    one\n    two x\nc: 1\n", (4, 9)),
+        ("a:\n  b: |\n\n    one\n    two x\n", (4, 9)),
+        ("a: {b: 'one two'}\n", (1, 5)),
+        ("a: {c: 1}\n", (1, 1)),
+    ],
+    ids=["in a block", "after an empty line", "in a text of one line", "in nothing"],
+)
+def test_a_place_in_a_text_is_a_place_in_the_file(text: str, place: tuple[int, int]) -> None:
+    (document,) = read_documents(text)
+    assert document.position("a.b:2:5") == place
+
+
+@pytest.mark.parametrize(
     ("text", "problem", "line"),
     [
         pytest.param("a: [1", "not YAML: did not find expected", 2, id="an open bracket"),

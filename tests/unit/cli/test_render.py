@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, text: str = "") -> int:
     monkeypatch.setattr(sys, "argv", ["headrace", *arguments])
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     try:
         main()
     except SystemExit as end:
@@ -66,6 +66,14 @@ def test_it_writes_a_file_for_each_kind(folder: Path, monkeypatch: pytest.Monkey
     assert len(list(yaml.safe_load_all((stage / "deployment.yaml").read_text("utf-8")))) == 2
     assert (stage / "httproute.yaml").exists()
     assert (folder / "out" / "rolled-back").is_dir()
+
+
+def test_it_writes_a_chart_of_a_stage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--stable", "before.yaml", "--stage", "canary:25", "--format", "helm")
+    assert run(monkeypatch, "render", "rollout.yaml", *arguments, "-o", "chart") == 0
+    values = yaml.safe_load((folder / "chart" / "values.yaml").read_text("utf-8"))
+    assert values["candidate"]["weight"] == 25
+    assert (folder / "chart" / "templates" / "httproute.yaml").exists()
 
 
 def test_it_reads_several_documents_from_standard_input(
@@ -100,14 +108,16 @@ def test_json_is_a_list_that_kubectl_takes(
         (["rollout.yaml", "--stage", "canary:25"], "give --stable"),
         (["rollout.yaml", "--stable", "before.yaml", "--stage", "x"], "canary:5, canary:25"),
         (["rollout.yaml", "--stable", "other.yaml"], "has no rollout models/flight-delay"),
+        (["rollout.yaml", "--format", "helm"], "give -o"),
         (["rollout.yaml", "--router", "Seldon"], "spec.routing.provider: is Seldon"),
-        (["nowhere.yaml"], "cannot be read"),
-        (["-"], "exactly one"),
+        (["nowhere.yaml"], "there is no such file"),
+        (["-"], "There is no ModelRollout in -"),
     ],
     ids=[
         "no stable",
         "no such stage",
         "stable of another",
+        "a chart without a folder",
         "an impossible router",
         "no file",
         "an empty input",

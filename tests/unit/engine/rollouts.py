@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from headrace.api import ModelRollout, Status, parse_rollout
+from headrace.api.freeze import frozen
 from headrace.controller.tick import tick
 from headrace.engine.decision import Tick
+from headrace.engine.gates import GateAnswer, Opening
 from headrace.engine.observations import Ask, Wish
 from headrace.testing import FakeClock, FakeMetrics, FakePlatform, Script
 
@@ -50,10 +52,15 @@ class World:
     rollout: ModelRollout
     clock: FakeClock = field(default_factory=FakeClock)
     platform: FakePlatform = field(default_factory=FakePlatform)
+    openings: dict[str, Opening] = field(default_factory=dict)
+    """What every gate says one tick after it was asked; one that is not in it says nothing."""
+    deleting: float | None = None
+    told: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.metrics = FakeMetrics(self.platform, Script(requests=600.0, stable_errors=0.01))
         self.metrics.script.candidate_errors = 0.01
+        self.answers: dict[str, GateAnswer] = {}
 
     @property
     def status(self) -> Status:
@@ -64,7 +71,26 @@ class World:
 
     def tick(self, ask: Ask | None = None) -> Tick:
         now = self.clock.advance(self.rollout.spec.analysis.interval)
-        answer = tick(self.rollout, self.metrics, self.platform, now, ask)
+        answer = tick(
+            self.rollout,
+            self.metrics,
+            self.platform,
+            now,
+            ask,
+            beside=lambda observations: replace(
+                observations,
+                frozen=frozen(self.rollout.spec.freeze, now),
+                gates=self.answers,
+                generation=self.rollout.metadata.generation,
+                told=self.told,
+                deleting=self.deleting,
+            ),
+        )
+        self.answers = {
+            question.gate: GateAnswer(question, self.openings[question.gate], "it says so")
+            for question in answer.questions
+            if question.gate in self.openings
+        }
         # Through JSON at every tick, as a controller that is restarted every time would see it.
         status = Status.model_validate_json(answer.status.model_dump_json())
         assert status == answer.status
@@ -81,10 +107,14 @@ class World:
                 return answer
         raise AssertionError(f"none of {reasons} in {sorted(set(seen))}; last: {answer.decision}")
 
+    def edit(self, **spec: object) -> None:
+        """Change fields of the spec."""
+        changed = self.rollout.spec.model_copy(update=spec)
+        self.rollout = self.rollout.model_copy(update={"spec": changed})
+
     def want(self, version: str, challengers: str = "") -> None:
         model, *others = (rollout(name).spec.model for name in (version, *challengers))
-        changed = self.rollout.spec.model_copy(update={"model": model, "challengers": others})
-        self.rollout = self.rollout.model_copy(update={"spec": changed})
+        self.edit(model=model, challengers=others)
 
 
 def live(version: str = "1", **keywords: str) -> World:

@@ -8,9 +8,10 @@ from itertools import pairwise
 import pytest
 
 from headrace.api import Phase, Status, Traffic
+from headrace.engine.decide import decide
 from headrace.engine.decision import Action
 from headrace.engine.goal import best_of, evidence_better, evidence_small
-from headrace.engine.observations import Wish
+from headrace.engine.observations import Interval, Level, Observations, Problem, Wish
 from tests.unit.engine.rollouts import World, live
 
 AB = "abTest: {goal: reward, minimumEffect: 0.02, maxDuration: 6h}"
@@ -25,6 +26,25 @@ def trying(strategy: str, rewards: dict[str, float], candidates: str = "2") -> W
     world.metrics.script.rewards = rewards
     world.want(candidates[0], candidates[1:])
     return world
+
+
+MEMORY = "{name: memory, kind: Value, query: m, above: 2e9}"
+
+
+def test_a_number_that_cannot_be_read_of_one_candidate_is_not_missed_of_the_others() -> None:
+    world = live(strategy=AB, checks=f"[{MEMORY}]")
+    world.want("2", "3")
+    world.until("NoDataYet")
+    now, seen = world.clock.advance(15.0), Level(1e9)
+    observations = Observations(
+        (Interval("check:memory", now - 15, now, None, seen),),
+        problems=(Problem("check:memory", "SeveralSeries", "the query gives 2 series", "3"),),
+        world=world.platform.observe(world.rollout),
+    )
+    status = decide(world.rollout.spec, world.status, observations, now).status
+    assert status.checks[0].candidate_samples == 1
+    assert status.checks[0].reason == "ValueNotYetSettled"
+    assert status.challengers[0].checks[0].reason == "SeveralSeries"
 
 
 class TestAnAbTest:
@@ -143,7 +163,7 @@ class TestAnAbTest:
         world = trying(AB, {"1": 0.10, "2": 0.10, "3": 0.11}, "23")
         world.until("Comparing")
         world.tick()
-        assert world.ask(Wish.PROMOTE).decision.version == "3"
+        assert world.ask(Wish.PROMOTE_FULL).decision.version == "3"
 
     def test_another_challenger_begins_a_new_test(self) -> None:
         world = trying(AB, {})

@@ -4,12 +4,11 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from headrace.engine.kernels.categories import log_categories
+from headrace.engine.kernels.categories import Table, log_categories
 from headrace.engine.kernels.divergence import (
     divergence,
     log_best_beyond,
@@ -67,7 +66,7 @@ def test_moved_is_an_e_value_up_to_its_margin(stable: Sequence[float], margin: f
 
 def test_without_a_margin_moved_is_the_e_value_of_equality() -> None:
     x_c, x_s = [3.0, 1.0, 0.0], [5.0, 2.0, 2.0]
-    same = log_categories(x_c, x_s, np.array(RATIOS))
+    same = log_categories(x_c, x_s, Table.of(RATIOS))
     assert log_moved(x_c, x_s, RATIOS, 0.0) == pytest.approx(list(same))
 
 

@@ -46,7 +46,7 @@ def faster(probabilities: Sequence[float], part: float) -> list[float]:
 def test_it_is_an_e_value_for_every_faster_candidate(stable: Sequence[float], part: float) -> None:
     candidate = faster(stable, part)
     ratios = alternatives(LEARNED, BOUNDS)
-    totals = [0.0] * len(ratios)
+    totals = [0.0] * len(SLOWDOWNS)
     for (x_c, of_c), (x_s, of_s) in itertools.product(outcomes(2, candidate), outcomes(4, stable)):
         if of_c * of_s > 0:
             for index, log in enumerate(log_categories(x_c, x_s, ratios)):
@@ -74,7 +74,7 @@ def test_a_tolerated_slowdown_keeps_it_an_e_value(tolerance: float, margin: floa
     candidate = bucketed([max(tolerance * t, t + margin) for t in points])
     moved = relabelling(BOUNDS, tolerance, margin)
     ratios = alternatives(tuple(moved.of_stable(LEARNED)), moved.bounds)
-    totals = [0.0] * len(ratios)
+    totals = [0.0] * len(SLOWDOWNS)
     for (x_c, of_c), (x_s, of_s) in itertools.product(outcomes(2, candidate), outcomes(4, stable)):
         logs = log_categories(moved.of_candidate(x_c), moved.of_stable(x_s), ratios)
         for index, log in enumerate(logs):
@@ -153,5 +153,6 @@ def test_the_weights_of_the_alternatives_sum_to_one() -> None:
 
 @given(st.lists(st.integers(0, 10**6), min_size=4, max_size=4))
 def test_alternatives_exist_for_every_histogram(counts: list[int]) -> None:
-    for ratios in alternatives(tuple(map(float, counts)), BOUNDS):
+    table = alternatives(tuple(map(float, counts)), BOUNDS)
+    for ratios in (table.excess + 1).tolist():
         assert all(math.isfinite(ratio) and ratio > 0 for ratio in ratios)

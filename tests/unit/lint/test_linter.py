@@ -115,6 +115,22 @@ def test_every_fault_is_found_at_once_where_it_was_written() -> None:
             id="a timeout of less than two intervals",
         ),
         pytest.param(
+            GOOD + '  freeze: [{schedule: "0 0 * * *", duration: 1d}]\n',
+            "HR021",
+            GOOD.count("\n") + 1,
+            "spec.freeze",
+            id="a freeze without a gap",
+        ),
+        pytest.param(
+            GOOD
+            + '  freeze: [{schedule: "0 0 * * *", duration: 20h}, '
+            + '{schedule: "0 19 * * *", duration: 5h}]\n',
+            "HR021",
+            GOOD.count("\n") + 1,
+            "spec.freeze",
+            id="freezes that leave no gap together",
+        ),
+        pytest.param(
             changed("maxDuration: 6h", "maxDuration: 20m"),
             "HR013",
             12,
@@ -174,6 +190,72 @@ def test_every_fault_is_found_at_once_where_it_was_written() -> None:
 )
 def test_one_fault_is_one_finding(text: str, code: str, line: int, path: str) -> None:
     assert found(text) == [(code, line, path)]
+
+
+@pytest.mark.parametrize(
+    ("uri", "codes"),
+    [
+        ("https://ada:pass@models.example.com/7", ["HR019"]),
+        ("https://a.example.com/7?sv=1&sig=abc", ["HR019"]),
+        ("https://a.example.com/7?X-Amz-Signature=abc", ["HR019"]),
+        ("https://a.example.com/7?access_token=abc", ["HR019"]),
+        ("https://ada@models.example.com:8443/7?versionId=1", []),
+        ("s3://models/a:b@c/7", []),
+    ],
+)
+def test_a_secret_in_an_address_is_found_and_not_repeated(uri: str, codes: list[str]) -> None:
+    findings = report(changed("s3://models/7", f"'{uri}'")).findings
+    assert [(f.rule.code, f.path) for f in findings] == [(code, "spec.model.uri") for code in codes]
+    assert all("abc" not in f.message and "pass@" not in f.message for f in findings)
+
+
+def with_template(template: str, more: str = "") -> str:
+    written = f"  serving:\n    template:\n{template}{more}  strategy:"
+    return changed("  strategy:", written)
+
+
+@pytest.mark.parametrize(
+    ("template", "code", "line", "path"),
+    [
+        pytest.param(
+            "      patches:\n      - kind: Deployment\n        spec:\n          replicas: 3\n",
+            "HR017",
+            11,
+            "spec.serving.template.patches[0].spec.replicas",
+            id="a patch of what is Headrace's",
+        ),
+        pytest.param(
+            "      jinja: |\n        kind: Pod\n        spec:\n          a: {{ modle.name }}\n",
+            "HR002",
+            11,
+            "spec.serving.template.jinja:3:9",
+            id="a name in a text that is not known",
+        ),
+        pytest.param(
+            "      jinja: |\n        kind: Pod\n        spec: {a: [null]}\n",
+            "HR017",
+            8,
+            "spec.serving.template.jinja",
+            id="a text that makes what cannot be merged",
+        ),
+        pytest.param(
+            "      patches:\n      - {kind: VirtualService, metadata: {labels: {a: b}}}\n",
+            "HR018",
+            9,
+            "spec.serving.template.patches[0].kind",
+            id="a patch that meets nothing",
+        ),
+    ],
+)
+def test_a_template_is_tried(template: str, code: str, line: int, path: str) -> None:
+    assert found(with_template(template)) == [(code, line, path)]
+
+
+def test_a_template_is_tried_with_the_router_that_was_named() -> None:
+    template = "      patches: [{kind: HTTPRoute, metadata: {labels: {a: b}}}]\n"
+    routed = "  routing: {provider: GatewayAPI, gateway: {name: models}}\n"
+    assert found(with_template(template, routed)) == []
+    assert found(with_template(template, "  routing: {provider: Istio}\n"))[0][0] == "HR018"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +348,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"a: \xff")
     sources = list(read_sources([str(tmp_path / "a.yaml"), str(tmp_path / "none.yaml")]))
     assert [s.problem for s in sources if isinstance(s, Unread)] == [
-        "is not UTF-8: byte 3 invalid start byte",
+        "is not UTF-8: line 1, byte 3 invalid start byte",
         "there is no such file",
     ]
 

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs
 
 from headrace.api import Check
 from headrace.engine.observations import Metric, MetricKey
+from headrace.metrics.access import Access
+from headrace.metrics.answers import Client
 from headrace.metrics.clusters import local_counters
 from headrace.metrics.prometheus import PrometheusMetrics
 from headrace.metrics.source import Measured, Request
@@ -91,6 +93,10 @@ class Prometheus:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.metrics = PrometheusMetrics(self.url)
+
+    @property
+    def client(self) -> Client:
+        return Client(Access(self.url), 5.0, raw=True)
 
     def result(self, query: str) -> object:
         if not isinstance(self.answer, dict):

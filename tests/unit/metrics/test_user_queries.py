@@ -231,6 +231,19 @@ def test_what_is_no_single_number_is_a_problem(
     assert reasons(prometheus.observe(asking(**VALUE))) == [reason]
 
 
+def test_a_gauge_that_fails_for_one_candidate_is_read_of_the_others(prometheus: Prometheus) -> None:
+    prometheus.answer = {
+        'max(m{version="2.0"': [{"metric": {}, "value": [NOW, "1.5e9"]}],
+        'max(m{version="3.0"': [ONE, ONE],
+        'max(m{version="4.0"': [],
+    }
+    wanted = replace(asking(**VALUE), candidates=("2.0", "3.0", "4.0"))
+    measured = prometheus.observe(wanted)
+    assert [(one.challenger, one.candidate) for one in measured.intervals] == [("", Level(1.5e9))]
+    assert [(one.challenger, one.reason) for one in measured.problems] == [("3.0", "SeveralSeries")]
+    assert measured.watermarks == {"check:mine": NOW}
+
+
 @pytest.mark.parametrize("spec", [COUNTS, VALUE], ids=["counters", "a gauge"])
 @pytest.mark.parametrize(
     ("status", "body", "reason"),

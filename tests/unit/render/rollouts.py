@@ -29,6 +29,25 @@ RULES: dict[str, Any] = {
     "abTest": {"goal": "reward"},
     "bandit": {"reward": "reward", "floor": 5},
 }
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "patches": [
+            {
+                "kind": "Pod",
+                "metadata": {"annotations": {"note": "x"}},
+                "spec": {
+                    "containers": [{"name": "model", "env": [{"name": "A", "value": "1"}]}],
+                    "volumes": [{"name": "logs", "emptyDir": {}}],
+                },
+            },
+            {"kind": "Service", "metadata": {"labels": {"team": "ml"}}},
+        ]
+    },
+    {
+        "jinja": 'kind: Pod\nmetadata: {labels: {of: "{{ model.version }}"}}\n---\n'
+        'kind: Deployment\nmetadata: {annotations: {of: "{{ rollout.name }} {{ model.uri }}"}}\n'
+    },
+]
 ROUTED = [
     ("Kubernetes", "GatewayAPI"),
     ("Kubernetes", "Istio"),
@@ -88,6 +107,8 @@ def rollouts(draw: st.DrawFn) -> tuple[ModelRollout, ModelSpec]:
         router = "Istio"
     replicas = draw(st.integers(1, 9))
     serving: dict[str, Any] = {"backend": backend, "replicas": replicas}
+    if (template := draw(st.sampled_from([None, *TEMPLATES]))) is not None:
+        serving["template"] = template
     if draw(st.booleans()):
         serving["resources"] = {"requests": {"cpu": draw(st.sampled_from([1, "0.5", "250m"]))}}
         serving["autoscaling"] = {"maxReplicas": replicas + 3}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace.engine.checks.shares import EFFECTS, LOG_EFFECT_WEIGHTS
-from headrace.engine.checks.state import dump, load
 from headrace.engine.kernels.mixture import Onsets, grown, log_mean
 from headrace.engine.kernels.one_sample import log_one_sample, odds_times
 from headrace.engine.observations import Counts
@@ -29,7 +28,7 @@ class AbsoluteLimit:
 
     def initial(self) -> dict[str, Any]:
         """Give the evidence before any data."""
-        return {"harm": dump(Onsets()), "proof": []}
+        return {"harm": Onsets().to_json(), "proof": []}
 
     def grown(
         self, evidence: Mapping[str, Any], harmful: Counts, proving: Counts, phi: float
@@ -47,13 +46,13 @@ class AbsoluteLimit:
         harm = log_one_sample(harmful.bad, harmful.total, worse, self.share)
         proof = log_one_sample(proving.bad, proving.total, better, self.share)
         return {
-            "harm": dump(load(Onsets, evidence["harm"]).grown(harm, phi)),
+            "harm": Onsets.from_json(evidence["harm"]).grown(harm, phi).to_json(),
             "proof": grown(evidence["proof"], proof, phi),
         }
 
     def evidence(self, evidence: Mapping[str, Any]) -> tuple[float, float]:
         """Give the logarithms of the evidence of harm and of the proof."""
         return (
-            load(Onsets, evidence["harm"]).log_evidence(LOG_EFFECT_WEIGHTS),
+            Onsets.from_json(evidence["harm"]).log_evidence(LOG_EFFECT_WEIGHTS),
             log_mean(evidence["proof"], _LOG_BETTER_WEIGHTS),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from headrace.engine.observations import Counts, Histogram, Interval, Value
@@ -44,9 +45,14 @@ def histogram(value: Value | None) -> Histogram | None:
     total = sum(value.counts)
     if not 0 < total < math.inf or min(value.counts) < 0:
         return None
-    bounds = value.bounds
+    return value if _are_bounds(value.bounds) else None
+
+
+@lru_cache(maxsize=256)
+def _are_bounds(bounds: tuple[float, ...]) -> bool:
+    """Tell whether these can be the bounds of buckets; at every scrape they are the same."""
     rising = all(low < high for low, high in pairwise(bounds))
-    return value if rising and bounds[-1] == math.inf and bounds[0] > 0 else None
+    return rising and bounds[-1] == math.inf and bounds[0] > 0
 
 
 def coarsened(value: Histogram, bounds: Sequence[float]) -> tuple[float, ...] | None:

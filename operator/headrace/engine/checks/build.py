@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 from headrace.api import Analysis, Check, DriftLimit, LatencyLimit, WorseThanStable
 from headrace.engine.checks.absolute import AbsoluteLimit
@@ -34,10 +35,16 @@ def checks_of(analysis: Analysis) -> tuple[SequentialCheck, ...]:
     Args:
         analysis: Valid; each of its checks has exactly one limit that fits its metric.
     """
-    checks = tuple(_check(check) for check in analysis.checks)
-    total = sum(check.share for check in checks)
-    limit = math.log(1 / analysis.risk.false_rollback)
-    return tuple(_with_enough(check, limit, total) for check in checks)
+    return _tests(tuple(analysis.checks), analysis.risk.false_rollback)
+
+
+@lru_cache(maxsize=2048)
+def _tests(checks: tuple[Check, ...], false_rollback: float) -> tuple[SequentialCheck, ...]:
+    """Make the tests: values without a state, so that those of the last tick do as well."""
+    tests = tuple(_check(check) for check in checks)
+    total = sum(test.share for test in tests)
+    limit = math.log(1 / false_rollback)
+    return tuple(_with_enough(test, limit, total) for test in tests)
 
 
 def _with_enough(check: SequentialCheck, limit: float, total: float) -> SequentialCheck:
@@ -54,8 +61,11 @@ def _with_enough(check: SequentialCheck, limit: float, total: float) -> Sequenti
 
 def metrics_of(analysis: Analysis) -> tuple[MetricKey, ...]:
     """Name every metric that an analysis can use: what its checks read, and who was served."""
+    checks = checks_of(analysis)
     wanted: dict[MetricKey, None] = dict.fromkeys((Metric.REQUESTS, Metric.MIRRORED))
-    for check in checks_of(analysis):
+    if any(isinstance(check, ErrorRateAgainstStable) for check in checks):
+        wanted = {Metric.SERVED: None} | wanted
+    for check in checks:
         for live in (True, False):
             wanted |= dict.fromkeys(check.reads(live=live))
     return tuple(wanted)

@@ -82,7 +82,7 @@ class DriftFromTraining:
             "learned": [],
             "counts": [],
             "jumps": dump(Jumps()),
-            "harm": dump(Onsets()),
+            "harm": Onsets().to_json(),
             "unknown": 0.0,
         }
 
@@ -106,8 +106,8 @@ class DriftFromTraining:
             weight = len(x) / 2
             alternative = shrunk(parts["learned"], reference_shares, weight)
             step = log_drifted(x, alternative, reference_shares, self._tau)
-            harm = load(Onsets, parts["harm"]).grown([step], jumps.dispersion)
-            parts["harm"] = dump(harm)
+            harm = Onsets.from_json(parts["harm"]).grown([step], jumps.dispersion)
+            parts["harm"] = harm.to_json()
         parts["jumps"] = dump(jumps.learned(x, shrunk(parts["learned"], reference_shares, 1.0)))
         parts["learned"] = [a * KEEP + n for a, n in zip(parts["learned"], x, strict=True)]
         parts["counts"] = [a + n for a, n in zip(parts["counts"], x, strict=True)]
@@ -116,7 +116,7 @@ class DriftFromTraining:
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
         parts = own(state, self._test, self.initial)
-        harm = load(Onsets, parts["harm"]).log_evidence((0.0,))
+        harm = Onsets.from_json(parts["harm"]).log_evidence((0.0,))
         total = sum(parts["counts"])
         if not total:
             sentence = f"no {self.noun}s{self.of} of the candidate yet"

@@ -78,7 +78,7 @@ class DriftFromStable:
             "candidate": [],
             "moved": [[], []],
             "jumps": dump(Jumps()),
-            "harm": dump(Onsets()),
+            "harm": Onsets().to_json(),
             "proof": [],
             "differ": 0.0,
         }
@@ -123,7 +123,7 @@ class DriftFromStable:
         known_c = shrunk(before, known_s, _TOWARDS_STABLE)
         phi = load(Jumps, parts["jumps"]).dispersion
         harm = log_moved(x_c, x_s, self._alternatives(known_c, known_s), self.limit)
-        parts["harm"] = dump(load(Onsets, parts["harm"]).grown(harm, phi))
+        parts["harm"] = Onsets.from_json(parts["harm"]).grown(harm, phi).to_json()
         n_c, n_s = sum(x_c), sum(x_s)
         part = self.limit / (len(x_c) - 1)
         proof = parts["proof"] or [0.0] * len(x_c)
@@ -148,7 +148,7 @@ class DriftFromStable:
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
         parts = own(state, self._test, self.initial)
-        harm = load(Onsets, parts["harm"]).log_evidence(LOG_WEIGHTS)
+        harm = Onsets.from_json(parts["harm"]).log_evidence(LOG_WEIGHTS)
         if not parts["candidate"]:
             sentence = f"no {self.noun}s{self.of} of both arms yet"
             if parts["differ"]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from headrace.api.status import Interval as Estimate
@@ -22,11 +23,11 @@ from headrace.engine.checks.shares import (
     WithinLimit,
     grown_harm,
 )
-from headrace.engine.checks.state import dump, load, own
+from headrace.engine.checks.state import own
 from headrace.engine.checks.wording import count, percent, percent_with_range
 from headrace.engine.kernels.confidence import share_interval
 from headrace.engine.kernels.mixture import Onsets, grown, log_mean
-from headrace.engine.observations import Counts, Interval, Metric, MetricKey
+from headrace.engine.observations import Counts, Halves, Interval, Metric, MetricKey, Value
 from headrace.engine.verdicts import Reading
 
 DEFAULT_MARGIN = 0.005
@@ -46,7 +47,7 @@ def failed(arm: str, bad: float, total: float, share: Estimate) -> str:
     return f"{of_all} ({percent_with_range(share)})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ErrorRateAgainstStable:
     """Is the candidate's share of failed requests worse than stable's?
 
@@ -70,7 +71,7 @@ class ErrorRateAgainstStable:
     reason = "ErrorRate"
     compares = True
 
-    @property
+    @cached_property
     def _test(self) -> str:
         limit = self.limit
         return f"error-rate/3 {self.tolerance!r} {limit.ratio!r} {limit.margin!r}"
@@ -84,7 +85,7 @@ class ErrorRateAgainstStable:
         return {
             "test": self._test,
             "reference": FailureReference().to_json(),
-            "harm": dump(Onsets()),
+            "harm": Onsets().to_json(),
             "proof": [],
             "stable": [0.0, 0.0],
             "candidate": [0.0, 0.0],
@@ -97,6 +98,8 @@ class ErrorRateAgainstStable:
         Once the rollout has data, stable is learned from blocks only after they were judged, so
         that no guess knows the block that it is used for.
         """
+        if interval.metric == Metric.SERVED:
+            return self._with_halves(state, interval.stable)
         if interval.metric not in METRICS:
             return state
         parts = self._parts(state)
@@ -119,6 +122,13 @@ class ErrorRateAgainstStable:
     def _parts(self, state: State) -> dict[str, Any]:
         return dict(state if state.get("test") == self._test else self.initial())
 
+    def _with_halves(self, state: State, halves: Value | None) -> State:
+        if not isinstance(halves, Halves):
+            return state
+        parts = self._parts(state)
+        reference = FailureReference.from_json(parts["reference"])
+        return parts | {"reference": reference.with_halves(halves).to_json()}
+
     def _judge(
         self,
         parts: dict[str, Any],
@@ -129,7 +139,7 @@ class ErrorRateAgainstStable:
         phi = reference.dispersion.tempering(candidate.total, stable.total)
         base = reference.share
         harm = grown_harm(
-            load(Onsets, parts["harm"]),
+            Onsets.from_json(parts["harm"]),
             candidate,
             stable,
             tolerance=self.tolerance,
@@ -138,7 +148,7 @@ class ErrorRateAgainstStable:
             limit=self.enough,
         )
         proof = self.limit.log_proof(candidate, stable, base)
-        parts["harm"] = dump(harm)
+        parts["harm"] = harm.to_json()
         parts["proof"] = grown(parts["proof"], proof, phi)
         for arm, block in (("stable", stable), ("candidate", candidate)):
             bad, total = parts[arm]
@@ -147,7 +157,7 @@ class ErrorRateAgainstStable:
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
         parts = self._parts(state)
-        harm = load(Onsets, parts["harm"]).log_evidence(LOG_EFFECT_WEIGHTS)
+        harm = Onsets.from_json(parts["harm"]).log_evidence(LOG_EFFECT_WEIGHTS)
         proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
         (x_s, n_s), (x_c, n_c) = parts["stable"], parts["candidate"]
         if not n_c:
@@ -160,7 +170,7 @@ class ErrorRateAgainstStable:
         return Reading(harm, proof, n_s, n_c, stable, candidate, sentence)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ErrorRateAgainstLimit:
     """Is the candidate's share of failed requests above an absolute limit?
 
@@ -179,7 +189,7 @@ class ErrorRateAgainstLimit:
     reason = "ErrorRate"
     compares = False
 
-    @property
+    @cached_property
     def _test(self) -> str:
         return f"error-rate-limit/3 {self.limit.share!r}"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from headrace.api.status import Interval as Estimate
@@ -19,7 +20,6 @@ from headrace.engine.checks.base import State
 from headrace.engine.checks.blocks import coarsened, histogram, overlaps
 from headrace.engine.checks.latency_reference import LatencyReference
 from headrace.engine.checks.shares import LOG_PROOF_WEIGHTS
-from headrace.engine.checks.state import dump, load
 from headrace.engine.checks.wording import count, seconds, seconds_range
 from headrace.engine.kernels.categories import log_categories
 from headrace.engine.kernels.confidence import quantile_interval, share_interval
@@ -52,7 +52,7 @@ def described(whose: str, quantile: float, bounds: Sequence[float], figure: Esti
     return f"{name} {seconds(figure.value)} ({between})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LatencyAgainstStable:
     """Is the candidate slower than stable?
 
@@ -77,7 +77,7 @@ class LatencyAgainstStable:
     reason = "Latency"
     compares = True
 
-    @property
+    @cached_property
     def _test(self) -> str:
         return f"latency/2 {self.ratio!r} {self.tolerance!r} {self.margin!r} {self.quantile!r}"
 
@@ -90,7 +90,7 @@ class LatencyAgainstStable:
         return {
             "test": self._test,
             "places": {},
-            "harm": dump(Onsets()),
+            "harm": Onsets().to_json(),
             "proof": [],
             "used": [],
             "last": "",
@@ -153,7 +153,7 @@ class LatencyAgainstStable:
                 moved.of_stable(stable),
                 alternatives(basis, moved.bounds),
             )
-            parts["harm"] = dump(load(Onsets, parts["harm"]).grown(harm, phi))
+            parts["harm"] = Onsets.from_json(parts["harm"]).grown(harm, phi).to_json()
         above = reference.slow + 1
         proof = reference.limit.log_proof(
             Counts(sum(candidate[above:]), n_c),
@@ -165,7 +165,7 @@ class LatencyAgainstStable:
     def read(self, state: State) -> Reading:
         """Say what the evidence is now; the figures are those of the last place."""
         parts = self._parts(state)
-        harm = load(Onsets, parts["harm"]).log_evidence(_LOG_WEIGHTS)
+        harm = Onsets.from_json(parts["harm"]).log_evidence(_LOG_WEIGHTS)
         proof = log_mean(parts["proof"], LOG_PROOF_WEIGHTS)
         place = parts["places"].get(parts["last"])
         if not place or not place["candidate"]:

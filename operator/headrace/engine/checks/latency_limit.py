@@ -76,8 +76,8 @@ class LatencyAgainstLimit:
         if candidate is not None:
             if scatter is not None:
                 dispersion = load(Scatter, scatter).dispersion()
-                place = {**place, "scatter": None, "dispersion": dump(dispersion)}
-            phi = load(Dispersion, place["dispersion"]).short
+                place = {**place, "scatter": None, "dispersion": dispersion.to_json()}
+            phi = Dispersion.from_json(place["dispersion"]).short
             certain, possible = self._slow(candidate)
             parts["evidence"] = self._allowed.grown(parts["evidence"], certain, possible, phi)
             parts["last"] = str(interval.metric)
@@ -105,7 +105,7 @@ class LatencyAgainstLimit:
         if not parts["last"]:
             return Reading(harm, proof, 0.0, 0.0, None, None, "no requests of the candidate yet")
         place = parts["places"][parts["last"]]
-        phi = load(Dispersion, place["dispersion"]).short
+        phi = Dispersion.from_json(place["dispersion"]).short
         value = Histogram((*place["bounds"], math.inf), tuple(place["candidate"]))
         certain, possible = self._slow(value)
         allowed = f"limit {percent(1 - self.quantile)}"
@@ -131,7 +131,7 @@ class LatencyAgainstLimit:
 def _empty_place() -> dict[str, Any]:
     return {
         "scatter": dump(Scatter.empty(2)),
-        "dispersion": dump(Dispersion()),
+        "dispersion": Dispersion().to_json(),
         "bounds": [],
         "candidate": [],
     }

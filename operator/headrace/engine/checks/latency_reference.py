@@ -13,7 +13,7 @@ from headrace.engine.checks.shares import WithinLimit
 from headrace.engine.checks.slow_limit import is_misplaced, slow_limit
 from headrace.engine.checks.state import dump, load
 from headrace.engine.kernels.dispersion import Dispersion, Scatter
-from headrace.engine.kernels.slowdowns import smoothed
+from headrace.engine.kernels.slowdowns import smoothed_share
 from headrace.engine.observations import Histogram
 
 ENOUGH = 100.0
@@ -83,8 +83,18 @@ class LatencyReference:
         """Learn a block of stable after it was judged."""
         if not self.learned:
             return replace(self, learned=tuple(counts), misfits=0)
-        learned = tuple(a * KEEP + x for a, x in zip(self.learned, counts, strict=True))
-        return replace(self, learned=learned, age=self.age + 1, misfits=0)
+        learned = tuple([a * KEEP + x for a, x in zip(self.learned, counts, strict=True)])
+        return LatencyReference(
+            self.bounds,
+            learned,
+            self.scatter,
+            self.dispersion,
+            self.basis,
+            self.age + 1,
+            self.slow,
+            self.ratio,
+            self.margin,
+        )
 
     def fixed(self, stable: Histogram, candidate: Histogram) -> LatencyReference:
         """Fix bounds and dispersion at the first block in which both arms have data."""
@@ -146,7 +156,7 @@ class LatencyReference:
     @property
     def slow_share(self) -> float:
         """A guess of the share of stable's requests above the bound, in (0, 1)."""
-        return sum(smoothed(self.learned)[self.slow + 1 :])
+        return smoothed_share(self.learned, self.slow + 1)
 
     @property
     def limit(self) -> WithinLimit:
@@ -156,9 +166,16 @@ class LatencyReference:
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON values."""
         return {
-            **dump(self),
+            "bounds": [*self.bounds],
+            "learned": [*self.learned],
             "scatter": None if self.scatter is None else dump(self.scatter),
-            "dispersion": dump(self.dispersion),
+            "dispersion": self.dispersion.to_json(),
+            "basis": [*self.basis],
+            "age": self.age,
+            "slow": self.slow,
+            "ratio": self.ratio,
+            "margin": self.margin,
+            "misfits": self.misfits,
         }
 
     @classmethod
@@ -166,14 +183,14 @@ class LatencyReference:
         """Rebuild what `to_json` gave."""
         scatter = value["scatter"]
         return cls(
-            bounds=tuple(value["bounds"]),
-            learned=tuple(value["learned"]),
-            scatter=None if scatter is None else load(Scatter, scatter),
-            dispersion=load(Dispersion, value["dispersion"]),
-            basis=tuple(value["basis"]),
-            age=value["age"],
-            slow=value["slow"],
-            ratio=value["ratio"],
-            margin=value["margin"],
-            misfits=value["misfits"],
+            tuple(value["bounds"]),
+            tuple(value["learned"]),
+            None if scatter is None else load(Scatter, scatter),
+            Dispersion.from_json(value["dispersion"]),
+            tuple(value["basis"]),
+            value["age"],
+            value["slow"],
+            value["ratio"],
+            value["margin"],
+            value["misfits"],
         )

@@ -132,7 +132,7 @@ class Mean:
             "stable": dump(Spread()),
             "candidate": dump(Spread()),
             "history": dump(Spread()),
-            "harm": dump(Onsets()),
+            "harm": Onsets().to_json(),
             "proof": [],
         }
 
@@ -172,13 +172,13 @@ class Mean:
         harmful = log_gaussian(harm.difference / sigma, harm.size, EFFECTS)
         near = [factor * room for factor in _OF_ROOM]
         proving = log_gaussian(proof.difference / sigma, proof.size, near)
-        parts["harm"] = dump(load(Onsets, parts["harm"]).grown(harmful, 1.0))
+        parts["harm"] = Onsets.from_json(parts["harm"]).grown(harmful, 1.0).to_json()
         parts["proof"] = grown(parts["proof"], proving, 1.0)
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
         parts = own(state, self._test, self.initial)
-        harm = load(Onsets, parts["harm"]).log_evidence(LOG_WEIGHTS)
+        harm = Onsets.from_json(parts["harm"]).log_evidence(LOG_WEIGHTS)
         proof = log_mean(parts["proof"], (math.log(1 / len(_OF_ROOM)),) * len(_OF_ROOM))
         candidate, stable = load(Spread, parts["candidate"]), load(Spread, parts["stable"])
         if not candidate.count:

@@ -70,7 +70,7 @@ class RequestSplit:
         """Give the state before any data."""
         return {
             "test": "request-split/1",
-            "evidence": dump(Onsets()),
+            "evidence": Onsets().to_json(),
             "share": 0.0,
             "jumps": dump(Jumps()),
             "asked": 0.0,
@@ -96,7 +96,9 @@ class RequestSplit:
         tilted = [odds_times(share, tilt) for tilt in TILTS]
         if jumps.pairs >= _ENOUGH_PAIRS:
             steps = log_one_sample(n_c, n, tilted, share)
-            parts["evidence"] = dump(load(Onsets, parts["evidence"]).grown(steps, jumps.dispersion))
+            parts["evidence"] = (
+                Onsets.from_json(parts["evidence"]).grown(steps, jumps.dispersion).to_json()
+            )
         parts["jumps"] = dump(jumps.learned((n_c, n_s), (share, 1 - share)))
         parts["asked"] += share * n
         parts["candidate"] += n_c
@@ -111,7 +113,7 @@ class RequestSplit:
             sentence = "no requests at a steady weight yet"
             verdict = self._verdict(Outcome.INCONCLUSIVE, "NotYetSeen", sentence)
             return Reading(0.0, 0.0, 0.0, 0.0, None, None, sentence, verdict)
-        log_odds = load(Onsets, parts["evidence"]).log_evidence(LOG_TILT_WEIGHTS)
+        log_odds = Onsets.from_json(parts["evidence"]).log_evidence(LOG_TILT_WEIGHTS)
         low, high = share_interval(candidate, total, load(Jumps, parts["jumps"]).dispersion)
         seen = Estimate(value=candidate / total, low=low, high=high)
         sentence = (

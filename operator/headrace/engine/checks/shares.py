@@ -27,6 +27,8 @@ _RARE = 0.08
 """Up to this share the split e-value has nearly all the information, and needs no guess."""
 _ROOM = 0.9
 _LOG_EFFECTS = tuple(map(math.log, EFFECTS))
+_FAR = 5.0
+"""Capital that is further below the limit than this cannot be boosted: see `overshoot`."""
 _ROUNDING = 1e-9
 """Keeps evidence that was cut at a limit from falling short of it by a rounding."""
 
@@ -63,9 +65,9 @@ def grown_harm(
     grown = begun.multiplied(log_harm(candidate, stable, tolerance, base), phi)
     if phi > 1 or tolerance > 1 or not _is_split(tolerance, base):
         return grown
-    before = onsets.log_evidence(LOG_EFFECT_WEIGHTS)
-    if before < limit - 4:
+    if max((*onsets.running, onsets.waiting)) < limit - _FAR:
         return grown
+    before = onsets.log_evidence(LOG_EFFECT_WEIGHTS)
     x_c, n_c, x_s, n_s = candidate.bad, candidate.total, stable.bad, stable.total
     bad = x_c + x_s
     none = log_split(0.0, n_c, bad, n_s, EFFECTS, 1.0)

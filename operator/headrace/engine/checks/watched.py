@@ -22,7 +22,7 @@ from headrace.engine.checks.build import checks_of
 from headrace.engine.checks.error_rate import DEFAULT_MARGIN
 from headrace.engine.checks.histogram_query import HistogramQuery
 from headrace.engine.checks.latency import LatencyAgainstStable, limit_for_users
-from headrace.engine.checks.state import dump, load
+from headrace.engine.checks.state import load
 from headrace.engine.kernels.dispersion import Scatter
 
 _HIGHEST = 0.99
@@ -125,6 +125,6 @@ def _places(before: dict[str, Any]) -> dict[str, Any]:
         dispersion = known["dispersion"]
         if known["scatter"] is not None:
             # Nothing of the candidate was seen there yet, which would have fixed it.
-            dispersion = dump(load(Scatter, known["scatter"]).dispersion())
+            dispersion = load(Scatter, known["scatter"]).dispersion().to_json()
         places[name] = {"scatter": None, "dispersion": dispersion, "bounds": [], "candidate": []}
     return places

@@ -21,11 +21,13 @@ Turner and Grünwald 2023, "Exact anytime-valid confidence intervals for conting
 
 from __future__ import annotations
 
-from headrace.engine.kernels.gro import log_likelihood_ratio
-from headrace.engine.kernels.root import root
+import math
 
-_PRECISION = 1e-10
-"""Relative; the last of Newton's steps squares it, which is the precision of a float."""
+from headrace.engine.kernels.gro import log_likelihood_ratio
+
+_PRECISION = 1e-5
+"""Of the product of both variances; the last of Newton's steps squares it."""
+_STEPS = 100
 
 
 def project(
@@ -50,23 +52,35 @@ def project(
     # Between these two the derivative changes its sign; it is infinite at shares of 0 and 1.
     low = max(min(crossing, t_s), 0.0)
     high = min(max(crossing, t_s), (1.0 - intercept) / slope, 1.0)
-
-    def derivative(q_s: float) -> tuple[float, float]:
-        # The objective's derivative times both variances: a cubic without poles.
-        q_c = intercept + slope * q_s
-        v_c, v_s = q_c * (1 - q_c), q_s * (1 - q_s)
-        d_c, d_s = n_c * slope * (q_c - t_c), n_s * (q_s - t_s)
-        rise_c, rise_s = slope * (1 - 2 * q_c), 1 - 2 * q_s
-        value = d_c * v_s + d_s * v_c
-        rise = n_c * slope * slope * v_s + d_c * rise_s + n_s * v_c + d_s * rise_c
-        return value, rise
-
     # Where the variances near the line are taken for constant: two of Newton's steps less.
     edge = intercept + slope * t_s
     pull_c = n_c * slope / max(t_c * (1 - t_c), edge * (1 - edge))
     pull_s = n_s / (t_s * (1 - t_s))
     start = (pull_c * (t_c - intercept) + pull_s * t_s) / (pull_c * slope + pull_s)
-    q_s = root(derivative, low, high, start, tolerance=_PRECISION * high)
+    # As `root` does it, written out: there are several of these in every judgement.
+    q_s = start if low < start < high else (low + high) / 2
+    pull = n_c * slope
+    for _ in range(_STEPS):
+        # The objective's derivative times both variances: a cubic without poles.
+        q_c = intercept + slope * q_s
+        v_c, v_s = q_c * (1 - q_c), q_s * (1 - q_s)
+        d_c, d_s = pull * (q_c - t_c), n_s * (q_s - t_s)
+        value = d_c * v_s + d_s * v_c
+        rise = slope * (pull * v_s + d_s * (1 - 2 * q_c)) + n_s * v_c + d_c * (1 - 2 * q_s)
+        if value < 0:
+            low = q_s
+        else:
+            high = q_s
+        step = q_s - value / rise if rise else math.inf
+        tolerance = _PRECISION * v_c * v_s
+        done = abs(step - q_s) <= tolerance
+        if low < step < high:
+            q_s = step
+        elif not done:
+            q_s = (low + high) / 2
+            done = high - low <= tolerance
+        if done:
+            break
     return intercept + slope * q_s, q_s
 
 

@@ -21,6 +21,7 @@ Source: Turner, Ly and Grünwald 2024 (k-sample e-values), extended to categorie
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -29,8 +30,24 @@ from numpy.typing import NDArray
 Ratios = tuple[float, ...]
 """`q_b / P_b` per category, > 0, non-decreasing, with a mean of 1 under P."""
 
-Table = NDArray[np.float64]
-"""The ratios of several alternatives, a row each."""
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Several alternatives, with what of them is the same for every block.
+
+    Attributes:
+        logs: Logarithms of the ratios, a row each. Shape `(alternatives, categories)`.
+        excess: The ratios less 1. The same shape.
+    """
+
+    logs: NDArray[np.float64]
+    excess: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, alternatives: Sequence[Ratios]) -> Table:
+        """Prepare the ratios of at least one alternative, all of the same length."""
+        ratios = np.array(alternatives)
+        return cls(np.log(ratios), ratios - 1)
 
 
 def monotone_ratios(alternative: Sequence[float], stable: Sequence[float]) -> Ratios:
@@ -52,11 +69,12 @@ def log_categories(x_c: Sequence[float], x_s: Sequence[float], alternatives: Tab
     Args:
         x_c: The candidate's counts per category, >= 0, at least one > 0.
         x_s: Stable's counts of the same length, >= 0.
-        alternatives: Each alternative's ratios, shape `(alternatives, categories)`.
+        alternatives: Of as many categories.
     """
-    candidate = np.asarray(x_c, dtype=np.float64)
-    both = candidate + np.asarray(x_s, dtype=np.float64)
-    w = candidate.sum() / both.sum()
-    logs = candidate * np.log(alternatives) - both * np.log1p(w * (alternatives - 1))
-    found: list[float] = logs.sum(axis=1).tolist()
+    n_c = sum(x_c)
+    w = n_c / (n_c + sum(x_s))
+    candidate = np.array(x_c)
+    both = candidate + np.array(x_s)
+    logs = candidate * alternatives.logs - both * np.log1p(w * alternatives.excess)
+    found: list[float] = np.add.reduce(logs, axis=1).tolist()
     return found

@@ -6,7 +6,7 @@ For `x` bad of `n`, the likelihood ratio of a Beta(1/2, 1/2) mixture to a share 
 
 is an e-process if p is the share, so that `{p: M(p) < ln(1/alpha)}` holds the true share at all
 times together with probability `1 - alpha`. With a dispersion phi, x and n are divided by it: the
-mixture of tempered likelihood ratios. The bounds are found by safeguarded Newton steps.
+mixture of tempered likelihood ratios. The bounds are found by Newton's steps.
 
 For a quantile: the share of requests up to the q-quantile is q, so that the ranks X with
 `M(q; X) < ln(1/alpha)` hold its rank, and the histogram turns ranks into seconds, on a straight
@@ -21,16 +21,20 @@ nonasymptotic confidence sequences"; Howard and Ramdas 2022 (quantiles).
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-
-from headrace.engine.kernels.root import root
+from itertools import accumulate
 
 ALPHA = 0.05
 _LOG_LIMIT = math.log(1 / ALPHA)
 _LOG_BETA_PRIOR = math.log(math.pi)
 _PRECISION = 1e-6
-_SMALLEST = -700.0
-"""Logarithm of the smallest share that is told from zero."""
+_SMALLEST, _LARGEST = -700.0, -1e-15
+"""Logarithms of the smallest share that is told from zero, and of the largest told from 1. Where
+next to nothing was seen, there is no bound between them."""
+_LOG_GAMMA_OF_HALF = math.lgamma(0.5)
+_CURVE, _HALF_PI = 1 / 12, math.pi / 2
+_STEPS = 50
 
 
 def share_interval(bad: float, total: float, phi: float = 1.0) -> tuple[float, float]:
@@ -45,30 +49,56 @@ def share_interval(bad: float, total: float, phi: float = 1.0) -> tuple[float, f
         `(low, high)`, which contain `bad / total`, at a confidence of 95 %.
     """
     x, good = bad / phi, (total - bad) / phi
-    return _lower_share(x, good), 1.0 - _lower_share(good, x)
+    if x <= good:
+        return _rarer_share(x, good)
+    low, high = _rarer_share(good, x)
+    return 1.0 - high, 1.0 - low
 
 
-def _lower_share(x: float, rest: float) -> float:
-    """Bound the share of x among x and the rest from below."""
-    if x <= 0:
-        return 0.0
+def _rarer_share(x: float, rest: float) -> tuple[float, float]:
+    """Bound the share of x among x and the rest, of which there is as much or more."""
     n = x + rest
     log_beta = math.lgamma(0.5 + x) + math.lgamma(0.5 + rest) - math.lgamma(1 + n)
     constant = log_beta - _LOG_BETA_PRIOR - _LOG_LIMIT
+    if x <= 0:
+        return 0.0, -math.expm1(constant / rest)
+    estimate = math.log(x) - math.log(n)
+    depth = _depth(n)
+    # Where the expansion of the evidence to third order is at the limit.
+    width = math.sqrt(2 * depth * (rest / n) / x)
+    skew = (n + x) / (6 * rest)
+    tolerance, low = _PRECISION * min(width, 1.0), 0.0
+    if constant / x >= _SMALLEST:
+        start = max(estimate - width * (1 + width * skew), constant / x)
+        low = math.exp(_log_share(x, rest, constant, start, tolerance))
+    start = min(estimate + 1 / (1 / width + skew), _LARGEST)
+    return low, math.exp(_log_share(x, rest, constant, start, tolerance))
 
-    least = constant / x
-    if least < _SMALLEST:
-        return 0.0  # next to nothing was seen: no bound above zero that a float can hold
 
-    # In the logarithm of the share: for rare events the function is nearly a straight line.
-    def excess(log_p: float) -> tuple[float, float]:
-        p = math.exp(log_p)
-        return constant - x * log_p - rest * math.log1p(-p), (n * p - x) / (1 - p)
+def _depth(n: float) -> float:
+    """Give how far the evidence is from the limit at the estimate (by Stirling's formula)."""
+    return _LOG_LIMIT + 0.5 * math.log(max(_HALF_PI * n, 1.0))
 
-    estimate = math.log(x / n)
-    width = math.sqrt(2 * (_LOG_LIMIT + 0.5 * math.log1p(n)) * min(x + 1, rest + 1)) / x
-    start = estimate + math.log1p(-width) if width < 1 else least
-    return math.exp(root(excess, estimate, least, start, tolerance=_PRECISION * min(width, 1.0)))
+
+def _log_share(x: float, rest: float, constant: float, start: float, tolerance: float) -> float:
+    """Solve `constant = x ln p + rest ln(1-p)` for `ln p` by Newton's steps.
+
+    In the logarithm the function is nearly a straight line for rare events, and always convex: from
+    the first step on, every point lies outside of the interval that is looked for.
+    """
+    exp, log1p, log_p = math.exp, math.log1p, start
+    for _ in range(_STEPS):
+        p = exp(log_p)
+        slope = (x + rest) * p - x
+        if not slope:
+            break
+        excess = constant - x * log_p - rest * log1p(-p)
+        before, log_p = log_p, log_p - excess * (1 - p) / slope
+        if log_p > _LARGEST:
+            log_p = min(before / 2, _LARGEST)
+        elif abs(log_p - before) <= tolerance:
+            break
+    return log_p
 
 
 def rank_interval(quantile: float, total: float, phi: float = 1.0) -> tuple[float, float]:
@@ -85,22 +115,35 @@ def rank_interval(quantile: float, total: float, phi: float = 1.0) -> tuple[floa
     n = total / phi
     log_odds = math.log(quantile) - math.log1p(-quantile)
     constant = _LOG_LIMIT + _LOG_BETA_PRIOR + math.lgamma(1 + n) + n * math.log1p(-quantile)
-    lgamma, log = math.lgamma, math.log
-
-    def excess(x: float) -> tuple[float, float]:
-        value = lgamma(0.5 + x) + lgamma(0.5 + n - x) - x * log_odds - constant
-        return value, log((x + 0.5) / (n - x + 0.5)) - log_odds
-
     middle = quantile * n
-    spread = n * quantile * (1 - quantile)
-    width = math.sqrt(2 * spread * (_LOG_LIMIT + 0.5 * math.log1p(spread)))
+    depth = _depth(n)
+    # Where the expansion of the evidence to third order is at the limit.
+    width = math.sqrt(2 * depth * middle * (1 - quantile))
+    skew = depth * (1 - 2 * quantile) / 3
+    at_zero = _LOG_GAMMA_OF_HALF + math.lgamma(0.5 + n) - constant
     low, high = 0.0, n
-    tolerance = _PRECISION * n
-    if excess(0.0)[0] >= 0:
-        low = root(excess, middle, 0.0, middle - width, tolerance=tolerance)
-    if excess(n)[0] >= 0:
-        high = root(excess, middle, n, middle + width, tolerance=tolerance)
-    return low * phi, high * phi
+    if at_zero > 0:
+        low = _rank(n, log_odds, constant, middle - max(width - skew, width / 2))
+    if at_zero > n * log_odds:
+        high = _rank(n, log_odds, constant, middle + max(width + skew, width / 2))
+    return min(low, middle) * phi, max(high, middle) * phi
+
+
+def _rank(n: float, log_odds: float, constant: float, start: float) -> float:
+    """Solve for the rank at which the evidence is at the limit, by Newton's steps; there is one."""
+    lgamma, log, tolerance = math.lgamma, math.log, _PRECISION * n
+    x = min(max(start, 0.0), n)
+    for _ in range(_STEPS):
+        rest = n - x
+        # The derivative of lgamma(1/2 + x) is ln x to second order.
+        slope = 0.5 * log((x * x + _CURVE) / (rest * rest + _CURVE)) - log_odds
+        if not slope:
+            break
+        excess = lgamma(0.5 + x) + lgamma(0.5 + rest) - x * log_odds - constant
+        before, x = x, min(max(x - excess / slope, 0.0), n)
+        if abs(x - before) <= tolerance:
+            break
+    return x
 
 
 def at_rank(rank: float, bounds: Sequence[float], counts: Sequence[float]) -> float:
@@ -114,13 +157,17 @@ def at_rank(rank: float, bounds: Sequence[float], counts: Sequence[float]) -> fl
     Returns:
         Seconds. A rank in the last bucket, which has no bound, gives the last finite bound.
     """
-    reached, lower = 0.0, 0.0
-    for bound, count in zip(bounds, counts, strict=False):
-        if count > 0 and reached + count >= rank:
-            return lower + (bound - lower) * max(rank - reached, 0.0) / count
-        reached += count
-        lower = bound
-    return bounds[-1]
+    return _at_rank(rank, bounds, list(accumulate(counts)))
+
+
+def _at_rank(rank: float, bounds: Sequence[float], below: Sequence[float]) -> float:
+    """Give the latency at a rank, from the counts up to each bound."""
+    index = bisect_left(below, rank) if rank > 0 else bisect_right(below, 0.0)
+    if index >= len(bounds):
+        return bounds[-1]
+    reached, lower = (below[index - 1], bounds[index - 1]) if index else (0.0, 0.0)
+    part = (max(rank, 0.0) - reached) / (below[index] - reached)
+    return lower + (bounds[index] - lower) * part
 
 
 def quantile_interval(
@@ -139,8 +186,9 @@ def quantile_interval(
     """
     total = sum(counts)
     low, high = rank_interval(quantile, total, phi)
+    below = list(accumulate(counts))
     return (
-        at_rank(quantile * total, bounds, counts),
-        at_rank(low, bounds, counts),
-        at_rank(high, bounds, counts),
+        _at_rank(quantile * total, bounds, below),
+        _at_rank(low, bounds, below),
+        _at_rank(high, bounds, below),
     )

@@ -24,8 +24,9 @@ Shin, Ramdas and Rinaldo 2024, "E-detectors" (onsets).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _LOG_FIRST = math.log(0.75)
 _LOG_REST = math.log(0.25)
@@ -36,7 +37,7 @@ _PATIENCE = 20.0
 def log_sum(values: Sequence[float]) -> float:
     """Give the logarithm of a sum of exponentials; the values are finite, at least one."""
     top = max(values)
-    return top + math.log(sum(math.exp(value - top) for value in values))
+    return top + math.log(sum([math.exp(value - top) for value in values]))
 
 
 def log_mean(logs: Sequence[float], log_weights: Sequence[float]) -> float:
@@ -77,6 +78,15 @@ class Onsets:
     running: tuple[float, ...] = ()
     waiting: float = 0.0
     blocks: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return {"running": [*self.running], "waiting": self.waiting, "blocks": self.blocks}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Onsets:
+        """Rebuild what `to_json` gave."""
+        return cls(tuple(value["running"]), value["waiting"], value["blocks"])
 
     def begun(self, effects: int) -> Onsets:
         """Let the next block's share of the waiting capital begin: what is known before it.

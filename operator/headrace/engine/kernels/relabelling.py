@@ -33,15 +33,17 @@ class Relabelling:
     stable: tuple[int, ...]
     candidate: tuple[int, ...]
 
-    def of_stable(self, counts: Sequence[float]) -> list[float]:
+    def of_stable(self, counts: Sequence[float]) -> Sequence[float]:
         """Count stable's requests per category."""
         return self._moved(counts, self.stable)
 
-    def of_candidate(self, counts: Sequence[float]) -> list[float]:
+    def of_candidate(self, counts: Sequence[float]) -> Sequence[float]:
         """Count the candidate's requests per category."""
         return self._moved(counts, self.candidate)
 
-    def _moved(self, counts: Sequence[float], categories: Sequence[int]) -> list[float]:
+    def _moved(self, counts: Sequence[float], categories: Sequence[int]) -> Sequence[float]:
+        if len(self.bounds) + 1 == len(categories):
+            return counts  # as many categories as buckets: each has its own
         moved = [0.0] * (len(self.bounds) + 1)
         for category, count in zip(categories, counts, strict=True):
             moved[category] += count

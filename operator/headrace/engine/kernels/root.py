@@ -34,21 +34,22 @@ def root(
     Returns:
         The root.
     """
-    inside = below < start < above or above < start < below
-    point = start if inside else (below + above) / 2
+    rises = below < above
+    low, high = (below, above) if rises else (above, below)
+    point = start if low < start < high else (low + high) / 2
     for _ in range(_STEPS):
         value, slope = function(point)
-        if value < 0:
-            below = point
+        if (value < 0) is rises:
+            low = point
         else:
-            above = point
+            high = point
         step = point - value / slope if slope else math.inf
-        inside = below < step < above or above < step < below
+        inside = low < step < high
         if abs(step - point) <= tolerance:
             return step if inside else point
         if not inside:
-            step = (below + above) / 2
-            if abs(above - below) <= tolerance:
+            step = (low + high) / 2
+            if high - low <= tolerance:
                 return step
         point = step
     return point

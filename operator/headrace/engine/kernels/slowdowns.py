@@ -16,8 +16,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from statistics import NormalDist
 
-import numpy as np
-
 from headrace.engine.kernels.categories import Table, monotone_ratios
 
 SLOWDOWNS = (
@@ -41,7 +39,13 @@ _LEAST = 1e-12
 def smoothed(counts: Sequence[float]) -> tuple[float, ...]:
     """Give probabilities, all > 0, with half a request added to every category."""
     total = sum(counts) + _SMOOTHING * len(counts)
-    return tuple((count + _SMOOTHING) / total for count in counts)
+    return tuple([(count + _SMOOTHING) / total for count in counts])
+
+
+def smoothed_share(counts: Sequence[float], first: int) -> float:
+    """Give the sum of the probabilities of `smoothed` from a category on."""
+    rest = len(counts) - first
+    return (sum(counts[first:]) + _SMOOTHING * rest) / (sum(counts) + _SMOOTHING * len(counts))
 
 
 def distribution(
@@ -84,7 +88,7 @@ def alternatives(counts: tuple[float, ...], bounds: tuple[float, ...]) -> Table:
         bounds: Finite upper bounds in seconds, > 0 and rising; at least one.
 
     Returns:
-        Shape `(len(SLOWDOWNS), len(counts))`.
+        One per slowdown.
     """
     stable = smoothed(counts)
     cumulative = distribution(stable, bounds)
@@ -96,4 +100,4 @@ def alternatives(counts: tuple[float, ...], bounds: tuple[float, ...]) -> Table:
             for p, low, high in zip(stable, slower, slower[1:], strict=False)
         ]
         built.append(monotone_ratios(alternative, stable))
-    return np.array(built)
+    return Table.of(built)

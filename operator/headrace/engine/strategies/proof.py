@@ -50,9 +50,7 @@ def promote_when_proved(scene: Scene, arm: Arm, done: str) -> Decision:
 
 
 def _time_left(scene: Scene, arm: Arm, check: str) -> str:
-    status = scene.status
-    observed = status.elapsed + status.held
-    left = remaining(scene.analysis, arm.judgement.statuses, observed)
+    left = remaining(scene.analysis, arm.judgement.statuses, scene.status.observed)
     return next((f"; {one.sentence}" for one in left if one.check == check and one.seconds), "")
 
 

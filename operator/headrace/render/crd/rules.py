@@ -134,6 +134,18 @@ OBJECT_RULES: Mapping[str, tuple[Rule, ...]] = {
             ".analysis",
         ),
     ),
+    "CloudEvents": (
+        Rule(
+            "has(self.url) != has(self.key)",
+            "write exactly one of url and key, such as `key: events` where the address is a secret",
+        ),
+    ),
+    "Notification": (
+        Rule(
+            "has(self.cloudEvents) != has(self.slack)",
+            "write exactly one of cloudEvents and slack, such as `slack: {key: team}`",
+        ),
+    ),
     "ServingSpec": (
         Rule(
             "!has(self.autoscaling) || self.autoscaling.maxReplicas >= self.replicas",
@@ -144,6 +156,13 @@ OBJECT_RULES: Mapping[str, tuple[Rule, ...]] = {
             "'cpu' in self.resources.requests)",
             "autoscaling is a share of the requested CPU: write `resources: {requests: {cpu: "
             "250m}}`",
+        ),
+    ),
+    "ServingTemplate": (
+        Rule(
+            "has(self.patches) != has(self.jinja)",
+            "write exactly one of patches and jinja, such as `patches: [{kind: Pod, spec: "
+            "{nodeSelector: {pool: models}}}]`",
         ),
     ),
     "Strategy": (
@@ -225,6 +244,14 @@ FIELD_RULES: Mapping[tuple[str, str], tuple[Rule, ...]] = {
     ("Bandit", "update"): (_above_zero("update"),),
     ("Bandit", "decay"): (_above_zero("decay"),),
     ("Analysis", "interval"): (_above_zero("interval"),),
+    ("Freeze", "duration"): (_above_zero("duration"),),
+    ("Gate", "timeout"): (
+        Rule(
+            "self.matches('[1-9]') && duration(self.replace('d', 'h')) <= duration('60s')",
+            "is zero or over a minute: write a time within which a gate can answer, such as "
+            "`timeout: 10s`",
+        ),
+    ),
     **{("Check", name): (_SELECTOR,) for name in SELECTORS},
 }
 """By the name of the model class and the field."""

@@ -19,6 +19,7 @@ from headrace.render.crd.rules import FIELD_RULES, OBJECT_RULES, SAID_BY_RULE, S
 
 LIST_KEYS: Mapping[tuple[str, str], str] = {
     ("RolloutSpec", "challengers"): "version",
+    ("RolloutSpec", "gates"): "name",
     ("Analysis", "checks"): "name",
     ("Status", "checks"): "name",
     ("Status", "dropped"): "version",
@@ -81,16 +82,19 @@ class Structural:
         return made | ({"enum": values} if values else {})
 
     def _contents(self, schema: Schema, name: str) -> Schema:
-        others = schema.get("additionalProperties")
-        if isinstance(others, Mapping):
-            values = self.of(dict(others))
-            # Any JSON may be null, which only what is opaque as a whole keeps.
-            return {_PRESERVE: True} if _PRESERVE in values else {"additionalProperties": values}
         fields = {
             field: self._field(name, field, part)
             for field, part in schema.get("properties", {}).items()
         }
-        return {"properties": fields} if fields else {}
+        made: Schema = {"properties": fields} if fields else {}
+        others = schema.get("additionalProperties")
+        if not isinstance(others, Mapping):
+            return made
+        values = self.of(dict(others))
+        # Any JSON may be null, which only what is opaque as a whole keeps.
+        return made | (
+            {_PRESERVE: True} if _PRESERVE in values else {"additionalProperties": values}
+        )
 
     def _field(self, owner: str, field: str, schema: Schema) -> Schema:
         made = self.of(schema)

@@ -1,0 +1,170 @@
+"""Kubernetes Events: what was decided, where `kubectl describe` shows it.
+
+An Event's name follows from what it says, so a decision that is told again after a crash makes no
+second one. They are told by a thread of its own: nothing waits for them, and an API server that
+does not take them costs the Events and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import queue
+import threading
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from headrace.api import ModelRollout, Status
+from headrace.controller.telling import Told, is_warning
+from headrace.engine.decision import Decision
+from headrace.errors import Conflict, HeadraceError, TemporaryError
+
+logger = logging.getLogger(__name__)
+
+LONGEST = 1024
+"""Characters of a message; the API server refuses more."""
+
+WAITING = 1000
+"""Events that may wait to be told; what is beyond them is told to the log only."""
+
+TRIES = 3
+
+Object = dict[str, Any]
+
+
+class Creator(Protocol):
+    """Creates objects."""
+
+    def create(self, manifest: Object) -> Object:
+        """Create one.
+
+        Raises:
+            Conflict: There is one of the name.
+            HeadraceError: It could not be created.
+        """
+        ...
+
+
+class Events:
+    """Tells of decisions and other happenings."""
+
+    def __init__(self, creator: Creator, identity: str) -> None:
+        """Start the thread.
+
+        Args:
+            creator: Creates the Events.
+            identity: Of this process.
+        """
+        self._creator, self._identity = creator, identity
+        self._told: dict[str, Told] = {}
+        self._lock = threading.Lock()
+        self._queue: queue.Queue[Object | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        self._thread.start()
+
+    def decided(
+        self, rollout: ModelRollout, status: Status, decision: Decision, now: float
+    ) -> bool:
+        """Tell of a decision if it is news.
+
+        Args:
+            rollout: Whose.
+            status: After the decision.
+            decision: The engine's.
+            now: Unix seconds.
+
+        Returns:
+            Whether it was.
+        """
+        model = status.candidate or status.stable or rollout.spec.model
+        with self._lock:
+            told = self._told.setdefault(rollout.key, Told())
+            news = told.is_news(decision, model.version, now)
+        if news:
+            written = status.decision
+            since = now if written is None else written.time
+            message = f"{model}: {decision.message}"
+            self._tell(rollout, decision.reason, message, since, is_warning(decision))
+        return news
+
+    def happened(
+        self, rollout: ModelRollout, reason: str, message: str, now: float, *, warn: bool = True
+    ) -> None:
+        """Tell of something else, such as an object that was put back."""
+        self._tell(rollout, reason, message, now, warn)
+
+    def forget(self, key: str) -> None:
+        """Forget a rollout that is gone."""
+        with self._lock:
+            self._told.pop(key, None)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Tell what waits, for at most so many seconds."""
+        self._queue.put(None)
+        self._thread.join(timeout)
+
+    def _tell(
+        self, rollout: ModelRollout, reason: str, message: str, at: float, warn: bool
+    ) -> None:
+        logger.log(
+            logging.WARNING if warn else logging.INFO,
+            "%s",
+            message,
+            extra={"rollout": rollout.key, "reason": reason},
+        )
+        try:
+            self._queue.put_nowait(_event(rollout, reason, message, at, warn, self._identity))
+        except queue.Full:
+            logger.warning("%s: too many Events wait; this one is in the log only", rollout.key)
+
+    def _run(self) -> None:
+        while (event := self._queue.get()) is not None:
+            try:
+                self._create(event)
+            except HeadraceError as error:
+                logger.warning("an Event could not be told: %s", error)
+
+    def _create(self, event: Object) -> None:
+        for left in reversed(range(TRIES)):
+            try:
+                self._creator.create(event)
+                return
+            except Conflict:
+                return
+            except TemporaryError:
+                if not left:
+                    raise
+
+
+def _event(
+    rollout: ModelRollout, reason: str, message: str, at: float, warn: bool, identity: str
+) -> Object:
+    metadata = rollout.metadata
+    uid = str((metadata.model_extra or {}).get("uid", ""))
+    content = "\n".join((uid, reason, message, f"{at:.3f}"))
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    moment = datetime.fromtimestamp(at, UTC)
+    shown = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{metadata.name}.{digest}", "namespace": metadata.namespace},
+        "involvedObject": {
+            "apiVersion": rollout.api_version,
+            "kind": rollout.kind,
+            "name": metadata.name,
+            "namespace": metadata.namespace,
+            "uid": uid,
+        },
+        "type": "Warning" if warn else "Normal",
+        "reason": reason,
+        "message": message if len(message) <= LONGEST else f"{message[: LONGEST - 3]}...",
+        "source": {"component": "headrace"},
+        "firstTimestamp": shown,
+        "lastTimestamp": shown,
+        "eventTime": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "count": 1,
+        "action": "Decided",
+        "reportingComponent": "headrace.dev/controller",
+        "reportingInstance": identity[:128],
+    }

@@ -1,0 +1,298 @@
+"""One tick for all rollouts of a cluster.
+
+The numbers of all that are due are read at once, then each is judged. A status that decides
+something is written before anything is done about it, and the write fails if anybody else has
+changed the resource: so a controller that was killed goes on from what was decided, and of two
+controllers only one acts. The plan is applied at every tick, level-triggered; that costs nothing
+while the world is as it should be.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from headrace.api import ModelRollout, Status
+from headrace.controller.asking import CountersOf, request_of, with_names
+from headrace.controller.resources import Resource, Resources, Unreadable
+from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
+from headrace.controller.tick import noted, see
+from headrace.controller.writing import is_due
+from headrace.engine.decide import decide
+from headrace.engine.decision import Tick
+from headrace.engine.observations import Observations
+from headrace.engine.plan import Plan
+from headrace.engine.suspension import invalid
+from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable
+from headrace.metrics.source import Measured, Metrics
+from headrace.render.counters import counters_of
+from headrace.runtime.platform import Platform
+
+logger = logging.getLogger(__name__)
+
+_NOTHING_READ = Measured()
+
+WORKERS = 8
+"""Rollouts whose plans are carried out at the same time: the API server answers in milliseconds,
+and one that does not answer must not keep the others waiting."""
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A rollout between two ticks.
+
+    Attributes:
+        resource: As last read or written.
+        status: What the last tick left; ahead of the resource's by evidence only.
+        written: When the resource's was written, Unix seconds.
+        judged: The slot in which numbers were read last.
+        looked: When it was looked at last, Unix seconds.
+        acting: What is being carried out.
+        trouble: Why the last tick could not be carried out; empty if it was.
+    """
+
+    resource: Resource
+    status: Status
+    written: float
+    judged: int = -1
+    looked: float = 0.0
+    acting: Future[None] | None = None
+    trouble: str = ""
+
+    @property
+    def rollout(self) -> ModelRollout:
+        """The rollout with the latest status."""
+        return self.resource.rollout.model_copy(update={"status": self.status})
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the last tick is still being carried out."""
+        return self.acting is not None and not self.acting.done()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under test."""
+        return self.status.candidate is None
+
+
+OnTick = Callable[[ModelRollout, Tick], None]
+"""Is told of a tick that was carried out: the rollout as it was judged, the engine's answer."""
+
+Beside = Callable[[ModelRollout, Observations, float], Observations]
+"""Adds what is known beside numbers and servers, at this time; see `Outside.known`."""
+
+PartWith = Callable[[ModelRollout, Plan], bool]
+"""Leaves what a plan has to itself; tells whether that is done."""
+
+
+class Fleet:
+    """Judges all rollouts and carries out what was decided."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        metrics: Metrics,
+        platform: Platform,
+        *,
+        counters_of: CountersOf = counters_of,
+        beside: Beside = lambda rollout, observations, now: observations,
+        part_with: PartWith = lambda rollout, plan: True,
+        on_tick: OnTick = lambda rollout, answer: None,
+        may_act: Callable[[], bool] = lambda: True,
+        wake: Callable[[], None] = lambda: None,
+        workers: int = WORKERS,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            resources: Keeps the rollouts.
+            metrics: Where the numbers come from.
+            platform: Where the versions run.
+            counters_of: Names the counters of the routers.
+            beside: Adds what is known beside numbers and servers.
+            part_with: What is done before a resource that is deleted may go.
+            on_tick: Is told of every tick that was carried out, from any thread.
+            may_act: Whether this process still leads; asked before every write.
+            wake: Is called when a tick is due at once, from any thread.
+            workers: Rollouts that are carried out at the same time.
+        """
+        self._resources, self._metrics, self._platform = resources, metrics, platform
+        self._counters_of = counters_of
+        self._beside, self._part_with = beside, part_with
+        self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
+        self._members: dict[str, Member] = {}
+        self._refusing: dict[str, Future[None]] = {}
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """All rollouts by `namespace/name`, to be looked at only."""
+        return self._members
+
+    def close(self) -> None:
+        """Wait for what is being carried out."""
+        self._pool.shutdown(wait=True)
+
+    def tick(self, now: float, changed: Collection[str] = ()) -> float:
+        """Judge what is due; returns when everything is decided, not when all is done.
+
+        Args:
+            now: Unix seconds.
+            changed: Rollouts in whose world something has changed: looked at without numbers.
+
+        Returns:
+            When the next tick is due, Unix seconds.
+        """
+        free = self._take_over(now)
+        due = {key: member for key, member in free.items() if _wants_numbers(member, now)}
+        for member in due.values():
+            member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
+        measured = self._measure(due.values(), now)
+        for key, member in free.items():
+            if key in due or key in changed or _wants_look(member, now):
+                member.looked = now
+                self._judge(member, measured.get(key, _NOTHING_READ), now)
+        return next_slot(now, self._intervals())
+
+    def settle(self, timeout: float) -> None:
+        """Wait until all that was decided is carried out, at most so many seconds."""
+        deadline = time.monotonic() + timeout
+        for member in list(self._members.values()):
+            if member.acting is not None:
+                member.acting.result(max(0.0, deadline - time.monotonic()))
+        for writing in list(self._refusing.values()):
+            writing.result(max(0.0, deadline - time.monotonic()))
+
+    def _intervals(self) -> Iterable[float]:
+        under_test = (m for m in self._members.values() if not m.is_at_rest)
+        return {member.resource.rollout.spec.analysis.interval for member in under_test}
+
+    def _take_over(self, now: float) -> Mapping[str, Member]:
+        """Look at what people have changed; evidence that is ahead of the resource is kept.
+
+        Returns:
+            Those that are free to be judged. Who is busy was so before anything was read: what
+            was read of it may be from before its write.
+        """
+        busy = {key for key, member in self._members.items() if member.is_busy}
+        found = self._resources.all()
+        for key in self._members.keys() - found.keys() - busy:
+            del self._members[key]
+        for key, resource in found.items():
+            if key in busy:
+                continue
+            if isinstance(resource, Unreadable):
+                # What it had made stays as it is: nobody knows what should be.
+                self._members.pop(key, None)
+                self._refuse(resource, now)
+                continue
+            member = self._members.get(key)
+            if member is None:
+                self._members[key] = Member(resource, resource.rollout.status, now)
+            elif resource.fence != member.resource.fence:
+                if resource.rollout.status != member.resource.rollout.status:
+                    # Somebody else has written it: another controller, or a person. It counts.
+                    member.status = resource.rollout.status
+                member.resource, member.looked = resource, 0.0
+        return {key: member for key, member in self._members.items() if key not in busy}
+
+    def _refuse(self, resource: Unreadable, now: float) -> None:
+        """Say in the status that the spec is invalid, once."""
+        writing = self._refusing.get(resource.key)
+        if resource.status is None or (writing is not None and not writing.done()):
+            return
+        message = resource.message
+        if resource.deleting is not None:
+            message = f"{message}\nIt is being deleted, which waits for a spec that can be read."
+        said = invalid(resource.status, message, resource.generation, now)
+        if said != resource.status:
+            self._refusing[resource.key] = self._pool.submit(self._write_refusal, resource, said)
+
+    def _write_refusal(self, resource: Unreadable, status: Status) -> None:
+        logger.warning("%s: %s", resource.key, resource.message)
+        try:
+            if self._may_act():
+                self._resources.refuse(resource, status)
+        except HeadraceError as error:
+            # Changed in the meantime, or not written this time: the next tick looks again.
+            logger.info("%s: its status was not written: %s", resource.key, error)
+
+    def _measure(self, members: Iterable[Member], now: float) -> Mapping[str, Measured]:
+        wanted = []
+        for member in members:
+            try:
+                request = request_of(member.rollout, now, self._counters_of)
+            except HeadraceError as error:
+                self._tell(member, error)
+                continue
+            if request is not None:
+                wanted.append(request)
+        return self._metrics.observe(wanted, now) if wanted else {}
+
+    def _judge(self, member: Member, read: Measured, now: float) -> None:
+        rollout, resource = member.rollout, member.resource
+        world = see(rollout, self._platform)
+        seen = replace(noted(read), world=world, ask=resource.ask, deleting=resource.deleting)
+        try:
+            seen = self._beside(rollout, seen, now)
+            answer = decide(rollout.spec, rollout.status, seen, now)
+            answer = with_names(rollout, answer, now, self._counters_of)
+        except HeadraceError as error:
+            self._tell(member, error)
+            return
+        except Exception:
+            # A fault of ours in one rollout must not end the judgement of all the others.
+            logger.exception("%s could not be judged; it stays as it is", rollout.key)
+            return
+        member.acting = self._pool.submit(self._carry_out, member, rollout, answer, now)
+
+    def _carry_out(self, member: Member, rollout: ModelRollout, answer: Tick, now: float) -> None:
+        try:
+            self._write(member, answer.status, now)
+        except (Conflict, NotFound):
+            # It is judged again at once, with what was changed.
+            member.judged = -1
+            self._wake()
+            return
+        except HeadraceError as error:
+            # Nothing is decided, then: the next tick reads the same numbers again.
+            self._tell(member, error)
+            return
+        member.status = answer.status
+        try:
+            if self._may_act():
+                self._platform.apply(rollout, answer.plan)
+                if answer.farewell and self._part_with(rollout, answer.plan):
+                    self._resources.let_go(member.resource)
+            member.trouble = ""
+        except HeadraceError as error:
+            # The next tick asks for the same plan.
+            self._tell(member, error)
+        self._on_tick(member.rollout, answer)
+
+    def _write(self, member: Member, status: Status, now: float) -> None:
+        kept = member.resource.rollout.status
+        if not is_due(kept, status, now - member.written):
+            return
+        if not self._may_act():
+            raise PlatformUnavailable("another controller leads now")
+        member.resource = self._resources.write(member.resource, status)
+        member.written = now
+
+    def _tell(self, member: Member, error: HeadraceError) -> None:
+        if member.trouble != str(error):
+            member.trouble = str(error)
+            logger.warning("%s: %s", member.resource.rollout.key, error)
+
+
+def _wants_numbers(member: Member, now: float) -> bool:
+    if member.is_at_rest:
+        return False
+    return slot(now, member.resource.rollout.spec.analysis.interval) != member.judged
+
+
+def _wants_look(member: Member, now: float) -> bool:
+    return member.looked == 0.0 or (member.is_at_rest and now - member.looked >= AT_REST_SECONDS)

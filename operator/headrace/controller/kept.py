@@ -1,0 +1,205 @@
+"""ModelRollouts in the API server, as the fleet reads and writes them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from headrace.api import ModelRollout, Status
+from headrace.api.documents import rollout_from
+from headrace.api.fields import parse_instant
+from headrace.controller.resources import Resource, Unreadable
+from headrace.engine.observations import Ask, Wish
+from headrace.errors import Conflict, InvalidRollout, NotFound, PlatformUnavailable
+from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, Kind
+
+ASK = "headrace.dev/ask"
+"""The annotation that carries a person's request, as JSON."""
+
+FINALIZER = "headrace.dev/leave-stable-serving"
+"""Keeps a resource that is deleted until its users are with one version that outlives it."""
+
+_KEPT_METADATA = ("name", "namespace", "uid", "generation", "resourceVersion", "finalizers")
+
+Object = dict[str, Any]
+
+
+class Server(Protocol):
+    """Keeps the objects."""
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """Read one object; None if there is none.
+
+        Raises:
+            PlatformUnavailable: It could not be read this time.
+        """
+        ...
+
+    def replace_status(self, written: Object) -> Object:
+        """Replace the status of the object of this `metadata.resourceVersion`.
+
+        Raises:
+            Conflict: The object was changed since.
+            NotFound: It is gone.
+            PlatformUnavailable: It could not be written this time.
+        """
+        ...
+
+    def patch(self, kind: Kind, namespace: str, name: str, merge: Mapping[str, Any]) -> Object:
+        """Merge into an object; raises like `replace_status`."""
+        ...
+
+
+class KeptRollouts:
+    """The `Resources` of a cluster: read from a cache, written to the API server."""
+
+    def __init__(
+        self, objects: Callable[[], Mapping[str, Mapping[str, Any]]], server: Server
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            objects: Gives all ModelRollouts by `namespace/name`, as they were last seen.
+            server: Keeps them.
+        """
+        self._objects, self._server = objects, server
+        self._read: dict[str, Resource | Unreadable] = {}
+        self._lock = threading.Lock()
+
+    def all(self) -> Mapping[str, Resource | Unreadable]:
+        """Give all rollouts; only those that have changed are parsed anew."""
+        found: dict[str, Resource | Unreadable] = {}
+        objects = self._objects()
+        with self._lock:
+            for key, seen in objects.items():
+                known = self._read.get(key)
+                fence = str(seen["metadata"]["resourceVersion"])
+                # The watch may still show what was before our own write.
+                is_known = known is not None and _is_as_new(known.fence, fence)
+                found[key] = known if known is not None and is_known else _read(key, seen)
+            self._read = dict(found)
+        return found
+
+    def write(self, resource: Resource, status: Status) -> Resource:
+        """Write a status; see `Resources`."""
+        if FINALIZER not in _finalizers(resource.rollout) and resource.deleting is None:
+            resource = self._take_hold(resource)
+        rollout = resource.rollout
+        try:
+            answer = self._server.replace_status(_written(rollout.key, resource.fence, status))
+        except Conflict:
+            self._look_again(rollout)
+            raise
+        fence = str(answer["metadata"]["resourceVersion"])
+        kept = rollout.model_copy(update={"status": status})
+        fresh = replace(resource, rollout=kept, fence=fence)
+        with self._lock:
+            self._read[rollout.key] = fresh
+        return fresh
+
+    def refuse(self, resource: Unreadable, status: Status) -> None:
+        """Write why it cannot be read; see `Resources`."""
+        self._server.replace_status(_written(resource.key, resource.fence, status))
+
+    def let_go(self, resource: Resource) -> None:
+        """Take the finalizer away; see `Resources`."""
+        kept = [name for name in _finalizers(resource.rollout) if name != FINALIZER]
+        with suppress(NotFound):
+            self._set_finalizers(resource, kept)
+
+    def _take_hold(self, resource: Resource) -> Resource:
+        """Be told of a deletion before it happens, from the first decision on."""
+        try:
+            seen = self._set_finalizers(resource, [*_finalizers(resource.rollout), FINALIZER])
+        except Conflict:
+            self._look_again(resource.rollout)
+            raise
+        read = _read(resource.rollout.key, seen)
+        if isinstance(read, Unreadable):
+            raise PlatformUnavailable(read.message)
+        return read
+
+    def _set_finalizers(self, resource: Resource, names: Sequence[str]) -> Object:
+        metadata = resource.rollout.metadata
+        changed = {"finalizers": list(names), "resourceVersion": resource.fence}
+        return self._server.patch(
+            MODEL_ROLLOUT, metadata.namespace, metadata.name, {"metadata": changed}
+        )
+
+    def _look_again(self, rollout: ModelRollout) -> None:
+        """Read what was changed, which the watch may not have shown yet."""
+        metadata = rollout.metadata
+        seen = self._server.get(MODEL_ROLLOUT, metadata.namespace, metadata.name)
+        if seen is not None:
+            read = _read(rollout.key, seen)
+            with self._lock:
+                self._read[rollout.key] = read
+
+
+def _written(key: str, fence: str, status: Status) -> Object:
+    """Give an object of which nothing but the status is looked at, and the fence."""
+    namespace, _, name = key.partition("/")
+    return {
+        "apiVersion": MODEL_ROLLOUT.api_version,
+        "kind": MODEL_ROLLOUT.kind,
+        "metadata": {"name": name, "namespace": namespace, "resourceVersion": fence},
+        "status": status.model_dump(mode="json", exclude_defaults=True),
+    }
+
+
+def _is_as_new(known: str, seen: str) -> bool:
+    """Tell whether what is known is what is seen, or newer: a watch comes after a write.
+
+    Resource versions of one kind are whole numbers that grow, which Kubernetes promises since 1.35
+    and has always done; where they are none, only equal ones are the same.
+    """
+    if known.isdecimal() and seen.isdecimal():
+        return int(known) >= int(seen)
+    return known == seen
+
+
+def _read(key: str, seen: Mapping[str, Any]) -> Resource | Unreadable:
+    metadata = seen["metadata"]
+    fence = str(metadata["resourceVersion"])
+    kept = {name: metadata[name] for name in _KEPT_METADATA if name in metadata}
+    deleted = metadata.get("deletionTimestamp")
+    deleting = None if deleted is None else parse_instant(deleted)
+    generation = int(metadata.get("generation", 0))
+    try:
+        status = Status.model_validate(seen.get("status") or {})
+    except ValidationError as error:
+        message = (
+            f"the status of {key} cannot be read ({error.error_count()} faults): it was written by "
+            "another version of Headrace or changed by hand. What runs is left as it is; "
+            "remove .status to begin anew"
+        )
+        return Unreadable(key, fence, message, None, generation, deleting)
+    try:
+        rollout = rollout_from({**seen, "metadata": kept, "status": {}}, key)
+    except InvalidRollout as error:
+        return Unreadable(key, fence, str(error), status, generation, deleting)
+    ask = ask_of(metadata.get("annotations") or {})
+    return Resource(rollout.model_copy(update={"status": status}), fence, ask, deleting)
+
+
+def _finalizers(rollout: ModelRollout) -> list[str]:
+    return list((rollout.metadata.model_extra or {}).get("finalizers") or ())
+
+
+def ask_of(annotations: Mapping[str, str]) -> Ask | None:
+    """Read a person's request; one that cannot be read is none.
+
+    Args:
+        annotations: Of the ModelRollout.
+    """
+    try:
+        ask = json.loads(annotations.get(ASK, "null"))
+        return None if ask is None else Ask(Wish(ask["wish"]), str(ask["identity"]), str(ask["by"]))
+    except (KeyError, TypeError, ValueError):
+        return None

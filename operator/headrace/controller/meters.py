@@ -1,0 +1,129 @@
+"""What the controller says of itself to Prometheus.
+
+What can be read off the rollouts (phases, weights, outcomes) is read when Prometheus asks and is
+kept nowhere; what happens is counted when it happens. No label has an unbounded number of values
+but those that name a rollout's own parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from headrace.api import ModelRollout, Outcome, Phase
+from headrace.engine.decision import Decision
+from headrace.render.monitoring import OUTCOME, PHASE
+
+TICKS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
+"""Seconds; beyond 15 a tick is late for the next one."""
+
+Rollouts = Callable[[], Mapping[str, ModelRollout]]
+
+
+class Meters:
+    """Counters of one controller, and a look at its rollouts."""
+
+    def __init__(self, rollouts: Rollouts) -> None:
+        """Count nothing yet.
+
+        Args:
+            rollouts: Gives all rollouts with their latest status; called when Prometheus asks.
+        """
+        self.registry = CollectorRegistry()
+        self._decisions = Counter(
+            "headrace_decisions",
+            "Decisions, without those to hold.",
+            ("action", "reason"),
+            registry=self.registry,
+        )
+        self.tick_seconds = Histogram(
+            "headrace_tick_seconds",
+            "Time to read the numbers of all rollouts that were due, and to judge them.",
+            buckets=TICKS,
+            registry=self.registry,
+        )
+        self.tick_delay_seconds = Histogram(
+            "headrace_tick_delay_seconds",
+            "How late a tick began.",
+            buckets=TICKS,
+            registry=self.registry,
+        )
+        self.leads = Gauge(
+            "headrace_leader",
+            "1 in the controller that leads, 0 in one that stands by.",
+            registry=self.registry,
+        )
+        self.requests = Counter(
+            "headrace_api_requests",
+            "Requests to the API server.",
+            ("verb", "code"),
+            registry=self.registry,
+        )
+        self.queries = Counter(
+            "headrace_prometheus_queries",
+            "Queries to Prometheus.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.registry.register(_OfRollouts(rollouts))
+
+    def decided(self, decision: Decision) -> None:
+        """Count a decision that changed something."""
+        self._decisions.labels(decision.action, decision.reason).inc()
+
+    def page(self) -> bytes:
+        """Write all of it in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
+class _OfRollouts(Collector):
+    def __init__(self, rollouts: Rollouts) -> None:
+        self._rollouts = rollouts
+
+    def collect(self) -> Iterator[Metric]:
+        key = ["namespace", "rollout"]
+        phases = GaugeMetricFamily(
+            PHASE, "1 for the phase that a rollout is in.", labels=[*key, "phase"]
+        )
+        weights = GaugeMetricFamily(
+            "headrace_rollout_weight",
+            "Whole per cent of live requests that a version is to answer.",
+            labels=[*key, "version", "arm"],
+        )
+        outcomes = GaugeMetricFamily(
+            OUTCOME,
+            "1 for what a check says.",
+            labels=[*key, "version", "check", "outcome"],
+        )
+        for rollout in list(self._rollouts().values()):
+            name = [rollout.metadata.namespace, rollout.metadata.name]
+            status = rollout.status
+            for phase in Phase:
+                phases.add_metric([*name, phase], float(status.phase is phase))
+            for version, arm, weight in _weights(rollout):
+                weights.add_metric([*name, version, arm], weight)
+            if status.candidate is None:
+                continue
+            for check in status.checks:
+                for outcome in Outcome:
+                    label = [*name, status.candidate.version, check.name, outcome]
+                    outcomes.add_metric(label, float(check.outcome is outcome))
+        yield from (phases, weights, outcomes)
+
+    def describe(self) -> list[Metric]:
+        """Say nothing beforehand: the names are not used elsewhere."""
+        return []
+
+
+def _weights(rollout: ModelRollout) -> Iterator[tuple[str, str, int]]:
+    status, asked = rollout.status, rollout.status.weights.asked
+    if status.stable is not None:
+        yield status.stable.version, "stable", asked.stable
+    if status.candidate is not None and status.candidate != status.stable:
+        yield status.candidate.version, "candidate", asked.candidate
+    for challenger in status.challengers:
+        version = challenger.model.version
+        yield version, "candidate", asked.challengers.get(version, 0)

@@ -1,0 +1,82 @@
+"""Where the controller's resources are kept, as the fleet sees it: read all, write one status.
+
+The API server is one such place. Whatever it is, a write is refused when somebody else has
+changed the resource since it was read: of two controllers only one can decide anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from headrace.api import ModelRollout, Status
+from headrace.engine.observations import Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A ModelRollout as it was last read or written.
+
+    Attributes:
+        rollout: With the status that is kept.
+        fence: Differs after every change by anybody.
+        ask: A person's request, whether or not it was carried out.
+        deleting: Since when it is being deleted, Unix seconds; None while it is not.
+    """
+
+    rollout: ModelRollout
+    fence: str
+    ask: Ask | None = None
+    deleting: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A ModelRollout that is no valid one; what it had made stays as it is.
+
+    Attributes:
+        key: `namespace/name`.
+        fence: As of a resource.
+        message: Every fault.
+        status: The one that is kept; None where it is what cannot be read.
+        generation: Of the spec, as Kubernetes counts.
+        deleting: As of a resource.
+    """
+
+    key: str
+    fence: str
+    message: str
+    status: Status | None = None
+    generation: int = 0
+    deleting: float | None = None
+
+
+class Resources(Protocol):
+    """Keeps ModelRollouts."""
+
+    def all(self) -> Mapping[str, Resource | Unreadable]:
+        """Give what is there now, by `namespace/name`; cheap, and asks nobody."""
+        ...
+
+    def write(self, resource: Resource, status: Status) -> Resource:
+        """Write a status over the one that was read.
+
+        Raises:
+            Conflict: Somebody has changed the resource since; it has to be judged anew.
+            NotFound: It is gone.
+            PlatformUnavailable: It could not be written this time.
+        """
+        ...
+
+    def refuse(self, resource: Unreadable, status: Status) -> None:
+        """Say in a resource's status why it cannot be read; raises like `write`."""
+        ...
+
+    def let_go(self, resource: Resource) -> None:
+        """Let a resource that is being deleted go; nobody looks after what it leaves behind.
+
+        Raises:
+            PlatformUnavailable: It could not be done this time.
+        """
+        ...

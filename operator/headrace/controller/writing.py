@@ -1,0 +1,67 @@
+"""When a status is worth a write.
+
+A write costs the API server and everybody who watches, so evidence alone is written once a
+minute; what is lost in a crash is read again from Prometheus. What was decided is written at once,
+before anything is done about it.
+"""
+
+from __future__ import annotations
+
+from headrace.api import Status
+
+EVIDENCE_SECONDS = 60.0
+"""Between two writes of nothing but evidence."""
+
+WORDS_SECONDS = 10.0
+"""Between two writes of nothing but another reason to hold. Shorter than a tick; longer than the
+moment in which a step that was just entered says that it holds."""
+
+
+def is_due(kept: Status, status: Status, age: float) -> bool:
+    """Tell whether a status must be written now.
+
+    Args:
+        kept: The one that is kept in the resource.
+        status: The one that the engine gave.
+        age: Seconds since the last write.
+    """
+    if kept is status:
+        return False
+    if _decided(kept) != _decided(status):
+        return True
+    if age >= WORDS_SECONDS and _said(kept) != _said(status):
+        return True
+    return age >= EVIDENCE_SECONDS and kept != status
+
+
+def _decided(status: Status) -> object:
+    """Give what must survive a crash whatever Prometheus still knows."""
+    ending = status.ending
+    return (
+        status.phase,
+        status.observed_generation,
+        status.stable,
+        status.candidate,
+        [(challenger.model) for challenger in status.challengers],
+        [dropped.version for dropped in status.dropped],
+        status.rejected,
+        status.also_rejected,
+        status.previous,
+        None if ending is None else (ending.action, ending.reason, ending.hold),
+        status.step,
+        status.weights.asked,
+        status.asked,
+        status.ended_by,
+        len(status.history),
+        status.history[-1:],
+    )
+
+
+def _said(status: Status) -> object:
+    """Give what people look for."""
+    decision = status.decision
+    return (
+        None if decision is None else (decision.action, decision.reason),
+        [(check.name, check.outcome) for check in status.checks],
+        [(condition.type, condition.status) for condition in status.conditions],
+    )

@@ -1,0 +1,65 @@
+"""Times in which a rollout stays as it is: `spec.suspended`, and a spec that is not valid."""
+
+from __future__ import annotations
+
+from headrace.api import Phase, RolloutSpec, Status
+from headrace.api.fields import parse_instant
+from headrace.engine.answer import answer
+from headrace.engine.asks import fresh, said
+from headrace.engine.conditions import PROGRESSING, STALLED, with_state
+from headrace.engine.decision import Action, Decision, Tick
+from headrace.engine.observations import Observations
+
+INVALID_SPEC = "InvalidSpec"
+
+
+def suspended(spec: RolloutSpec, status: Status, observations: Observations, now: float) -> Tick:
+    """Change nothing and judge nothing; what people ask meanwhile waits.
+
+    The counters of this time are never used: nobody looked at what they mean.
+    """
+    message = "spec.suspended is true: nothing is changed or judged, and the traffic stays"
+    ask = fresh(status, observations.ask)
+    if ask is not None:
+        message += f"; {said(ask)}, which waits"
+    status = status.model_copy(
+        update={"watermarks": dict.fromkeys(status.watermarks, parse_instant(now))}
+    )
+    decision = Decision(Action.HOLD, "Suspended", message)
+    return answer(spec, status, decision, status.weights.asked, now)
+
+
+def invalid(status: Status, message: str, generation: int, now: float) -> Status:
+    """Say that a spec is not valid; the rollout and its traffic stay as they are.
+
+    For callers that have no valid spec to give to `decide`. They apply nothing, and write this
+    status; once the spec is valid again, `decide` goes on from where the rollout was.
+
+    Args:
+        status: As the last tick left it.
+        message: What is wrong, in a sentence.
+        generation: Of the invalid spec.
+        now: Unix seconds.
+    """
+    interrupted = status.interrupted if status.phase is Phase.INVALID else status.phase
+    status = status.model_copy(
+        update={
+            "phase": Phase.INVALID,
+            "interrupted": interrupted,
+            "observed_generation": generation,
+        }
+    )
+    states = {
+        PROGRESSING: with_state(status, PROGRESSING, ("False", INVALID_SPEC, message), now),
+        STALLED: with_state(status, STALLED, ("True", INVALID_SPEC, message), now),
+    }
+    others = [c for c in status.conditions if c.type not in states]
+    return status.model_copy(update={"conditions": [*others, *states.values()]})
+
+
+def valid_again(status: Status) -> Status:
+    """Give the status with the phase that a rollout had before its spec was invalid."""
+    if status.phase is not Phase.INVALID:
+        return status
+    update = {"phase": status.interrupted or Phase.IDLE, "interrupted": None}
+    return status.model_copy(update=update)

@@ -1,0 +1,1 @@
+"""The platform in a cluster: what a plan asks for is applied, and what exists is watched."""

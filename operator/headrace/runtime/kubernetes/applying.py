@@ -1,0 +1,194 @@
+"""One application of a plan: what is due, in which order, and what may go.
+
+Objects do not wait for each other's errors, unless the API server itself is away. Only two things
+have to be in order: a route names no Service that is not there yet, and nothing goes that a request
+may still reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from headrace.api import ModelRollout
+from headrace.engine.plan import Plan
+from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable
+from headrace.render.manifest import Manifest
+from headrace.runtime.kubernetes.answers import NoAnswer
+from headrace.runtime.kubernetes.cache import Cache
+from headrace.runtime.kubernetes.cluster import Cluster
+from headrace.runtime.kubernetes.drift import Drift
+from headrace.runtime.kubernetes.kinds import OWNED, SELDON_DEPLOYMENT, SERVICE
+from headrace.runtime.kubernetes.memory import Memory
+from headrace.runtime.kubernetes.pieces import Piece, manifests_of, pieces_of
+from headrace.runtime.kubernetes.placing import Placing
+from headrace.runtime.kubernetes.predictors import services_of, with_predictors
+from headrace.runtime.kubernetes.routes import RouteState
+from headrace.runtime.kubernetes.seen import Child, Seen
+from headrace.runtime.kubernetes.takeover import is_taken_over
+
+
+@dataclass(slots=True)
+class Application:
+    """Applies one plan of one rollout, once.
+
+    Attributes:
+        cluster: Where.
+        cache: What exists.
+        rollout: Whose plan it is.
+        plan: What should exist.
+        memory: What is known of it.
+        now: Seconds that only grow.
+    """
+
+    cluster: Cluster
+    cache: Cache
+    rollout: ModelRollout
+    plan: Plan
+    memory: Memory
+    now: float
+    _children: dict[Child, Seen] = field(default_factory=dict)
+    _manifests: dict[Child, Manifest] = field(default_factory=dict)
+    _errors: list[HeadraceError] = field(default_factory=list)
+
+    def run(self) -> bool:
+        """Do what is to be done now, and tell whether there was nothing.
+
+        Raises:
+            PlatformUnavailable: Something could not be done, and the text says what.
+            InvalidRollout: The plan cannot be rendered.
+        """
+        memory, generation = self.memory, self.rollout.metadata.generation
+        if (memory.generation, memory.plan) != (generation, self.plan):
+            self._render()
+            memory.pieces = pieces_of(self.rollout, self._manifests.values())
+            memory.plan, memory.generation = self.plan, generation
+        self._children = self.cache.children(self.rollout.key)
+        drift = Drift(memory, self._children, self._manifest, self.now)
+        due = [piece for piece in memory.pieces if drift.is_due(piece)]
+        for piece in self._in_order(due):
+            self._try(piece)
+            if self._is_cut_off:
+                break
+        extra = self._extra()
+        if extra and is_taken_over(self.memory, self._children, self.now):
+            for seen in extra:
+                if not self._is_cut_off:
+                    self._delete(seen)
+        if self._errors:
+            first = self._errors[0]
+            raise first if isinstance(first, PlatformUnavailable) else unavailable(first)
+        return not due and not extra
+
+    @property
+    def _is_cut_off(self) -> bool:
+        return bool(self._errors) and isinstance(self._errors[-1], NoAnswer)
+
+    def _render(self) -> None:
+        rendered = manifests_of(self.rollout, self.plan)
+        self._manifests = {(each["kind"], each["metadata"]["name"]): each for each in rendered}
+
+    def _manifest(self, piece: Piece) -> Manifest:
+        if not self._manifests:
+            self._render()
+        return self._manifests[piece.child]
+
+    def _in_order(self, due: list[Piece]) -> Iterator[Piece]:
+        """Give routes that can be first, as a way back must not wait for anything else."""
+        late = []
+        for piece in due:
+            if piece.routes:
+                if self._can_route(piece):
+                    yield piece
+                else:
+                    late.append(piece)
+        yield from (piece for piece in due if not piece.routes)
+        yield from late
+
+    def _try(self, piece: Piece) -> None:
+        """Apply one object; an error is kept for the end."""
+        try:
+            if piece.routes and not self._can_route(piece):
+                raise PlatformUnavailable(f"{piece} waits for the Services that it will name.")
+            manifest = self._manifest(piece)
+            if piece.kind == SELDON_DEPLOYMENT:
+                held = self._hold_predictors(piece, manifest)
+                if held is None:
+                    return
+                manifest = held
+            placing = Placing(self.cluster, self.rollout, self.cache.absent)
+            answer = placing.place(piece, manifest, self._children.get(piece.child))
+        except HeadraceError as error:
+            self._errors.append(error)
+            return
+        self.cache.note(piece.kind, answer)
+        self._children = self.cache.children(self.rollout.key)
+        placed = self._children.get(piece.child)
+        if placed is not None and placed.applied == piece.digest:
+            self.memory.accepted[piece.child] = (piece.digest, placed.fields)
+
+    def _can_route(self, piece: Piece) -> bool:
+        """Tell whether every Service that a route names is there, or was named by it before."""
+        seen = self._children.get(piece.child)
+        before = seen.reading.services if seen and isinstance(seen.reading, RouteState) else ()
+        return all(self._exists(name) for name in sorted(piece.services.difference(before)))
+
+    def _exists(self, service: str) -> bool:
+        child = (SERVICE.kind, service)
+        seen = self._children.get(child)
+        if seen is not None:
+            return not seen.leaving
+        if any(piece.child == child for piece in self.memory.pieces):
+            return False
+        if service not in self.memory.backends:
+            # The Seldon operator's own, which carry no label of ours.
+            namespace = self.rollout.metadata.namespace
+            if self.cluster.get(SERVICE, namespace, service) is None:
+                return False
+            self.memory.backends.add(service)
+        return True
+
+    def _hold_predictors(self, piece: Piece, manifest: Manifest) -> Manifest | None:
+        """Give a SeldonDeployment with what routes may still lead to; None if it is that."""
+        seen = self._children.get(piece.child)
+        routed = self.rollout.spec.routing.provider == "Seldon"
+        if seen is None or routed or not isinstance(seen.reading, RouteState):
+            return manifest
+        kept = seen.reading.services - services_of(manifest)
+        if not kept or is_taken_over(self.memory, self._children, self.now):
+            return manifest
+        mark = f"{piece.digest} and {', '.join(sorted(kept))}"
+        if seen.applied == mark:
+            return None
+        namespace = self.rollout.metadata.namespace
+        live = self.cluster.get(piece.kind, namespace, piece.name)
+        return with_predictors(manifest, live, kept, mark)
+
+    def _extra(self) -> list[Seen]:
+        """Give what this rollout owns and the plan does not name."""
+        wanted = {piece.child for piece in self.memory.pieces}
+        return [
+            seen
+            for child, seen in self._children.items()
+            if child not in wanted and seen.owner == self.memory.uid and seen.kind in OWNED
+        ]
+
+    def _delete(self, seen: Seen) -> None:
+        if seen.leaving:
+            return
+        child = (seen.kind.kind, seen.name)
+        self.memory.accepted.pop(child, None)
+        namespace = self.rollout.metadata.namespace
+        try:
+            self.cluster.delete(seen.kind, namespace, seen.name, seen.uid)
+        except (NotFound, Conflict):
+            pass  # it is gone already, and the watch will say so
+        except HeadraceError as error:
+            self._errors.append(error)
+            return
+        self.cache.note_deleted(self.rollout.key, child)
+
+
+def unavailable(error: HeadraceError) -> PlatformUnavailable:
+    """Give an error of the API server as what the engine's caller waits out."""
+    return PlatformUnavailable(str(error))

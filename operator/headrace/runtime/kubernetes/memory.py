@@ -1,0 +1,77 @@
+"""What is remembered of a rollout between two ticks. None of it has to survive a restart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from headrace.api import ModelSpec
+from headrace.engine.observations import World
+from headrace.engine.plan import Plan
+from headrace.runtime.kubernetes.pieces import Piece
+from headrace.runtime.kubernetes.seen import Child
+from headrace.runtime.kubernetes.tally import Tally
+
+Note = tuple[str, str]
+"""Reason in one CamelCase word, and a sentence: what an Event says."""
+
+NEVER = -1
+
+
+@dataclass(slots=True)
+class Complaint:
+    """What a router has against a route; a Service that it has not heard of yet is no news.
+
+    Attributes:
+        problem: In its words; empty for nothing.
+        since: Seconds that only grow.
+        told: Whether people have been told.
+    """
+
+    problem: str = ""
+    since: float = 0.0
+    told: bool = False
+
+    def hear(self, problem: str, now: float) -> None:
+        """Take what it says now."""
+        if problem != self.problem:
+            self.problem, self.since, self.told = problem, now, False
+
+
+@dataclass(slots=True)
+class Memory:
+    """Of one rollout.
+
+    Attributes:
+        uid: Its identity; another rollout of its name has another one.
+        generation: Its spec's, when it was last applied.
+        plan: What was applied last.
+        pieces: What that is made of.
+        settled: The change of the cache at which all of it was found in place.
+        accepted: With which digest and record of fields a child was found in order.
+        routed: Which routes are in place, by their digests, and since when.
+        backends: Services of the Seldon operator that were found to exist.
+        repaired: When a child that others keep changing is put back again, and how often it was.
+        tallies: Restarts, by version.
+        world: What was told last, and from what.
+        notes: What people should hear.
+        complaint: What the router has against the route.
+    """
+
+    uid: str
+    generation: int = NEVER
+    plan: Plan | None = None
+    pieces: tuple[Piece, ...] = ()
+    settled: int = NEVER
+    accepted: dict[Child, tuple[str, str]] = field(default_factory=dict)
+    routed: tuple[str | None, float] = (None, 0.0)
+    backends: set[str] = field(default_factory=set)
+    repaired: dict[Child, tuple[float, int]] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    world: tuple[object, World] | None = None
+    notes: list[Note] = field(default_factory=list)
+    complaint: Complaint = field(default_factory=Complaint)
+
+    def tallies_of(self, models: tuple[ModelSpec, ...]) -> dict[str, Tally]:
+        """Give the counts of some versions, and forget those of others."""
+        self.tallies = {m.version: self.tallies.get(m.version, Tally()) for m in models}
+        return self.tallies

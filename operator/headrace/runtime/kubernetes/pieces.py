@@ -1,0 +1,115 @@
+"""A plan as the objects that are applied: rendered, owned by the rollout, and named by a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.api import ModelRollout
+from headrace.engine.plan import Plan
+from headrace.errors import InvalidInput
+from headrace.render.manifest import Manifest
+from headrace.render.names import rollout_name
+from headrace.render.rendering import render
+from headrace.runtime.kubernetes.kinds import ROUTES, SELDON_DEPLOYMENT, SERVICE, Kind, kind_of
+from headrace.runtime.kubernetes.routes import read_route
+from headrace.runtime.kubernetes.seen import APPLIED
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One object of a plan, without its content: that is rendered again when it is needed.
+
+    Attributes:
+        kind: Its kind.
+        name: Its name.
+        digest: Of all that is applied.
+        routes: Whether users' requests go where it says.
+        services: The Services that it names, if it routes.
+    """
+
+    kind: Kind
+    name: str
+    digest: str
+    routes: bool = False
+    services: frozenset[str] = frozenset()
+
+    @property
+    def child(self) -> tuple[str, str]:
+        """Its key among the rollout's children."""
+        return self.kind.kind, self.name
+
+    def __str__(self) -> str:
+        """Give kind and name."""
+        return f"{self.kind} {self.name}"
+
+
+def uid_of(rollout: ModelRollout) -> str:
+    """Give the identity that Kubernetes gave a rollout.
+
+    Raises:
+        InvalidInput: It has none: it was not read from a cluster.
+    """
+    uid = (rollout.metadata.model_extra or {}).get("uid")
+    if not isinstance(uid, str) or not uid:
+        raise InvalidInput(f"{rollout.key} has no metadata.uid: read it from the API server.")
+    return uid
+
+
+def manifests_of(rollout: ModelRollout, plan: Plan, *, owned: bool = True) -> list[Manifest]:
+    """Render what is applied, versions before the routes to them.
+
+    Args:
+        rollout: With its uid.
+        plan: What should exist.
+        owned: Whether the objects go when the rollout is deleted.
+
+    Raises:
+        InvalidRollout: The backend or the router cannot do what the plan asks for.
+        InvalidInput: The rollout has no uid.
+    """
+    owner = {
+        "apiVersion": rollout.api_version,
+        "kind": rollout.kind,
+        "name": rollout.metadata.name,
+        "uid": uid_of(rollout),
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+    rendered = []
+    for manifest in render(rollout, plan):
+        metadata = dict(manifest["metadata"])
+        if owned:
+            metadata["ownerReferences"] = [owner]
+        whole = {**manifest, "metadata": metadata}
+        annotations = {**metadata.get("annotations", {}), APPLIED: _digest(whole)}
+        rendered.append({**whole, "metadata": {**metadata, "annotations": annotations}})
+    return rendered
+
+
+def pieces_of(rollout: ModelRollout, manifests: Iterable[Manifest]) -> tuple[Piece, ...]:
+    """Give the pieces of what was rendered, in its order."""
+    return tuple(_piece(rollout, manifest) for manifest in manifests)
+
+
+def _piece(rollout: ModelRollout, manifest: Manifest) -> Piece:
+    kind, metadata = kind_of(manifest), manifest["metadata"]
+    name, provider = metadata["name"], rollout.spec.routing.provider
+    route = read_route(kind, manifest) if kind in ROUTES else None
+    front = provider == "None" and kind == SERVICE and name == rollout_name(rollout)
+    operated = provider == "Seldon" and kind == SELDON_DEPLOYMENT
+    return Piece(
+        kind=kind,
+        name=name,
+        digest=metadata["annotations"][APPLIED],
+        routes=route is not None or front or operated,
+        services=frozenset() if route is None else route.services,
+    )
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,164 @@
+"""The platform in a cluster: applies what has changed of a plan, and tells what exists.
+
+Both work from the cache. A plan that is in place costs no request, and an object that somebody has
+changed or deleted is put back. What a plan no longer names is deleted, once no request goes there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from headrace.api import ModelRollout
+from headrace.engine.observations import World
+from headrace.engine.plan import Plan
+from headrace.engine.steps import ALL_STABLE
+from headrace.errors import HeadraceError, PlatformUnavailable
+from headrace.runtime.kubernetes.applying import Application, unavailable
+from headrace.runtime.kubernetes.cache import Cache
+from headrace.runtime.kubernetes.cluster import Cluster
+from headrace.runtime.kubernetes.memory import NEVER, Memory, Note
+from headrace.runtime.kubernetes.pieces import manifests_of, uid_of
+from headrace.runtime.kubernetes.pods import PodState
+from headrace.runtime.kubernetes.seen import Seen
+from headrace.runtime.kubernetes.takeover import GRACE
+from headrace.runtime.kubernetes.tally import Tally
+from headrace.runtime.kubernetes.world import models_of, route_of, world_of
+
+
+class KubernetesPlatform:
+    """Runs any number of rollouts. Of one rollout, only one thread at a time may call it."""
+
+    def __init__(
+        self, cluster: Cluster, cache: Cache, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            cluster: Where objects are applied.
+            cache: What exists there; started and stopped by its owner.
+            clock: Seconds that only grow.
+        """
+        self._cluster = cluster
+        self._cache = cache
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._memories: dict[str, Memory] = {}
+
+    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+        """Make the cluster look like the plan; a second call with the same plan asks nothing.
+
+        Raises:
+            PlatformUnavailable: Something did not work this time, and the text says what. All
+                that did not depend on it was done.
+            InvalidRollout: The plan cannot be rendered.
+            InvalidInput: The rollout was not read from a cluster.
+        """
+        self._cache.require()
+        if self.settled(rollout, plan):
+            return
+        memory = self._memory(rollout)
+        change = self._cache.change(rollout.key)
+        memory.settled = NEVER
+        now = self._clock()
+        if Application(self._cluster, self._cache, rollout, plan, memory, now).run():
+            memory.settled = change
+
+    def settled(self, rollout: ModelRollout, plan: Plan) -> bool:
+        """Tell whether a plan is in place and nothing is left of any other."""
+        memory = self._memory(rollout)
+        return (
+            memory.settled == self._cache.change(rollout.key)
+            and memory.generation == rollout.metadata.generation
+            and memory.plan == plan
+        )
+
+    def observe(self, rollout: ModelRollout) -> World:
+        """Tell what exists of this rollout now; asks nothing.
+
+        Raises:
+            PlatformUnavailable: What exists is not known.
+            InvalidInput: The rollout was not read from a cluster.
+        """
+        self._cache.require()
+        memory = self._memory(rollout)
+        status = rollout.status
+        models = models_of(status)
+        change, generation = self._cache.change(rollout.key), rollout.metadata.generation
+        basis = (change, generation, status.stable, status.candidate, models)
+        if memory.world is not None and memory.world[0] == basis:
+            self._complain(rollout, memory)
+            return memory.world[1]
+        for servers in status.servers:
+            told = Tally(servers.seen_restarts, servers.seen_oom_kills)
+            memory.tallies.setdefault(servers.version, told)
+        children = _own(self._cache.children(rollout.key).values(), memory.uid)
+        world = world_of(rollout, models, children, memory.tallies_of(models))
+        memory.world = (basis, world)
+        route = route_of(rollout, children)
+        memory.complaint.hear("" if route is None else route.problem, self._clock())
+        return world
+
+    def notes(self, key: str) -> list[Note]:
+        """Give what people should hear of a rollout as (reason, sentence), each once.
+
+        Args:
+            key: `namespace/name`.
+        """
+        with self._lock:
+            memory = self._memories.get(key)
+        if memory is None:
+            return []
+        notes, memory.notes = memory.notes, []
+        return notes
+
+    def release(self, rollout: ModelRollout, plan: Plan) -> None:
+        """Let what stable needs outlive its rollout.
+
+        Every call asks the API server. Apply a plan of stable alone before, until it is settled:
+        a route that still names other versions would outlive them.
+
+        Raises:
+            PlatformUnavailable: Something did not work this time.
+        """
+        if plan.stable is None:
+            return
+        alone = Plan(stable=plan.stable, candidate=None, traffic=ALL_STABLE)
+        for manifest in manifests_of(rollout, alone, owned=False):
+            try:
+                self._cluster.apply(manifest)
+            except PlatformUnavailable:
+                raise
+            except HeadraceError as error:
+                raise unavailable(error) from error
+
+    def forget(self, key: str) -> None:
+        """Forget a rollout that is gone.
+
+        Args:
+            key: `namespace/name`.
+        """
+        with self._lock:
+            self._memories.pop(key, None)
+
+    def _memory(self, rollout: ModelRollout) -> Memory:
+        uid = uid_of(rollout)
+        with self._lock:
+            memory = self._memories.get(rollout.key)
+            if memory is None or memory.uid != uid:
+                memory = self._memories[rollout.key] = Memory(uid)
+            return memory
+
+    def _complain(self, rollout: ModelRollout, memory: Memory) -> None:
+        """Tell what the router has against the route, once, if it lasts."""
+        now, problem = self._clock(), memory.complaint.problem
+        if problem and not memory.complaint.told and now - memory.complaint.since >= GRACE:
+            provider = rollout.spec.routing.provider
+            memory.notes.append(("RouteRefused", f"the router ({provider}) says: {problem}"))
+            memory.complaint.told = True
+
+
+def _own(children: Iterable[Seen], uid: str) -> list[Seen]:
+    """Leave out what a rollout of the same name left behind; pods belong to ReplicaSets."""
+    return [e for e in children if isinstance(e.reading, PodState) or e.owner in ("", uid)]

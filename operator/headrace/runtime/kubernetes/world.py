@@ -1,0 +1,143 @@
+"""What the engine is told of a rollout, from the objects that were seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from headrace.api import ModelRollout, ModelSpec, Status, Traffic
+from headrace.engine.observations import VersionState, World
+from headrace.render.names import revision, rollout_name, seldon_name, service_name, version_name
+from headrace.runtime.kubernetes.deployments import DeploymentState
+from headrace.runtime.kubernetes.kinds import (
+    HTTP_ROUTE,
+    SELDON_DEPLOYMENT,
+    SERVICE,
+    VIRTUAL_SERVICE,
+    Kind,
+)
+from headrace.runtime.kubernetes.pods import PodState
+from headrace.runtime.kubernetes.routes import RouteState
+from headrace.runtime.kubernetes.seen import Seen
+from headrace.runtime.kubernetes.tally import Tally
+
+
+def models_of(status: Status) -> tuple[ModelSpec, ...]:
+    """Give every version that a status names as one that may have servers, each once."""
+    previous = None if status.previous is None else status.previous.model
+    challengers = (challenger.model for challenger in status.challengers)
+    named = (status.stable, status.candidate, *challengers, previous)
+    return tuple({model.version: model for model in named if model is not None}.values())
+
+
+def world_of(
+    rollout: ModelRollout,
+    models: Sequence[ModelSpec],
+    children: Iterable[Seen],
+    tallies: Mapping[str, Tally],
+) -> World:
+    """Say what exists.
+
+    Args:
+        rollout: Whose status says which version has which role.
+        models: The versions that may have servers.
+        children: All that was seen of the rollout.
+        tallies: Counts restarts, by version; they are moved on.
+    """
+    seen = [each for each in children if not each.leaving or isinstance(each.reading, PodState)]
+    deployments = {e.name: e.reading for e in seen if isinstance(e.reading, DeploymentState)}
+    versions = {}
+    for model in models:
+        named = revision(model)
+        pods = {
+            each.uid: each.reading
+            for each in seen
+            if each.revision == named and isinstance(each.reading, PodState)
+        }
+        restarts, kills = tallies[model.version].count(pods)
+        deployment = deployments.get(version_name(rollout, model))
+        versions[model.version] = _state(rollout, deployment, [*pods.values()], restarts, kills)
+    return World(versions=versions, traffic=_traffic(rollout, models, seen))
+
+
+def route_of(rollout: ModelRollout, children: Iterable[Seen]) -> RouteState | None:
+    """Find what routes a rollout's requests; None if nothing does yet."""
+    kind, name = _router(rollout)
+    for each in children:
+        if each.kind == kind and each.name == name and isinstance(each.reading, RouteState):
+            return each.reading
+    return None
+
+
+def _router(rollout: ModelRollout) -> tuple[Kind, str]:
+    match rollout.spec.routing.provider:
+        case "GatewayAPI":
+            return HTTP_ROUTE, rollout_name(rollout)
+        case "Istio":
+            return VIRTUAL_SERVICE, rollout_name(rollout)
+        case "Seldon":
+            return SELDON_DEPLOYMENT, seldon_name(rollout)
+        case "None":
+            return SERVICE, rollout_name(rollout)
+
+
+def _state(
+    rollout: ModelRollout,
+    deployment: DeploymentState | None,
+    pods: list[PodState],
+    restarts: int,
+    oom_kills: int,
+) -> VersionState:
+    serving = rollout.spec.serving
+    if serving.backend == "Seldon":
+        # The operator's Deployments are its own; the pods are what carries our labels.
+        running = sum(not pod.over for pod in pods)
+        wanted = max(serving.replicas, running) if serving.autoscaling else serving.replicas
+        ready = sum(pod.ready for pod in pods)
+    else:
+        wanted = serving.replicas if deployment is None else deployment.wanted
+        ready = 0 if deployment is None else deployment.ready
+    last = max(pods, key=lambda pod: pod.ended, default=None)
+    refused = next((pod.refused for pod in pods if pod.refused), "")
+    current = sorted(pods, key=lambda pod: pod.over)
+    reasons = [pod.waiting for pod in current]
+    if deployment is not None and not pods:
+        reasons = [deployment.problem]
+    return VersionState(
+        wanted=wanted,
+        ready=ready,
+        restarts=restarts,
+        # What other servers have loaded can be served.
+        refused="" if ready else refused,
+        oom_kills=oom_kills,
+        last_reason="" if last is None else last.ending,
+        waiting="" if ready >= wanted else next(filter(None, reasons), ""),
+    )
+
+
+def _traffic(
+    rollout: ModelRollout, models: Sequence[ModelSpec], seen: Iterable[Seen]
+) -> Traffic | None:
+    """Give what the router carries; None while it has not said that it does."""
+    route = route_of(rollout, seen)
+    if route is None:
+        return Traffic()
+    if route.taken is not True and rollout.spec.routing.provider in ("GatewayAPI", "Seldon"):
+        return None
+    versions = {service_name(rollout, model): model.version for model in models}
+    versions |= {revision(model): model.version for model in models}
+    weights: dict[str, int] = {}
+    for destination, weight in route.weights.items():
+        version = versions.get(destination, destination)
+        weights[version] = weights.get(version, 0) + weight
+    status = rollout.status
+    stable, candidate = status.stable or status.candidate, status.candidate
+    first = "" if stable is None else stable.version
+    second = "" if candidate is None or candidate == stable else candidate.version
+    copies = route.mirror
+    mirrored = copies is not None and second and versions.get(copies[0]) == second
+    return Traffic(
+        stable=weights.pop(first, 0),
+        candidate=weights.pop(second, 0),
+        mirror=copies[1] if mirrored and copies is not None else 0,
+        challengers={version: weight for version, weight in weights.items() if weight},
+    )

@@ -1,0 +1,171 @@
+"""Which programs the tests' cluster needs, and how each is built.
+
+All are Go. Each module below `modules` names its programs as tools and pins, with `go.sum`, every
+source that goes into them. Nothing is linked to C, so that a program runs in any image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace.errors import SetupError
+from headrace.runtime.local.prometheus_binary import cache_folder
+from tests.cluster.programs.commands import Say, run
+from tests.cluster.programs.golang import find_go
+
+MODULES = Path(__file__).parents[1] / "modules"
+
+_PATIENCE = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program.
+
+    Attributes:
+        name: Its file.
+        package: The Go package that is built.
+        module: The folder with `go.mod`.
+    """
+
+    name: str
+    package: str
+    module: str
+
+    def path(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """Give where it is, or will be."""
+        return kept(self.module, environ) / self.name
+
+
+API_SERVER = (
+    Program("etcd", "go.etcd.io/etcd/server/v3", "kubernetes"),
+    Program("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", "kubernetes"),
+    Program("kubectl", "k8s.io/kubernetes/cmd/kubectl", "kubernetes"),
+    Program("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", "kubeconform"),
+    Program("helm", "helm.sh/helm/v3/cmd/helm", "helm"),
+)
+"""What tests without a node need."""
+
+NODE = (
+    Program("kubelet", "k8s.io/kubernetes/cmd/kubelet", "kubernetes"),
+    Program("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy", "kubernetes"),
+    Program("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", "kubernetes"),
+    Program(
+        "kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", "kubernetes"
+    ),
+    Program("coredns", "github.com/coredns/coredns", "coredns"),
+    Program("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", "envoy-gateway"),
+)
+"""What a node with a gateway needs besides."""
+
+PROGRAMS = API_SERVER + NODE
+
+
+def kept(module: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """Give the folder of what is made from a module; another one when the module changes."""
+    text = b"".join((MODULES / module / name).read_bytes() for name in ("go.mod", "go.sum"))
+    return cache_folder(environ) / f"{module}-{hashlib.sha256(text).hexdigest()[:12]}"
+
+
+def program(name: str) -> Path:
+    """Give the path of a program that has been built.
+
+    Raises:
+        SetupError: It has not been.
+    """
+    path = next(each for each in PROGRAMS if each.name == name).path()
+    if not path.is_file():
+        raise SetupError(f"{name} is not in {path.parent}. Build it: run `make kubernetes`.")
+    return path
+
+
+def build(programs: Iterable[Program], say: Say) -> None:
+    """Build the programs that are not there yet.
+
+    Args:
+        programs: Which.
+        say: Is told what is being done.
+
+    Raises:
+        SetupError: There is no Go, or a program cannot be built.
+    """
+    missing = [each for each in programs if not each.path().is_file()]
+    if not missing:
+        return
+    go = find_go(say)
+    for each in missing:
+        say(f"Building {each.name} {_version(each)}")
+        _build(go, each, say)
+
+
+def go_environment() -> dict[str, str]:
+    """Give the environment in which Go does the same on every machine."""
+    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+
+
+def module_folder(go: Path, folder: str, module: str) -> Path:
+    """Fetch the sources of a module that is required below `modules`.
+
+    Args:
+        go: The toolchain.
+        folder: Whose `go.mod` requires it.
+        module: Its path.
+
+    Raises:
+        SetupError: It cannot be fetched.
+    """
+    command = [str(go), "mod", "download", "-C", str(MODULES / folder), "-json", module]
+    result = subprocess.run(
+        command, env=go_environment(), capture_output=True, text=True, timeout=_PATIENCE
+    )
+    if result.returncode != 0:
+        raise SetupError(f"The module {module} cannot be fetched: {result.stderr[-500:]}")
+    return Path(json.loads(result.stdout)["Dir"])
+
+
+def _build(go: Path, wanted: Program, say: Say) -> None:
+    target = wanted.path()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    log = target.with_suffix(".log")
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as name:
+        made = Path(name) / wanted.name
+        run(
+            [
+                *(str(go), "build", "-C", str(MODULES / wanted.module), "-trimpath"),
+                *("-ldflags", _link_flags(wanted), "-o", str(made), wanted.package),
+            ],
+            log,
+            say,
+            go_environment(),
+        )
+        # Another process may have built it meanwhile: then its file is replaced by the same one.
+        made.rename(target)
+    log.unlink(missing_ok=True)
+
+
+def _link_flags(wanted: Program) -> str:
+    """Leave out debugging tables; say the version, which Kubernetes takes from nowhere else."""
+    flags = ["-s", "-w"]
+    if wanted.module == "kubernetes":
+        version = _version(wanted, "k8s.io/kubernetes")
+        major, minor, _ = version.removeprefix("v").split(".")
+        known = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+        flags += [f"-X k8s.io/component-base/version.{key}={known[key]}" for key in known]
+    return " ".join(flags)
+
+
+def _version(wanted: Program, source: str = "") -> str:
+    text = (MODULES / wanted.module / "go.mod").read_text("utf-8")
+    package = source or wanted.package
+    for path, version in re.findall(r"^(?:require)?\s*(\S+) (v\S+)", text, re.MULTILINE):
+        if f"{package}/".startswith(f"{path}/"):
+            return str(version)
+    raise SetupError(f"tests/cluster/modules/{wanted.module}/go.mod requires no {package}.")

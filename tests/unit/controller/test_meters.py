@@ -1,0 +1,82 @@
+"""What the controller says of itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from headrace.api import Phase
+from headrace.controller.logs import JsonLines
+from headrace.controller.meters import Meters
+from headrace.engine.decision import Action, Decision
+from headrace.render.monitoring import OUTCOME, PHASE
+from tests.unit.engine.rollouts import live
+
+ORDER = ("namespace", "rollout", "version", "arm", "phase", "check", "outcome", "action", "reason")
+
+
+def samples(meters: Meters) -> dict[tuple[str, ...], float]:
+    families = text_string_to_metric_families(meters.page().decode())
+    return {
+        (
+            sample.name,
+            *(sample.labels[name] for name in ORDER if name in sample.labels),
+        ): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_every_rollout_has_one_phase_its_weights_and_what_its_checks_say() -> None:
+    world = live()
+    world.want("2")
+    world.until("StepHeld")
+    world.tick()
+    found = samples(Meters(lambda: {world.rollout.key: world.rollout}))
+    name = ("models", "flight-delay")
+    assert found[(PHASE, *name, "Progressing")] == 1
+    assert sum(v for k, v in found.items() if k[0] == PHASE) == 1
+    asked = world.status.weights.asked
+    assert found[("headrace_rollout_weight", *name, "1", "stable")] == asked.stable
+    assert found[("headrace_rollout_weight", *name, "2", "candidate")] == asked.candidate
+    outcome = world.status.checks[0].outcome
+    assert found[(OUTCOME, *name, "2", "errors", outcome)] == 1
+
+
+def test_the_alerts_ask_for_labels_that_there_are() -> None:
+    world = live()
+    world.want("2")
+    world.until("StepHeld")
+    meters = Meters(lambda: {world.rollout.key: world.rollout})
+    families = text_string_to_metric_families(meters.page().decode())
+    labels = {family.name: set(family.samples[0].labels) for family in families if family.samples}
+    assert labels[PHASE] == {"namespace", "rollout", "phase"}
+    assert labels[OUTCOME] >= {"namespace", "rollout", "check", "outcome"}
+
+
+def test_decisions_are_counted_by_what_they_were() -> None:
+    meters = Meters(dict)
+    meters.decided(Decision(Action.ROLL_BACK, "MoreErrors", "14 of 812"))
+    meters.decided(Decision(Action.ROLL_BACK, "MoreErrors", "9 of 200"))
+    assert samples(meters)[("headrace_decisions_total", "RollBack", "MoreErrors")] == 2
+
+
+def test_a_rollout_that_never_began_has_a_phase_and_nothing_else() -> None:
+    world = live()
+    fresh = world.rollout.model_copy(update={"status": type(world.status)()})
+    found = samples(Meters(lambda: {"models/new": fresh}))
+    assert found[(PHASE, "models", "flight-delay", Phase.IDLE)] == 1
+    assert not any(name[0] == OUTCOME for name in found)
+
+
+def test_a_line_of_the_log_is_json_whatever_is_in_it(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("headrace.controller")
+    with caplog.at_level("INFO", "headrace"):
+        logger.info('a "quoted"\nlie', extra={"rollout": "models/a", "version": "7"})
+    line = JsonLines().format(caplog.records[0])
+    assert "\n" not in line
+    read = json.loads(line)
+    assert (read["message"], read["rollout"]) == ('a "quoted"\nlie', "models/a")
