@@ -145,7 +145,8 @@ def test_the_window_of_a_query_ends_by_prometheus_clock(prometheus: Prometheus) 
     prometheus.answer = [scraped(1108.0, 0, 5, 9)]
     asked = replace(request(Metric.REQUESTS), since={Metric.REQUESTS: 1100.0})
     first = prometheus.metrics.observe([asked], NOW)[KEY]
-    assert not first.intervals
+    assert (first.intervals, first.problems) == ((), ())
+    assert prometheus.queries[0].endswith("[1s]")
     second = prometheus.metrics.observe([asked], NOW)[KEY]
     assert candidate(second) == 9.0
     assert prometheus.metrics.clock_offset(NOW) == pytest.approx(120.0, abs=1.0)
