@@ -119,6 +119,13 @@ UNREACHABLE = Rule(
     "A model's uri cannot be read from here.",
     "The servers would not start. Only with --online.",
 )
+ALWAYS_FROZEN = Rule(
+    "HR021",
+    "always-frozen",
+    Level.ERROR,
+    "The windows of freeze leave no gap.",
+    "Nothing ever starts, gets more traffic or is promoted. Write shorter windows, or fewer.",
+)
 
 RULES: tuple[Rule, ...] = (
     NOT_YAML,
@@ -136,4 +143,5 @@ RULES: tuple[Rule, ...] = (
     NOTHING_TO_PATCH,
     SECRET_IN_URI,
     UNREACHABLE,
+    ALWAYS_FROZEN,
 )

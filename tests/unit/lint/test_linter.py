@@ -115,6 +115,22 @@ def test_every_fault_is_found_at_once_where_it_was_written() -> None:
             id="a timeout of less than two intervals",
         ),
         pytest.param(
+            GOOD + '  freeze: [{schedule: "0 0 * * *", duration: 1d}]\n',
+            "HR021",
+            GOOD.count("\n") + 1,
+            "spec.freeze",
+            id="a freeze without a gap",
+        ),
+        pytest.param(
+            GOOD
+            + '  freeze: [{schedule: "0 0 * * *", duration: 20h}, '
+            + '{schedule: "0 19 * * *", duration: 5h}]\n',
+            "HR021",
+            GOOD.count("\n") + 1,
+            "spec.freeze",
+            id="freezes that leave no gap together",
+        ),
+        pytest.param(
             changed("maxDuration: 6h", "maxDuration: 20m"),
             "HR013",
             12,
