@@ -119,6 +119,14 @@ UNREACHABLE = Rule(
     "A model's uri cannot be read from here.",
     "The servers would not start. Only with --online.",
 )
+NOT_PROMQL = Rule(
+    "HR021",
+    "not-promql",
+    Level.ERROR,
+    "A query or a selector is not PromQL.",
+    "Prometheus refuses it at every look, so that the check never says anything and promotion "
+    "waits for ever. The finding says what Prometheus would say.",
+)
 
 RULES: tuple[Rule, ...] = (
     NOT_YAML,
@@ -136,4 +144,5 @@ RULES: tuple[Rule, ...] = (
     NOTHING_TO_PATCH,
     SECRET_IN_URI,
     UNREACHABLE,
+    NOT_PROMQL,
 )
