@@ -34,6 +34,10 @@ setup: ## Make both environments and find Prometheus; says so if there is nothin
 kubernetes: setup ## Build the API server for the tests (6 minutes, once)
 	@$(BIN)/python -m tests.cluster.programs
 
+.PHONY: e2e
+e2e: setup ## Real pods behind a real gateway: a Kubernetes of its own, for the time of the tests
+	@$(BIN)/python -m tests.cluster.node $(BIN)/python -m pytest tests/e2e
+
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, and the layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -59,6 +63,7 @@ bases: setup ## Write manifests/rbac and manifests/controller anew from the char
 bench: setup ## Measure, side by side with what one would use instead
 	@$(BIN)/python bench/decisions.py
 	@$(BIN)/python bench/judgement.py
+	@$(BIN)/python bench/metrics.py
 	@$(BIN)/python bench/demo.py
 
 .PHONY: lock

@@ -36,6 +36,7 @@ class Fault:
         headers: Of that answer.
         delay: Seconds to wait before.
         lost: Whether the answer of the real server is thrown away and the connection closed.
+        then: Is called when the real server has answered and before anybody hears of it.
         times: To how many requests it happens.
         after: How many requests that would fit are let through before.
         met: How many requests it has happened to.
@@ -47,6 +48,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
     lost: bool = False
+    then: Callable[[], None] = lambda: None
     times: float = float("inf")
     after: int = 0
     met: int = 0
@@ -151,6 +153,7 @@ class Proxy:
         ) as answer:
             if fault.lost:
                 await answer.read()
+                fault.then()
                 assert request.transport is not None
                 request.transport.abort()
                 return web.Response()

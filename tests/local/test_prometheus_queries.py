@@ -221,7 +221,9 @@ def test_a_recording_answers_as_prometheus_does(world: World, tmp_path: Path) ->
     request = world.request("orders", "basket", "pages", "memory", "empty")
     live = PrometheusMetrics(world.url).observe([request], now)["models/m"]
     assert len(summed(live, "check:orders")) >= 3
-    recording = record(Client(Access(world.url), 5.0), request, world.started - 1, now, SCRAPE)
+    recording = record(
+        Client(Access(world.url), 5.0, raw=True), request, world.started - 1, now, SCRAPE
+    )
     write_recording(tmp_path / "recording.jsonl", recording)
     server = RecordedServer(read_recording(tmp_path / "recording.jsonl"))
     assert PromQLMetrics(server).observe([request], now)["models/m"] == live

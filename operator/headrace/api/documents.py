@@ -102,8 +102,8 @@ def rollout_from(data: object, source: str) -> ModelRollout:
     try:
         return ModelRollout.model_validate(data)
     except ValidationError as error:
-        told = (each for each in error.errors() if not _is_other_union_member(each))
         faults: list[Fault] = []
+        told = (each for each in error.errors() if not _is_other_union_member(each))
         for details in islice(told, _MOST_FAULTS + 1):
             faults += _faults(details, data)
         raise InvalidRollout(source, list(dict.fromkeys(faults))) from error

@@ -26,13 +26,21 @@ from headrace.simulate.rollout import MOST_TICKS
 from headrace.simulate.runs import Endings
 from headrace.simulate.runs import simulate as simulate_all
 from headrace.simulate.scenario import Scenario
-from headrace.simulate.summary import Summary, summaries
+from headrace.simulate.summary import summaries
 from headrace.simulate.table import table_of
 
 _PICTURES = (".png", ".svg")
 _MOST_PROCESSES = 2
 _OF_BOTH = ("files", "as_json")
 _OF_REPLAYS = ("recordings", "stable", "start")
+
+_LEGEND = (
+    "min: median minutes from the onset to a rollback, and to a promotion. bad: mean requests\n"
+    "that the bad candidate answered. open: held, or paused for a person, or nothing decided\n"
+    f"after {MOST_TICKS} judgements. In brackets: what a share may be in truth (95 %).\n"
+    "Argo Rollouts, Flagger: the rules of their documentation, every minute, on traffic\n"
+    "of the same seed; they promote what is left at the end of the steps."
+)
 
 
 @click.command()
@@ -47,9 +55,7 @@ _OF_REPLAYS = ("recordings", "stable", "start")
 @click.option("--runs", type=click.IntRange(1, 100_000), default=200, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @scenario_options
-@click.option(
-    "--json", "as_json", is_flag=True, help="The figures as JSON; of several rollouts a list."
-)
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON; of several a list.")
 @click.option(
     "--plot",
     "picture",
@@ -81,11 +87,12 @@ def simulate(
 ) -> None:
     """Run ModelRollouts against generated traffic, many times, before they meet any user.
 
-    FILES are files, folders or `-`; each may have several documents. The spec goes through the
-    same decisions as in a cluster. The table says how often a healthy candidate is rolled back,
-    how often and how soon a bad one is, how many users it reaches, and when an equal one is
-    promoted; beside it, what the rules would do that the documentation of Argo Rollouts and of
-    Flagger shows.
+    FILES are files, folders or `-`; each may have several documents.
+
+    The spec goes through the same decisions as in a cluster. The table says how often a healthy
+    candidate is rolled back, how often and how soon a bad one is, how many users it reaches, and
+    when an equal one is promoted; beside it, what the rules would do that the documentation of
+    Argo Rollouts and of Flagger shows.
 
     \b
       headrace simulate rollout.yaml
@@ -103,9 +110,9 @@ def simulate(
         raise InvalidInput(f"--plot {picture}: expected a name that ends with .png or .svg")
     _only_of_one_kind(click.get_current_context(), replays=bool(recordings))
     rollouts = read_rollouts(files)
-    if len(rollouts) > 1 and (recordings or picture is not None):
-        option = "--replay" if recordings else "--plot"
-        raise InvalidInput(f"{option} is about one rollout, and there are {len(rollouts)}")
+    if len(rollouts) > 1 and (picture is not None or recordings):
+        what = "--replay" if recordings else "--plot"
+        raise InvalidInput(f"{what} is about one rollout, and here are {len(rollouts)}")
     if recordings:
         show_replay(rollouts[0], recordings, stable=stable, start=start, as_json=as_json)
         return
@@ -120,6 +127,9 @@ def simulate(
         ]
         if picture is not None:
             plot(scenarios, found, picture)
+        if not as_json:
+            title = f"{rollout.key}: {runs} rollouts of each scenario, seed {seed}"
+            Console().print(table_of(summed, title))
         told.append(
             {
                 "rollout": rollout.key,
@@ -129,10 +139,7 @@ def simulate(
                 "results": [asdict(one) for one in summed],
             }
         )
-        if not as_json:
-            _print(summed, f"{rollout.key}: {runs} rollouts of each scenario, seed {seed}")
-    if as_json:
-        click.echo(json.dumps(told[0] if len(told) == 1 else told, indent=2))
+    click.echo(json.dumps(told[0] if len(told) == 1 else told, indent=2) if as_json else _LEGEND)
 
 
 def _simulated(
@@ -153,17 +160,6 @@ def _simulated(
             processes=processes or min(_MOST_PROCESSES, os.cpu_count() or 1),
             done=lambda count: bar.advance(task, count),
         )
-
-
-def _print(summed: Sequence[Summary], title: str) -> None:
-    Console().print(table_of(summed, title))
-    click.echo(
-        "min: median minutes from the onset to a rollback, and to a promotion. bad: mean requests\n"
-        "that the bad candidate answered. open: held, or paused for a person, or nothing decided\n"
-        f"after {MOST_TICKS} judgements. In brackets: what a share may be in truth (95 %).\n"
-        "Argo Rollouts, Flagger: the rules of their documentation, every minute, on traffic\n"
-        "of the same seed; they promote what is left at the end of the steps."
-    )
 
 
 def _only_of_one_kind(context: click.Context, *, replays: bool) -> None:

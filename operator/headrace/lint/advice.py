@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from headrace.api import Promotes, RolloutSpec, Shadow, Then
 from headrace.api.fields import format_duration
+from headrace.api.freeze import first_gap
 from headrace.engine.checks.bucket_bounds import ENVOY_DEFAULT, bound_faults
 from headrace.errors import Fault
 from headrace.lint import catalogue
@@ -27,6 +28,10 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 """A password before the host, or a query that proves who is asking."""
+_SOME_MONDAY = 1_767_571_200.0
+"""The first one of 2026: advice must not depend on when it is given."""
+_HORIZON = 400 * 86_400.0
+"""Longer than a year, in which every schedule of use has come round."""
 
 Advice = tuple[Rule, Fault]
 
@@ -54,6 +59,9 @@ def advise(spec: RolloutSpec) -> Iterator[Advice]:
     yield from _all_the_traffic(spec)
     yield from _timeouts(spec, holds)
     yield from _never_observed(spec)
+    if spec.freeze and first_gap(spec.freeze, _SOME_MONDAY, _HORIZON) is None:
+        problem = "leaves no time in which anything may change"
+        yield catalogue.ALWAYS_FROZEN, Fault("spec.freeze", problem, "windows with gaps")
     for fault in bound_faults(spec.analysis, _bounds(spec)):
         yield catalogue.BETWEEN_BUCKETS, fault
 

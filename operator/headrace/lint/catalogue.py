@@ -119,8 +119,15 @@ UNREACHABLE = Rule(
     "A model's uri cannot be read from here.",
     "The servers would not start. Only with --online.",
 )
-NOT_PROMQL = Rule(
+ALWAYS_FROZEN = Rule(
     "HR021",
+    "always-frozen",
+    Level.ERROR,
+    "The windows of freeze leave no gap.",
+    "Nothing ever starts, gets more traffic or is promoted. Write shorter windows, or fewer.",
+)
+NOT_PROMQL = Rule(
+    "HR022",
     "not-promql",
     Level.ERROR,
     "A query or a selector is not PromQL.",
@@ -144,5 +151,6 @@ RULES: tuple[Rule, ...] = (
     NOTHING_TO_PATCH,
     SECRET_IN_URI,
     UNREACHABLE,
+    ALWAYS_FROZEN,
     NOT_PROMQL,
 )

@@ -18,10 +18,12 @@ PREFIX = "HEADRACE_PROMETHEUS_"
 TENANT_HEADER = "X-Scope-OrgID"
 """What Mimir, Cortex and Loki call the tenant; Thanos takes it when told to."""
 
-_COMPANIONS = (
+COMPANIONS = (
     *("TOKEN_FILE", "USERNAME", "PASSWORD_FILE", "CA_FILE", "CERT_FILE", "KEY_FILE"),
     *("INSECURE", "TENANT", "TENANT_HEADER"),
 )
+"""Names of further variables, after the prefix."""
+
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
 
 
@@ -92,13 +94,13 @@ def access_from(environ: Mapping[str, str]) -> Access | None:
     Raises:
         InvalidInput: There are values that cannot be, or companions without an address.
     """
-    given = {name: environ.get(PREFIX + name, "") for name in ("URL", *_COMPANIONS)}
+    given = {name: environ.get(PREFIX + name, "") for name in ("URL", *COMPANIONS)}
 
     def file(name: str) -> Path | None:
         return Path(given[name]) if given[name] else None
 
     if not given["URL"]:
-        lonely = ", ".join(PREFIX + name for name in _COMPANIONS if given[name])
+        lonely = ", ".join(PREFIX + name for name in COMPANIONS if given[name])
         if lonely:
             raise InvalidInput(f"{lonely} is set, but {PREFIX}URL is not. Set it, or unset them.")
         return None

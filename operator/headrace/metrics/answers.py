@@ -70,7 +70,7 @@ class Server(Protocol):
             now: At which time, Unix seconds by its clock.
 
         Returns:
-            The `result` of the answer, of any kind.
+            The `result` of the answer, of any kind; of a matrix the series.
 
         Raises:
             Unreadable: There is none.
@@ -88,9 +88,10 @@ class Client:
     Args:
         access: Where it is, and how it is reached. Nothing is sent yet.
         timeout: Seconds after which an answer is not waited for.
+        raw: Whether a matrix is given as it was sent, for recordings, and not as `Series`.
     """
 
-    def __init__(self, access: Access, timeout: float) -> None:
+    def __init__(self, access: Access, timeout: float, *, raw: bool = False) -> None:
         self.name = f"Prometheus at {access.url}"
         self._timeout = timeout
         self._credentials = Credentials(access)
@@ -100,7 +101,7 @@ class Client:
             retry=Retry(total=0, read=False),
             timeout=timeout,
             method="POST",
-            session=QuerySession(access, self._credentials, self._clock, timeout),
+            session=QuerySession(access, self._credentials, self._clock, timeout, raw=raw),
         )
 
     def time(self, now: float) -> float:

@@ -18,6 +18,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from headrace.metrics.access import Access
 from headrace.metrics.clock import ServerClock
+from headrace.metrics.series import SeriesReader
 
 _PIECE = 1 << 18
 """Bytes of an answer between two looks at the clock."""
@@ -75,10 +76,12 @@ class Answer(requests.Response):
     Args:
         response: What its head said.
         body: Decompressed.
+        raw: Whether objects stay objects, also where they are series.
     """
 
-    def __init__(self, response: requests.Response, body: bytes) -> None:
+    def __init__(self, response: requests.Response, body: bytearray, *, raw: bool) -> None:
         super().__init__()
+        self._raw = raw
         self.status_code = response.status_code
         self.headers = response.headers
         self._body = body
@@ -86,15 +89,21 @@ class Answer(requests.Response):
     @property
     def content(self) -> bytes:
         """The body."""
-        return self._body
+        return bytes(self._body)
 
     def json(self, **options: Any) -> Any:
-        """Read the body, which is JSON in UTF-8.
+        """Read the body, which is JSON in UTF-8; once, as it is let go of.
+
+        Returns:
+            With a `Series` in place of every object that is one, unless it is raw.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is no JSON, or a sample is no number.
+            TypeError: A sample is none.
         """
-        return json.loads(self._body, **options)
+        text = self._body.decode()
+        self._body = bytearray()
+        return json.loads(text, object_hook=None if self._raw else SeriesReader(), **options)
 
 
 class QuerySession(requests.Session):
@@ -105,12 +114,20 @@ class QuerySession(requests.Session):
         credentials: Sign every request.
         clock: Is told what the server's clock says.
         timeout: Seconds for the whole of an answer.
+        raw: As of an `Answer`.
     """
 
     def __init__(
-        self, access: Access, credentials: Credentials, clock: ServerClock, timeout: float
+        self,
+        access: Access,
+        credentials: Credentials,
+        clock: ServerClock,
+        timeout: float,
+        *,
+        raw: bool = False,
     ) -> None:
         super().__init__()
+        self._raw = raw
         self._clock, self._timeout = clock, timeout
         self.auth = credentials
         self.headers.update(access.headers)
@@ -135,11 +152,11 @@ class QuerySession(requests.Session):
         options["auth"] = self.auth
         if method == "POST":
             options["data"] = options.pop("params", None)
-        pieces = []
+        body = bytearray()
         with super().request(method, url, *args, **options) as response:
             self._clock.note(response.headers.get("Date", ""), sent, time.monotonic())
             for piece in response.iter_content(_PIECE):
-                pieces.append(piece)
+                body += piece
                 if time.monotonic() - sent > self._timeout:
                     raise requests.exceptions.ReadTimeout("the answer trickles in")
-            return Answer(response, b"".join(pieces))
+        return Answer(response, body, raw=self._raw)

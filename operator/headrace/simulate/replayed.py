@@ -104,12 +104,12 @@ def replayed(
     first, last = recording.span
     stable = stable or stable_of(rollout, recording)
     request = request_of(rollout, stable, first)
-    spec, left_out = answerable(rollout.spec, request, server)
-    rollout = rollout.model_copy(update={"spec": spec})
     intervals = list(intervals_of(metrics, request, first, last))
     seen = began(intervals, Metric.REQUESTS, Metric.MIRRORED)
     if seen is None:
         raise InvalidInput(nothing_of(request, recording))
+    spec, left_out = answerable(rollout.spec, request, server)
+    rollout = rollout.model_copy(update={"spec": spec})
     start = max(first, seen - BEFORE * request.interval) if start is None else start
     if not first <= start < last:
         raise InvalidInput(

@@ -178,6 +178,8 @@ class Rollout:
             Metric.LATENCY: arm.latency,
             Metric.SERVER_LATENCY: arm.latency,
         }
+        if arm.halves is not None:
+            traffic[Metric.SERVED] = arm.halves
         return traffic | self._numbers.of_stable(arm)
 
     def _seen_of_candidate(self, live: Arm | None, copied: Arm | None, *, bad: bool) -> Values:

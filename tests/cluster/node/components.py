@@ -62,7 +62,7 @@ class Components:
             env=self.environ,
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=2 * _SECONDS,
         )
 
     def _start_api_server(self) -> Process:

@@ -70,10 +70,12 @@ def install(components: Components) -> None:
     if result.returncode != 0:
         raise SetupError(f"Envoy Gateway cannot be installed: {result.stderr}")
     apply(components, "gateway.yaml")
-    wait = ["--for=condition=Programmed", "--timeout=120s"]
+    wait = ["--for=condition=Programmed", "--timeout=180s"]
     ready = components.kubectl("wait", "gateway/models", "--namespace=gateways", *wait)
     if ready.returncode != 0:
-        raise SetupError(f"The Gateway does not become ready: {ready.stderr}")
+        gateways = components.kubectl("describe", "gateways", "--all-namespaces").stdout
+        pods = components.kubectl("get", "pods", "--all-namespaces").stdout
+        raise SetupError(f"The Gateway does not become ready: {ready.stderr}\n{gateways}\n{pods}")
 
 
 def apply(components: Components, name: str) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ MODEL_SERVER = f"docker.io/{DEFAULT_IMAGE}"
 _BASE = "localhost/headrace-python:3.11"
 _DEBIAN = ("bookworm", "python3,python3-venv,ca-certificates")
 _CERTIFICATES = Path("/etc/ssl/certs")
+_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Recipe:
 
     def forget_others(self) -> None:
         """Remove what was built of other inputs: an image is large."""
-        for path in set(_home().glob(f"{self._name}-*.tar")) - {self.archive}:
+        for path in set(_home().glob(f"{self._name}-{'?' * _DIGITS}.tar")) - {self.archive}:
             path.unlink()
 
     @property
@@ -68,7 +70,7 @@ class Recipe:
         parts = [self.dockerfile, *_DEBIAN, str(self.program)]
         for path in self.inputs:
             parts += [str(path.relative_to(ROOT)), path.read_text("utf-8")]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_DIGITS]
 
 
 def build(say: Say) -> list[Path]:
@@ -87,7 +89,8 @@ def build(say: Say) -> list[Path]:
     missing = [recipe for recipe in recipes if not recipe.archive.is_file()]
     if missing:
         _home().mkdir(parents=True, exist_ok=True)
-        _make_base(say)
+        if not _has_base():
+            _make_base(say)
     for recipe in missing:
         say(f"Building the image {recipe.tag}")
         _make(recipe, say)
@@ -115,6 +118,11 @@ def _model_server() -> Recipe:
     package = sorted((ROOT / "operator" / "headrace").rglob("*.py"))
     inputs = (ROOT / "requirements" / "serving.txt", ROOT / "setup.cfg", *package)
     return Recipe(MODEL_SERVER, dockerfile, inputs=inputs)
+
+
+def _has_base() -> bool:
+    command = ["buildah", *_store(), "inspect", "--type", "image", _BASE]
+    return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
 
 
 def _make_base(say: Say) -> None:
@@ -158,10 +166,13 @@ def _build_options() -> list[str]:
 
 
 def _buildah(arguments: list[str], log: Path, say: Say) -> None:
-    store = ["--root", str(_home() / "layers"), "--runroot", str(_home() / "layers-run")]
     # No namespaces of its own: not every machine lets root have more of them.
     environ = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
-    run(["buildah", *store, *arguments], log, say, environ)
+    run(["buildah", *_store(), *arguments], log, say, environ)
+
+
+def _store() -> list[str]:
+    return ["--root", str(_home() / "layers"), "--runroot", str(_home() / "layers-run")]
 
 
 def _home() -> Path:

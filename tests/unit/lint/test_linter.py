@@ -116,6 +116,22 @@ def test_every_fault_is_found_at_once_where_it_was_written() -> None:
             id="a timeout of less than two intervals",
         ),
         pytest.param(
+            GOOD + '  freeze: [{schedule: "0 0 * * *", duration: 1d}]\n',
+            "HR021",
+            GOOD.count("\n") + 1,
+            "spec.freeze",
+            id="a freeze without a gap",
+        ),
+        pytest.param(
+            GOOD
+            + '  freeze: [{schedule: "0 0 * * *", duration: 20h}, '
+            + '{schedule: "0 19 * * *", duration: 5h}]\n',
+            "HR021",
+            GOOD.count("\n") + 1,
+            "spec.freeze",
+            id="freezes that leave no gap together",
+        ),
+        pytest.param(
             changed("maxDuration: 6h", "maxDuration: 20m"),
             "HR013",
             12,
@@ -210,13 +226,13 @@ QUERIES = [
 def test_a_query_that_prometheus_would_refuse_is_found(query: str, problem: str) -> None:
     text = with_check("- {name: a, kind: Value, query: QUERY, above: 2, required: false}")
     findings = report(text.replace("QUERY", json.dumps(query))).findings
-    assert [(f.rule.code, f.path) for f in findings] == [("HR021", "spec.analysis.checks[0].query")]
+    assert [(f.rule.code, f.path) for f in findings] == [("HR022", "spec.analysis.checks[0].query")]
     assert findings[0].problem.startswith(problem)
 
 
 def test_a_selector_with_a_broken_expression_is_found() -> None:
     counts = "{name: a, kind: Counts, bad: 'x{a=~\"(\"}', total: y, worseThanStable: {ratio: 2}}"
-    assert found(with_check(f"- {counts}")) == [("HR021", 14, "spec.analysis.checks[0].bad")]
+    assert found(with_check(f"- {counts}")) == [("HR022", 14, "spec.analysis.checks[0].bad")]
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,11 @@ def _with_enough(check: SequentialCheck, limit: float, total: float) -> Sequenti
 
 def metrics_of(analysis: Analysis) -> tuple[MetricKey, ...]:
     """Name every metric that an analysis can use: what its checks read, and who was served."""
+    checks = checks_of(analysis)
     wanted: dict[MetricKey, None] = dict.fromkeys((Metric.REQUESTS, Metric.MIRRORED))
-    for check in checks_of(analysis):
+    if any(isinstance(check, ErrorRateAgainstStable) for check in checks):
+        wanted = {Metric.SERVED: None} | wanted
+    for check in checks:
         for live in (True, False):
             wanted |= dict.fromkeys(check.reads(live=live))
     return tuple(wanted)

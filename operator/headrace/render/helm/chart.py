@@ -89,6 +89,10 @@ def _stable(rollout: ModelRollout, plan: Plan) -> ModelSpec:
     if plan.previous is not None or plan.stable is None:
         found = "keeps a version without traffic, for which a chart has no values"
         faults.append(Fault("spec.strategy", found, "another stage, such as promoted"))
+    template = rollout.spec.serving.template
+    if template is not None and template.jinja is not None:
+        found = "makes text of a version, and a chart's values may name any"
+        faults.append(Fault("spec.serving.template.jinja", found, "patches, the same for all"))
     names = {model.name for model in plan.versions}
     if len(names) > 1:
         expected = "one model in several versions"

@@ -28,8 +28,9 @@ Objects = list[Object]
 
 FIELD_MANAGER = "headrace"
 
-PAGE = 100
-"""Objects in one answer to a list: what is held in memory at once, beside what is kept."""
+PAGE = 30
+"""Objects in one answer to a list: what is held in memory at once, beside what is kept. With 100
+of them a fleet of 300 rollouts took 17 MB more for ever."""
 
 _CONNECT = 5.0
 _SILENCE = 150.0

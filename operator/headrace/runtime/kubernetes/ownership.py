@@ -14,7 +14,7 @@ from typing import Any
 from headrace.runtime.kubernetes.cluster import FIELD_MANAGER
 
 _NOT_RECORDED = ("apiVersion", "kind")
-_IDENTITY = ("name", "namespace")
+_SEEN_OTHERWISE = ("name", "namespace", "ownerReferences")
 _ORDINARY = ("kube-controller-manager", f"{FIELD_MANAGER}-scaling")
 
 Owned = Mapping[str, Any]
@@ -34,7 +34,7 @@ def lost_fields(manifest: Mapping[str, Any], fields: str) -> tuple[str, ...]:
             continue
         ours = value
         if name == "metadata":
-            ours = {key: each for key, each in value.items() if key not in _IDENTITY}
+            ours = {key: each for key, each in value.items() if key not in _SEEN_OTHERWISE}
         lost += _lost(ours, owned.get(f"f:{name}"), name)
     return tuple(lost)
 

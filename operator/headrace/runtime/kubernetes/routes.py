@@ -41,7 +41,7 @@ class RouteState:
 
 
 def read_route(kind: Kind, route: Mapping[str, Any]) -> RouteState | None:
-    """Read a route, in the cluster or about to be applied; None for kinds that route nothing."""
+    """Read a route, in the cluster or about to be applied; None for what routes nothing."""
     if kind == HTTP_ROUTE:
         return _http_route(route)
     if kind == VIRTUAL_SERVICE:
@@ -136,6 +136,8 @@ def _seldon_deployment(deployment: Mapping[str, Any]) -> RouteState:
 
 
 def _service(service: Mapping[str, Any]) -> RouteState | None:
+    if text(service, "metadata", "labels", REVISION):
+        return None  # of one version only: it is what routes lead to
     revision = text(service, "spec", "selector", REVISION)
     return RouteState({revision: 100}) if revision else None
 

@@ -112,6 +112,10 @@ class Watcher:
         except PlatformUnavailable as error:
             return max(self._failed(error), 0.0 if self._stop.is_set() else error.retry_after / 4)
         except HeadraceError as error:
+            if self.kind.optional:
+                logger.info("doing without %s: %s", self.kind.plural, error)
+                self._is_absent()
+                return ABSENT_PAUSE
             self._failed(error)
             return LONGEST_PAUSE
 
