@@ -14,8 +14,9 @@ some regressions need time to show, whatever the evidence.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from headrace.api import Analysis, Canary, Traffic
+from headrace.api import Analysis, Canary, CanaryStep, Traffic
 from headrace.api.check import Check
 from headrace.engine.decision import Decision
 from headrace.engine.steps import ALL_STABLE, Step, describe
@@ -25,9 +26,15 @@ from headrace.engine.strategies.base import Scene, Strategy
 
 def steps_of(canary: Canary) -> tuple[Step, ...]:
     """Give the steps; approvals and analyses have the traffic of the step before."""
+    return _made(tuple(canary.steps))
+
+
+@lru_cache(maxsize=2048)
+def _made(given: tuple[CanaryStep, ...]) -> tuple[Step, ...]:
+    """Make the steps: values, so that those of the last tick do as well."""
     steps: list[Step] = []
     traffic = ALL_STABLE
-    for step in canary.steps:
+    for step in given:
         if step.weight is not None:
             traffic = Traffic(stable=100 - step.weight, candidate=step.weight)
         elif step.mirror is not None:
