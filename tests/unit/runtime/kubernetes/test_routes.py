@@ -162,7 +162,7 @@ _json = st.recursive(
         inner,
         max_size=5,
     ),
-    max_leaves=40,
+    max_leaves=20,
 )  # fmt: skip
 
 
