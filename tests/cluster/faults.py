@@ -35,11 +35,13 @@ class Fault:
         code: What is answered instead; 0 passes the request on.
         headers: Of that answer.
         delay: Seconds to wait before.
-        lost: Whether the answer of the real server is thrown away and the connection closed.
-        then: Is called when the real server has answered and before anybody hears of it.
+        lost: Whether the answer of the real server is thrown away and the connection closed, if
+            it says that all is well.
+        then: Is called then, before anybody hears of it.
         times: To how many requests it happens.
         after: How many requests that would fit are let through before.
         met: How many requests it has happened to.
+        landed: How many of them the real server has carried out, and the answer was lost.
     """
 
     methods: tuple[str, ...] = ("GET", "PATCH", "POST", "PUT", "DELETE")
@@ -52,6 +54,7 @@ class Fault:
     times: float = float("inf")
     after: int = 0
     met: int = 0
+    landed: int = 0
 
     def fits(self, request: web.Request) -> bool:
         """Tell whether it happens to a request, and count."""
@@ -151,8 +154,9 @@ class Proxy:
             headers=headers,
             data=await request.read(),
         ) as answer:
-            if fault.lost:
+            if fault.lost and answer.status < 300:
                 await answer.read()
+                fault.landed += 1
                 fault.then()
                 assert request.transport is not None
                 request.transport.abort()

@@ -16,10 +16,13 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from headrace.api import Phase
 from headrace.cli.main import cli
-from headrace.controller.kept import ASK, ask_of
+from headrace.controller.kept import ASK, KeptRollouts, ask_of
+from headrace.controller.resources import Resource, Unreadable
 from headrace.controller.store import RolloutStore
 from headrace.engine.observations import Wish
+from headrace.engine.suspension import invalid, valid_again
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
 from tests.cluster.api_server import ApiServer
@@ -275,3 +278,32 @@ def test_kubectl_finds_the_plugin(kept: Kept) -> None:
     assert "simulate" not in listed
     # A plugin never means what is kept on this machine.
     assert kubectl("status", "absent", "-n", kept.namespace).returncode == 1
+
+
+def test_an_invalid_spec_is_said_in_the_status_and_forgotten_when_it_is_mended(kept: Kept) -> None:
+    kept.write(trying())
+    key = f"{kept.namespace}/flight-delay"
+    resources = KeptRollouts(lambda: {key: kept.read()}, kept.cluster)
+    wrong = {"schedule": "0 18 * * 5", "duration": "62h", "timezone": "Europe/Vienne"}
+
+    def edit(*freezes: dict[str, str]) -> None:
+        change = {"spec": {"freeze": list(freezes)}}
+        kept.cluster.patch(MODEL_ROLLOUT, kept.namespace, "flight-delay", change)
+
+    edit(wrong)
+    found = resources.all()[key]
+    assert isinstance(found, Unreadable)
+    assert found.status is not None
+    resources.refuse(found, invalid(found.status, found.message, found.generation, 1e9))
+    status = kept.read()["status"]
+    assert (status["phase"], status["interrupted"]) == ("Invalid", "Paused")
+    assert status["observedGeneration"] == kept.read()["metadata"]["generation"]
+    again = resources.all()[key]
+    assert isinstance(again, Unreadable)
+    assert again.status is not None
+    # Said again it is the same, which is not worth a write.
+    assert invalid(again.status, again.message, again.generation, 2e9) == again.status
+    edit()
+    mended = resources.all()[key]
+    assert isinstance(mended, Resource)
+    assert valid_again(mended.rollout.status).phase is Phase.PAUSED

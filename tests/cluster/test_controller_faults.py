@@ -39,9 +39,9 @@ def test_killed_after_every_single_write_a_rollout_ends_as_if_nothing_had_been(
         asked = False
         while history(stage) != HISTORY or stage.status()["phase"] != Phase.HEALTHY:
             assert kills < 200, stage.status().get("decision")
-            process = stage.spawn("--alone", kubeconfig=proxy.kubeconfig)
+            process = stage.spawn("one", "--alone", kubeconfig=proxy.kubeconfig)
             # One write, which lands; nobody ever hears of the answer.
-            fault = Fault(methods=WRITES, lost=True, then=process.kill, times=1)
+            fault = Fault(methods=WRITES, lost=True, then=process.kill)
             proxy.faults[:] = [fault]
             until = time.monotonic() + 60
             while process.poll() is None and time.monotonic() < until:
@@ -51,13 +51,13 @@ def test_killed_after_every_single_write_a_rollout_ends_as_if_nothing_had_been(
                 if history(stage) == HISTORY:
                     break
                 time.sleep(0.02)
-            kills += fault.met
+            kills += fault.landed
             process.kill()
             process.wait(10)
         proxy.faults.clear()
     assert history(stage) == HISTORY
     assert kills > 20
-    stage.spawn("--alone")
+    stage.spawn("one", "--alone")
     stage.when(lambda _: stage.play.weights() == {"2": 100})
     eventually(lambda: len(stage.cluster.list(DEPLOYMENT, stage.namespace)[0]) == 1, 60)
 

@@ -126,6 +126,14 @@ ALWAYS_FROZEN = Rule(
     "The windows of freeze leave no gap.",
     "Nothing ever starts, gets more traffic or is promoted. Write shorter windows, or fewer.",
 )
+NOT_PROMQL = Rule(
+    "HR022",
+    "not-promql",
+    Level.ERROR,
+    "A query or a selector is not PromQL.",
+    "Prometheus refuses it at every look, so that the check never says anything and promotion "
+    "waits for ever. The finding says what Prometheus would say.",
+)
 
 RULES: tuple[Rule, ...] = (
     NOT_YAML,
@@ -144,4 +152,5 @@ RULES: tuple[Rule, ...] = (
     SECRET_IN_URI,
     UNREACHABLE,
     ALWAYS_FROZEN,
+    NOT_PROMQL,
 )

@@ -156,6 +156,10 @@ def _advice(rollout: ModelRollout, options: Options) -> Iterator[Advice]:
         from headrace.lint.templates import template_faults
 
         yield from template_faults(rollout)
+    if any(check.kind is not None for check in rollout.spec.analysis.checks):
+        from headrace.lint.promql import query_faults
+
+        yield from query_faults(rollout.spec)
     if options.rate is not None:
         from headrace.lint.proofs import Today, slow_proofs
 

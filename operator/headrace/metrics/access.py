@@ -67,7 +67,7 @@ class Access:
             "a user name is given and no password file": self.username and not self.password_file,
             "a key file is given and no certificate file": self.key_file and not self.cert_file,
             f"{self.tenant_header!r} is no name of a header": not _is_header(self.tenant_header),
-            "the tenant cannot stand in a header": not self.tenant.isprintable(),
+            "the tenant cannot stand in a header": not _is_plain(self.tenant),
             "a CA file is given and the certificate is not to be verified; keep one": (
                 self.ca_file and self.insecure
             ),
@@ -116,6 +116,10 @@ def access_from(environ: Mapping[str, str]) -> Access | None:
         tenant=given["TENANT"],
         tenant_header=given["TENANT_HEADER"] or TENANT_HEADER,
     )
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _is_header(name: str) -> bool:

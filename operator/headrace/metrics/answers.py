@@ -18,7 +18,13 @@ from urllib3.util.retry import Retry
 from headrace.errors import MetricsUnavailable
 from headrace.metrics.access import Access
 from headrace.metrics.clock import ServerClock
-from headrace.metrics.session import Credentials, CredentialsError, QuerySession
+from headrace.metrics.session import (
+    LARGEST,
+    Credentials,
+    CredentialsError,
+    QuerySession,
+    TooLargeError,
+)
 
 UNAVAILABLE = "PrometheusUnavailable"
 TIMED_OUT = "PrometheusTimeout"
@@ -116,6 +122,9 @@ class Client:
             raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
         except http.exceptions.Timeout as error:
             raise late(self.name, self._timeout) from error
+        except TooLargeError as error:
+            message = f"{self.name} answered with more than {LARGEST >> 20} MB"
+            raise Unreadable(UNAVAILABLE, message) from error
         except http.exceptions.SSLError as error:
             message = (
                 f"the certificate of {self.name} is not trusted, or ours is not "
@@ -130,7 +139,7 @@ class Client:
         except OSError as error:
             # Of files of certificates; the library says only here that there is none.
             raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise Unreadable(UNAVAILABLE, self._nonsense(error)) from error
         if not isinstance(result, list):
             raise Unreadable(UNAVAILABLE, self._nonsense("the result is no list"))

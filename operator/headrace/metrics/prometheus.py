@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -49,10 +50,14 @@ class PromQLMetrics:
         timeout: Seconds that the answers to a tick may take together.
         settle: Seconds that a scrape may take. What the first scrape of a new pod shows is lost if
             it takes longer, and every decision waits for so long.
+
+    Attributes:
+        asked: How many queries there were, by what came of them: `ok`, or a reason.
     """
 
     def __init__(self, server: Server, timeout: float = TIMEOUT, settle: float = SETTLE) -> None:
         self._server, self._timeout, self._settle = server, timeout, settle
+        self.asked: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prometheus")
 
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
@@ -132,6 +137,8 @@ class PromQLMetrics:
             except TimeoutError:
                 future.cancel()
                 answers.append(late(self._server.name, self._timeout))
+        for one in answers:
+            self.asked[one.reason if isinstance(one, Unreadable) else "ok"] += 1
         return answers
 
     def _levels(

@@ -134,7 +134,8 @@ class Reading:
 
     def _window(self, share: Share) -> float:
         """Give the seconds back to the last sample of any target that is not gone."""
-        return self._now - share.since + GONE * share.interval
+        # Watermarks go by Prometheus' clock, and at first only ours is known: it may be behind.
+        return max(1.0, self._now - share.since + GONE * share.interval)
 
     def _too_many(self) -> frozenset[str]:
         cost: dict[str, float] = {}

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+MOST = 1e30
+"""What no counter reaches, in any unit; sums of less stay finite."""
+
 Target = tuple[str, str]
 """Job and instance: what Prometheus scraped."""
 
@@ -20,9 +23,9 @@ class Series:
     Attributes:
         labels: Of the series, `instance` among them.
         times: Of its samples, Unix seconds, rising. Shape `(samples,)`.
-        values: Finite and >= 0. Shape `(samples,)`.
+        values: >= 0 and <= `MOST`. Shape `(samples,)`.
         goes_on: Whether it had a value before the first of these: that one is then a base line.
-        nonsense: How many samples were no counter values: NaN, infinite or negative.
+        nonsense: How many samples were no counter values: NaN, endless or negative.
     """
 
     labels: Mapping[str, str]
@@ -98,7 +101,7 @@ class SeriesReader:
         labels = {name: alike(text, text) for name, text in labels.items()}
         times = tuple([float(time) for time, _ in samples])
         values = tuple([float(text) for _, text in samples])
-        if all(0 <= value < math.inf for value in values) and _rise(times):
+        if all(0 <= value <= MOST for value in values) and _rise(times):
             return Series(labels, self._times.setdefault(times, times), values)
         return _sorted_out(labels, times, values)
 
@@ -129,9 +132,9 @@ def _sorted_out(
     samples = {
         time: value
         for time, value in zip(times, values, strict=True)
-        if math.isfinite(time) and 0 <= value < math.inf
+        if math.isfinite(time) and 0 <= value <= MOST
     }
-    nonsense = sum(not 0 <= value < math.inf for value in values)
+    nonsense = sum(not 0 <= value <= MOST for value in values)
     ordered = sorted(samples.items())
     # What stood in the unreadable ones is not known: zero is the last thing to assume.
     return Series(

@@ -23,6 +23,13 @@ from headrace.metrics.series import SeriesReader
 _PIECE = 1 << 18
 """Bytes of an answer between two looks at the clock."""
 
+LARGEST = 256 << 20
+"""Bytes of an answer, decompressed; ten times what a thousand rollouts need."""
+
+
+class TooLargeError(requests.exceptions.RequestException):
+    """An answer has more bytes than any that makes sense."""
+
 
 class CredentialsError(Exception):
     """A file with a secret or a certificate cannot be used; the text has no secret."""
@@ -37,7 +44,7 @@ class Credentials(AuthBase):
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._secret = ""
+        self._secrets: tuple[str, ...] = ()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request.
@@ -47,25 +54,29 @@ class Credentials(AuthBase):
         """
         access = self._access
         if access.token_file is not None:
-            self._secret = _secret(access.token_file)
-            request.headers["Authorization"] = f"Bearer {self._secret}"
+            token = _secret(access.token_file, ascii_only=True)
+            request.headers["Authorization"] = f"Bearer {token}"
+            self._secrets = (token,)
         elif access.password_file is not None:
-            self._secret = _secret(access.password_file)
-            HTTPBasicAuth(access.username.encode(), self._secret.encode())(request)
+            password = _secret(access.password_file)
+            HTTPBasicAuth(access.username.encode(), password.encode())(request)
+            self._secrets = (password, request.headers["Authorization"].removeprefix("Basic "))
         return request
 
     def hide(self, text: str) -> str:
         """Give a text without the secret, whoever wrote it there."""
-        return text.replace(self._secret, "***") if self._secret else text
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
 
 
-def _secret(file: Path) -> str:
+def _secret(file: Path, *, ascii_only: bool = False) -> str:
     try:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise CredentialsError(f"the file {file} cannot be read: {reason}") from error
-    if not text or not text.isprintable():
+    if not text or not text.isprintable() or (ascii_only and not text.isascii()):
         raise CredentialsError(f"the file {file} has no secret of one line in it")
     return text
 
@@ -143,7 +154,7 @@ class QuerySession(requests.Session):
         """Send a query and wait for all of its answer.
 
         Raises:
-            requests.exceptions.RequestException: There is none in time.
+            requests.exceptions.RequestException: There is none in time, or far too much of it.
             CredentialsError: It cannot be signed.
         """
         sent = time.monotonic()
@@ -157,6 +168,8 @@ class QuerySession(requests.Session):
             self._clock.note(response.headers.get("Date", ""), sent, time.monotonic())
             for piece in response.iter_content(_PIECE):
                 body += piece
+                if len(body) > LARGEST:
+                    raise TooLargeError
                 if time.monotonic() - sent > self._timeout:
                     raise requests.exceptions.ReadTimeout("the answer trickles in")
         return Answer(response, body, raw=self._raw)

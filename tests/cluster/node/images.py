@@ -32,6 +32,9 @@ MODEL_SERVER = f"docker.io/{DEFAULT_IMAGE}"
 _BASE = "localhost/headrace-python:3.11"
 _DEBIAN = ("bookworm", "python3,python3-venv,ca-certificates")
 _CERTIFICATES = Path("/etc/ssl/certs")
+_BUILDAH = ("unshare", "--mount", "buildah")
+"""What it mounts ends with it, even if it is killed."""
+
 _DIGITS = 12
 
 
@@ -121,7 +124,7 @@ def _model_server() -> Recipe:
 
 
 def _has_base() -> bool:
-    command = ["buildah", *_store(), "inspect", "--type", "image", _BASE]
+    command = [*_BUILDAH, *_store(), "inspect", "--type", "image", _BASE]
     return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
 
 
@@ -168,7 +171,7 @@ def _build_options() -> list[str]:
 def _buildah(arguments: list[str], log: Path, say: Say) -> None:
     # No namespaces of its own: not every machine lets root have more of them.
     environ = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
-    run(["buildah", *_store(), *arguments], log, say, environ)
+    run([*_BUILDAH, *_store(), *arguments], log, say, environ)
 
 
 def _store() -> list[str]:

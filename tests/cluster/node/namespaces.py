@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ from tests.cluster.node.addresses import NODE, ROUTER
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _PREFIX = "headrace-tests-"
+_END_SECONDS = 10.0
 _KERNEL = {"net.ipv4.ip_forward": "1", "net.bridge.bridge-nf-call-iptables": "1"}
 
 
@@ -71,9 +74,26 @@ def cgroup() -> str:
 
 
 def remove_cgroup(name: str) -> None:
-    """Remove the control groups of a node that has ended."""
-    for path in [*_CGROUPS.glob(f"*{name}"), _CGROUPS / name.lstrip("/")]:
-        _remove(path)
+    """End the pods' processes, which are those of the control groups, and remove the groups."""
+    until = time.monotonic() + _END_SECONDS
+    folders = [path for path in _cgroups(name.lstrip("/")) if not _is_removed(path)]
+    while folders and time.monotonic() < until:
+        time.sleep(0.1)
+        folders = [path for path in folders if not _is_removed(path)]
+
+
+def _cgroups(name: str) -> list[Path]:
+    """Give a group's folder, or its folders where every controller has a tree of its own."""
+    return [path for path in (_CGROUPS / name, *_CGROUPS.glob(f"*/{name}")) if path.is_dir()]
+
+
+def _is_removed(folder: Path) -> bool:
+    with contextlib.suppress(OSError):  # a process or a group ends by itself meanwhile
+        for path in folder.rglob("cgroup.procs"):
+            for process in path.read_text("ascii").split():
+                os.kill(int(process), signal.SIGKILL)
+        _remove(folder)
+    return not folder.exists()
 
 
 def _pass_controllers_on(root: Path) -> None:

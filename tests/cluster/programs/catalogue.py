@@ -107,8 +107,11 @@ def build(programs: Iterable[Program], say: Say) -> None:
 
 
 def go_environment() -> dict[str, str]:
-    """Give the environment in which Go does the same on every machine."""
-    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    """Give the environment in which Go does the same on every machine.
+
+    A module that needs a later Go than there is gets it through the module proxy.
+    """
+    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "auto", "GOWORK": "off"}
 
 
 def module_folder(go: Path, folder: str, module: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -207,6 +208,45 @@ def test_a_secret_in_an_address_is_found_and_not_repeated(uri: str, codes: list[
     findings = report(changed("s3://models/7", f"'{uri}'")).findings
     assert [(f.rule.code, f.path) for f in findings] == [(code, "spec.model.uri") for code in codes]
     assert all("abc" not in f.message and "pass@" not in f.message for f in findings)
+
+
+QUERIES = [
+    ("max(up", "is no PromQL: unclosed left parenthesis"),
+    ("rate(up)", "is no PromQL: expected type matrix in call to function 'rate'"),
+    ("averge(up)", "is no PromQL: "),
+    ('up{version=~"["}', "is no PromQL: illegal regex"),
+    ("up[5m]", "gives the values of a range"),
+    ("'up'", "gives a text"),
+    ("1+" * 1_900 + "1", "has 1900 operators and brackets, more than 300"),
+    ("(" * 1_900 + "1" + ")" * 1_900, "has 1900 operators"),
+]
+
+
+@pytest.mark.parametrize(("query", "problem"), QUERIES)
+def test_a_query_that_prometheus_would_refuse_is_found(query: str, problem: str) -> None:
+    text = with_check("- {name: a, kind: Value, query: QUERY, above: 2, required: false}")
+    findings = report(text.replace("QUERY", json.dumps(query))).findings
+    assert [(f.rule.code, f.path) for f in findings] == [("HR022", "spec.analysis.checks[0].query")]
+    assert findings[0].problem.startswith(problem)
+
+
+def test_a_selector_with_a_broken_expression_is_found() -> None:
+    counts = "{name: a, kind: Counts, bad: 'x{a=~\"(\"}', total: y, worseThanStable: {ratio: 2}}"
+    assert found(with_check(f"- {counts}")) == [("HR022", 14, "spec.analysis.checks[0].bad")]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'max(process_resident_memory_bytes{version="{{ candidate.version }}"})',
+        "histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m])))",
+        "sum(rate(a[5m])) / on (x) group_left sum by (x) (rate(b[5m] offset 5m))",
+        "2",
+    ],
+)
+def test_a_query_that_prometheus_takes_is_left_alone(query: str) -> None:
+    text = with_check(f"- {{name: a, kind: Value, query: '{query}', above: 2, required: false}}")
+    assert found(text) == []
 
 
 def with_template(template: str, more: str = "") -> str:

@@ -137,7 +137,7 @@ def read(result: list[dict[str, object]]) -> tuple[Series, ...]:
     return parse_matrix(json.loads(json.dumps(result), object_hook=SeriesReader()))
 
 
-@pytest.mark.parametrize("text", ["NaN", "+Inf", "-Inf", "-1"])
+@pytest.mark.parametrize("text", ["NaN", "+Inf", "-Inf", "-1", "1.7e308"])
 def test_what_no_counter_can_say_is_left_out_and_counted(text: str) -> None:
     (answer,) = read([{"metric": {}, "values": [[1.0, "3"], [2.0, text], [3.0, "4"]]}])
     assert (answer.times, answer.values) == ((1.0, 3.0), (3.0, 4.0))

@@ -9,7 +9,7 @@ import pytest
 from headrace.api.selectors import Selector
 from headrace.engine.counters import Counters, RouterCounters, of_servers
 from headrace.engine.observations import Counts, Metric
-from headrace.metrics import queries, reading
+from headrace.metrics import queries, reading, session
 from headrace.metrics.queries import query_for
 from headrace.metrics.reading import Reading
 from headrace.metrics.source import Measured, Request
@@ -145,7 +145,8 @@ def test_the_window_of_a_query_ends_by_prometheus_clock(prometheus: Prometheus) 
     prometheus.answer = [scraped(1108.0, 0, 5, 9)]
     asked = replace(request(Metric.REQUESTS), since={Metric.REQUESTS: 1100.0})
     first = prometheus.metrics.observe([asked], NOW)[KEY]
-    assert not first.intervals
+    assert (first.intervals, first.problems) == ((), ())
+    assert prometheus.queries[0].endswith("[1s]")
     second = prometheus.metrics.observe([asked], NOW)[KEY]
     assert candidate(second) == 9.0
     assert prometheus.metrics.clock_offset(NOW) == pytest.approx(120.0, abs=1.0)
@@ -155,6 +156,15 @@ def test_an_answer_that_trickles_in_is_given_up(prometheus: Prometheus) -> None:
     prometheus.trickles = True
     (problem,) = prometheus.observe(request(Metric.REQUESTS), timeout=0.2).problems
     assert problem.reason == "PrometheusTimeout"
+
+
+def test_an_answer_without_end_is_given_up(
+    prometheus: Prometheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LARGEST", 10)
+    (problem,) = prometheus.observe(request(Metric.REQUESTS)).problems
+    assert problem.reason == "PrometheusUnavailable"
+    assert "more than 256 MB" in problem.message
 
 
 def test_one_query_that_hangs_stalls_a_tick_once(prometheus: Prometheus) -> None:

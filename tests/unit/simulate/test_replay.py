@@ -234,6 +234,20 @@ def test_an_approval_is_given_at_once_and_a_split_is_not_asked_for(
     assert found.decisions[-1].reason == "LatencyWorse"
 
 
+def test_gates_freezes_and_a_suspension_are_of_the_present_and_left_out(
+    broken: tuple[ModelRollout, Recording],
+) -> None:
+    rollout, recording = broken
+    changed = rollout.model_dump(mode="json")
+    changed["spec"] |= {
+        "gates": [{"name": "g", "url": "https://gate.example.com", "before": "Rollout"}],
+        "freeze": [{"schedule": "* * * * *", "duration": "1h"}],
+        "suspended": True,
+    }
+    found = replayed(ModelRollout.model_validate(changed), recording)
+    assert found.decisions == replayed(rollout, recording).decisions
+
+
 @pytest.mark.parametrize("stable", [None, "2"])
 def test_a_recording_of_another_rollout_gets_the_labels_that_were_found(
     broken: tuple[ModelRollout, Recording], stable: str | None
