@@ -123,7 +123,8 @@ class ApiServer:
 
     def _is_served(self, crd: Object) -> bool:
         found = self.ask("GET", self.path(crd)).body
-        conditions = {each["type"]: each["status"] for each in found["status"]["conditions"]}
+        said = found.get("status", {}).get("conditions") or ()  # none right after it was made
+        conditions = {each["type"]: each["status"] for each in said}
         group, plural = crd["spec"]["group"], crd["spec"]["names"]["plural"]
         served = [each["name"] for each in crd["spec"]["versions"] if each["served"]]
         lists = [self.ask("GET", f"/apis/{group}/{name}/{plural}").code for name in served]

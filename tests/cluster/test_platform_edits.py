@@ -10,7 +10,7 @@ from headrace.errors import PlatformUnavailable
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, MODEL_ROLLOUT, SERVICE
 from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import created, eventually
-from tests.cluster.scenes import ALONE, STABLE, Scene, platform_of, split
+from tests.cluster.scenes import ALONE, STABLE, Scene, asked, platform_of, split
 
 
 def test_what_is_not_owned_by_this_rollout_is_never_deleted(scene: Scene) -> None:
@@ -143,6 +143,9 @@ def test_stable_outlives_its_rollout_and_is_taken_up_by_the_next_of_its_name(
     scene.settle(split(5))
     scene.settle(ALONE)
     scene.platform.release(scene.rollout, ALONE)
+    before = asked(scene.cluster)
+    scene.platform.release(scene.rollout, ALONE)
+    assert asked(scene.cluster) == before
     namespace = scene.rollout.metadata.namespace
     for kind in (DEPLOYMENT, SERVICE, HTTP_ROUTE):
         for each in scene.cluster.list(kind, namespace)[0]:
@@ -159,6 +162,17 @@ def test_stable_outlives_its_rollout_and_is_taken_up_by_the_next_of_its_name(
     scene.settle(ALONE)
     (found,) = scene.cluster.list(DEPLOYMENT, namespace)[0]
     assert [each["uid"] for each in found["metadata"]["ownerReferences"]] == [scene.uid]
+
+
+def test_what_is_not_there_is_not_made_for_being_left_behind(scene: Scene) -> None:
+    scene.apply(ALONE)
+    namespace = scene.rollout.metadata.namespace
+    found = scene.cluster.get(HTTP_ROUTE, namespace, "flight-delay")
+    assert found is not None
+    scene.cluster.delete(HTTP_ROUTE, namespace, "flight-delay", found["metadata"]["uid"])
+    scene.hears_of(HTTP_ROUTE, "flight-delay")
+    scene.platform.release(scene.rollout, ALONE)
+    assert not scene.names(HTTP_ROUTE)
 
 
 def test_what_belongs_to_a_deleted_rollout_of_the_same_name_is_waited_for(scene: Scene) -> None:

@@ -224,3 +224,24 @@ def test_without_a_permission_the_kind_is_named(scene: Scene, proxy: Proxy) -> N
     finally:
         running.cache.stop()
         running.cluster.close()
+
+
+def test_a_permission_that_is_lost_for_a_while_makes_nothing_disappear(
+    scene: Scene, proxy: Proxy
+) -> None:
+    with controller(proxy, scene.rollout) as running:
+        running.settle(ALONE)
+        key = running.rollout.key
+        before = set(running.cache.children(key))
+        proxy.faults += [Fault(watches=True, code=403), Fault(code=403)]
+        proxy.cut()
+        eventually(lambda: all("may not" in each.trouble for each in running.cache.watchers))
+        assert not running.cache.absent()
+        assert set(running.cache.children(key)) == before
+        running.clock.advance(STALE + 1)
+        with pytest.raises(PlatformUnavailable, match="may not"):
+            running.platform.observe(running.rollout)
+        proxy.faults.clear()
+        eventually(lambda: not any(watcher.trouble for watcher in running.cache.watchers))
+        running.settle(ALONE)
+        assert running.platform.notes(key) == []

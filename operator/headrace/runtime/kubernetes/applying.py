@@ -142,8 +142,12 @@ class Application:
             return False
         if service not in self.memory.backends:
             # The Seldon operator's own, which carry no label of ours.
-            namespace = self.rollout.metadata.namespace
-            if self.cluster.get(SERVICE, namespace, service) is None:
+            try:
+                found = self.cluster.get(SERVICE, self.rollout.metadata.namespace, service)
+            except HeadraceError as error:
+                self._errors.append(error)
+                return False
+            if found is None:
                 return False
             self.memory.backends.add(service)
         return True

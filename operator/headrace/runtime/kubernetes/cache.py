@@ -16,6 +16,7 @@ from headrace.errors import PlatformUnavailable
 from headrace.render.labels import ROLLOUT
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.documents import Document
+from headrace.runtime.kubernetes.json_values import text
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, OWNED, POD, Kind
 from headrace.runtime.kubernetes.seen import Child, Seen, is_labelled, place_of, see, version_of
 from headrace.runtime.kubernetes.watching import Watcher
@@ -200,7 +201,7 @@ class Cache:
                 self._rollouts.pop(key, None)
             else:
                 before = self._children.get(key, {}).get(child)
-                if before is None or before.uid != thing["metadata"].get("uid"):
+                if before is None or before.uid != text(thing, "metadata", "uid"):
                     return
                 self._forget(key, child)
         self._on_change(key)
@@ -231,8 +232,8 @@ class Cache:
         gone = [
             key
             for key, thing in self._rollouts.items()
-            if namespace in ("", thing["metadata"]["namespace"])
-            and thing["metadata"]["uid"] not in uids
+            if namespace in ("", key.split("/", 1)[0])
+            and text(thing["metadata"], "uid") not in uids
         ]
         for key in gone:
             del self._rollouts[key]

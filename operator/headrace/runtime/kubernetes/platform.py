@@ -116,8 +116,8 @@ class KubernetesPlatform:
     def release(self, rollout: ModelRollout, plan: Plan) -> None:
         """Let what stable needs outlive its rollout.
 
-        Every call asks the API server. Apply a plan of stable alone before, until it is settled:
-        a route that still names other versions would outlive them.
+        Apply a plan of stable alone before, until it is settled: a route that still names other
+        versions would outlive them.
 
         Raises:
             PlatformUnavailable: Something did not work this time.
@@ -125,9 +125,13 @@ class KubernetesPlatform:
         if plan.stable is None:
             return
         alone = Plan(stable=plan.stable, candidate=None, traffic=ALL_STABLE)
+        children, uid = self._cache.children(rollout.key), uid_of(rollout)
         for manifest in manifests_of(rollout, alone, owned=False):
+            seen = children.get((manifest["kind"], manifest["metadata"]["name"]))
+            if seen is None or seen.owner != uid:
+                continue  # nothing of ours that could be left behind
             try:
-                self._cluster.apply(manifest)
+                self._cache.note(seen.kind, self._cluster.apply(manifest))
             except PlatformUnavailable:
                 raise
             except HeadraceError as error:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from headrace.errors import HeadraceError, NotFound, PlatformUnavailable
 from headrace.runtime.kubernetes.answers import Changes, Expired
 from headrace.runtime.kubernetes.cluster import Cluster
+from headrace.runtime.kubernetes.json_values import text
 from headrace.runtime.kubernetes.kinds import Kind
 from headrace.runtime.kubernetes.seen import version_of
 
@@ -84,10 +85,16 @@ class Watcher:
 
     def run(self) -> None:
         """Follow until `stop`; the body of a thread."""
-        while not self._stop.is_set():
-            pause = self._round()
-            if pause:
-                self._stop.wait(pause)
+        try:
+            while not self._stop.is_set():
+                pause = self._round()
+                if pause:
+                    self._stop.wait(pause)
+        except Exception as error:
+            # The thread ends, and what is known grows old: that must be noticed.
+            fault = f"Headrace itself has a fault ({error!r}): its log says where."
+            self._failed(PlatformUnavailable(fault))
+            raise
 
     def stop(self) -> None:
         """End it soon."""
@@ -105,17 +112,17 @@ class Watcher:
         except Expired as error:
             self._version = ""
             return self._failed(error)
-        except NotFound:
+        except NotFound as error:
             self._version = ""
-            self._is_absent()
-            return ABSENT_PAUSE
+            if self.synced.is_set() and not self.absent and not self._failures:
+                return self._failed(error)  # a server that has just started may say so, too
+            return self._is_absent()
         except PlatformUnavailable as error:
             return max(self._failed(error), error.retry_after)
         except HeadraceError as error:
-            if self.kind.optional:
+            if self.kind.optional and (self.absent or not self.synced.is_set()):
                 logger.info("doing without %s: %s", self.kind.plural, error)
-                self._is_absent()
-                return ABSENT_PAUSE
+                return self._is_absent()
             self._failed(error)
             return LONGEST_PAUSE
 
@@ -125,7 +132,7 @@ class Watcher:
         for page, listed in self.cluster.pages(self.kind, self.namespace, self.labels):
             version = listed
             for thing in page:
-                uids.add(str(thing.get("metadata", {}).get("uid", "")))
+                uids.add(text(thing, "metadata", "uid"))
                 self.store.put(self.kind, thing)
         self.store.keep_only(self.kind, self.namespace, uids, _number(version))
         self._version = version
@@ -149,8 +156,7 @@ class Watcher:
                     self.store.drop(self.kind, thing)
                 elif change in ("ADDED", "MODIFIED"):
                     self.store.put(self.kind, thing)
-                version = thing.get("metadata", {}).get("resourceVersion", "")
-                self._version = str(version) or self._version
+                self._version = text(thing, "metadata", "resourceVersion") or self._version
                 self._heard(version_of(thing))
                 heard = True
         # A server that ends watches at once must not be asked in a busy loop.
@@ -163,11 +169,13 @@ class Watcher:
     def _well(self) -> None:
         self._failures, self.trouble = 0, ""
 
-    def _is_absent(self) -> None:
+    def _is_absent(self) -> float:
+        """Take that there is no such kind, and give the seconds until the next look."""
         self._well()
         self.absent = True
         self.store.keep_only(self.kind, self.namespace, set(), self.reached)
         self.synced.set()
+        return ABSENT_PAUSE if self.kind.optional else LONGEST_PAUSE
 
     def _failed(self, error: HeadraceError) -> float:
         if not self.trouble:

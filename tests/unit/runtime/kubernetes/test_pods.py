@@ -175,7 +175,7 @@ _json = st.recursive(
         inner,
         max_size=4,
     ),
-    max_leaves=30,
+    max_leaves=20,
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from headrace.runtime.kubernetes.kinds import (
     Kind,
 )
 from headrace.runtime.kubernetes.routes import RouteState, read_route
+from headrace.runtime.kubernetes.seen import place_of, see
 from tests.unit.render.rollouts import built, model
 
 STABLE, CANDIDATE = model("6"), model("7")
@@ -154,13 +155,14 @@ _json = st.recursive(
                 "metadata", "generation", "spec", "status", "rules", "backendRefs", "name",
                 "weight", "filters", "requestMirror", "percent", "backendRef", "parents", "http",
                 "route", "destination", "host", "mirror", "mirrorPercentage", "value",
-                "predictors", "traffic", "shadow", "selector", "conditions", "type",
+                "predictors", "traffic", "shadow", "selector", "conditions", "type", "labels",
+                "annotations", "ownerReferences", "managedFields", "controller", "kind", "uid",
             ]
         ),
         inner,
         max_size=5,
     ),
-    max_leaves=40,
+    max_leaves=20,
 )  # fmt: skip
 
 
@@ -171,3 +173,5 @@ _json = st.recursive(
 def test_an_object_of_any_shape_can_be_read(kind: Kind, thing: Any) -> None:
     state = read_route(kind, thing)
     assert state is None or all(weight >= 0 for weight in state.weights.values())
+    assert see(kind, thing).version >= 0
+    assert len(place_of(thing)) == 3
