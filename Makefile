@@ -63,12 +63,18 @@ bases: setup ## Write manifests/rbac and manifests/controller anew from the char
 bench: setup ## Measure, side by side with what one would use instead
 	@$(BIN)/python bench/decisions.py
 	@$(BIN)/python bench/judgement.py
+	@$(BIN)/python bench/metrics.py
+	@$(BIN)/python bench/bandit.py
+	@$(BIN)/python -m bench.controller --rollouts 50
 	@$(BIN)/python bench/demo.py
 
 .PHONY: lock
 lock: setup ## Resolve the lock files anew
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev setup.cfg \
 	    -o requirements/toolkit.txt --no-emit-index-url --no-header --generate-hashes --upgrade
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra controller setup.cfg \
+	    -c requirements/toolkit.txt -o requirements/controller.txt \
+	    --no-emit-index-url --no-header --generate-hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 requirements/serving.in \
 	    -o requirements/serving.txt --no-emit-index-url --no-header --generate-hashes --upgrade
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 requirements/go.in \

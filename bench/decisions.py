@@ -115,6 +115,10 @@ CELLS = (
     Cell(Scenario("400 rps 1 -> 1.2 %", rate=400.0, worse=1.2)),
     Cell(Scenario("wander, 100 rps", rate=100.0, wander=0.3), limits=RESTLESS),
     Cell(Scenario("wander slowly", wander=0.3, memory=0.98), limits=RESTLESS),
+    Cell(Scenario("unlike servers, 400 rps", rate=400.0, servers=4, unlike=0.1)),
+    Cell(Scenario("400 rps, unlike, x1.5", rate=400.0, worse=1.5, servers=4, unlike=0.1)),
+    Cell(Scenario("like servers, 400 rps", rate=400.0, servers=4), limits=HEALTHY),
+    Cell(Scenario("like servers, 1 -> 2 %", worse=2.0, servers=4)),
     Cell(Scenario("a fifth unseen", outage=0.2), limits=HEALTHY),
     Cell(Scenario("latency x1.2, 5 rps", rate=5.0, slowdown=SLOW), "latency"),
     Cell(Scenario("latency, a slow tenth", slowdown=TAIL), "latency"),
@@ -192,7 +196,7 @@ class Ours:
 def _scrape(drawn: Drawn, at: float) -> Scrape:
     if not drawn.seen:
         return Scrape(at, SCRAPE, Side(), Side())
-    stable = Side(drawn.stable.requests, drawn.stable.latency)
+    stable = Side(drawn.stable.requests, drawn.stable.latency, drawn.stable.halves)
     canary = Side(drawn.candidate.requests, drawn.candidate.latency)
     return Scrape(at, SCRAPE, stable, canary if drawn.candidate.requests.total else Side())
 
@@ -318,8 +322,16 @@ def peers_are_better(ours: Figures, theirs: Figures) -> list[str]:
         if theirs.found > ours.found + chance:
             better.append("more found")
         faster = theirs.minutes is not None and theirs.minutes < (ours.minutes or math.inf)
-        if faster and theirs.found >= ours.found - chance:
+        as_many = theirs.found >= ours.found - chance
+        if faster and as_many:
             better.append("sooner")
+        if as_many and (theirs.bad or 0.0) < 0.95 * (ours.bad or 0.0):
+            better.append("fewer bad requests")
+    if ours.false is not None and ours.promoted is not None and theirs.promoted is not None:
+        if theirs.promoted > ours.promoted + chance:
+            better.append("more healthy ones promoted")
+        if (theirs.promotion_minutes or math.inf) < (ours.promotion_minutes or math.inf):
+            better.append("promoted sooner")
     return better
 
 

@@ -131,8 +131,12 @@ class ApiServer:
 
 
 @contextlib.contextmanager
-def api_server(folder: Path) -> Iterator[ApiServer]:
+def api_server(folder: Path, *, authorization: str = "AlwaysAllow") -> Iterator[ApiServer]:
     """Run etcd and kube-apiserver in a folder.
+
+    Args:
+        folder: For their data, logs and certificates.
+        authorization: `AlwaysAllow`, or `RBAC` where rights are the question; the tester has all.
 
     Raises:
         SetupError: A program is missing, or does not start.
@@ -160,7 +164,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
             [
                 *(server, f"--etcd-servers={store}", f"--cert-dir={certificates}"),
                 *("--bind-address=127.0.0.1", f"--secure-port={port}"),
-                *("--authorization-mode=AlwaysAllow", f"--token-auth-file={people}"),
+                *(f"--authorization-mode={authorization}", f"--token-auth-file={people}"),
                 *("--service-account-issuer=https://tests", f"--service-account-key-file={key}"),
                 *(f"--service-account-signing-key-file={key}", "--disable-admission-plugins"),
                 "ServiceAccount",

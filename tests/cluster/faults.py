@@ -35,10 +35,13 @@ class Fault:
         code: What is answered instead; 0 passes the request on.
         headers: Of that answer.
         delay: Seconds to wait before.
-        lost: Whether the answer of the real server is thrown away and the connection closed.
+        lost: Whether the answer of the real server is thrown away and the connection closed, if
+            it says that all is well.
+        then: Is called then, before anybody hears of it.
         times: To how many requests it happens.
         after: How many requests that would fit are let through before.
         met: How many requests it has happened to.
+        landed: How many of them the real server has carried out, and the answer was lost.
     """
 
     methods: tuple[str, ...] = ("GET", "PATCH", "POST", "PUT", "DELETE")
@@ -47,9 +50,11 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
     lost: bool = False
+    then: Callable[[], None] = lambda: None
     times: float = float("inf")
     after: int = 0
     met: int = 0
+    landed: int = 0
 
     def fits(self, request: web.Request) -> bool:
         """Tell whether it happens to a request, and count."""
@@ -149,8 +154,10 @@ class Proxy:
             headers=headers,
             data=await request.read(),
         ) as answer:
-            if fault.lost:
+            if fault.lost and answer.status < 300:
                 await answer.read()
+                fault.landed += 1
+                fault.then()
                 assert request.transport is not None
                 request.transport.abort()
                 return web.Response()

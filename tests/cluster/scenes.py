@@ -13,10 +13,7 @@ from headrace.engine.plan import Plan
 from headrace.render.labels import ROLLOUT
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
-from headrace.runtime.kubernetes.kinds import (
-    MODEL_ROLLOUT,
-    Kind,
-)
+from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, Kind
 from headrace.runtime.kubernetes.pieces import uid_of
 from headrace.runtime.kubernetes.platform import KubernetesPlatform
 from headrace.testing import FakeClock

@@ -192,6 +192,62 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda s: s.update(serving={"autoscaling": {"maxReplicas": 2}}),
         "autoscaling is a share of the requested CPU",
     ),
+    "a freeze of six fields": (
+        lambda s: s.update(freeze=[{"schedule": "0 0 18 * * 5", "duration": "62h"}]),
+        "spec.freeze[0].schedule",
+    ),
+    "a freeze of no time": (
+        lambda s: s.update(freeze=[{"schedule": "0 18 * * 5", "duration": "0h"}]),
+        "write a duration above zero",
+    ),
+    "a freeze in a zone that is a path": (
+        lambda s: s.update(
+            freeze=[{"schedule": "0 18 * * 5", "duration": "62h", "timezone": "../passwd"}]
+        ),
+        "spec.freeze[0].timezone",
+    ),
+    "a gate with a password": (
+        lambda s: s.update(gates=[{"name": "g", "url": "https://me:secret@gate.example.com"}]),
+        "spec.gates[0].url",
+    ),
+    "a gate that may take a day": (
+        lambda s: s.update(gates=[{"name": "g", "url": "https://g.example.com", "timeout": "1d"}]),
+        "write a time within which a gate can answer",
+    ),
+    "a gate that may take no time": (
+        lambda s: s.update(gates=[{"name": "g", "url": "https://g.example.com", "timeout": "0s"}]),
+        "write a time within which a gate can answer",
+    ),
+    "two gates of one name": (
+        lambda s: s.update(gates=[{"name": "g", "url": "https://g.example.com"}] * 2),
+        "Duplicate value",
+    ),
+    "a gate before something else": (
+        lambda s: s.update(
+            gates=[{"name": "g", "url": "https://g.example.com", "before": "Lunch"}]
+        ),
+        'supported values: "Rollout", "Step", "Promotion"',
+    ),
+    "a notification to nobody": (
+        lambda s: s.update(notifications=[{}]),
+        "write exactly one of cloudEvents and slack",
+    ),
+    "a notification of two kinds": (
+        lambda s: s.update(notifications=[{"slack": {"key": "a"}, "cloudEvents": {"key": "b"}}]),
+        "write exactly one of cloudEvents and slack",
+    ),
+    "events without an address": (
+        lambda s: s.update(notifications=[{"cloudEvents": {}}]),
+        "write exactly one of url and key",
+    ),
+    "a webhook in the spec": (
+        lambda s: s.update(notifications=[{"slack": {"url": "https://hooks.example.com/secret"}}]),
+        "unknown field",
+    ),
+    "another fate of what was made": (
+        lambda s: s.update(onDelete="Forget"),
+        'supported values: "Keep", "Delete"',
+    ),
     "a field with a slip of the pen": (lambda s: s.update(rooting={}), "unknown field"),
 }
 
@@ -204,6 +260,24 @@ def test_a_good_rollout_is_accepted_with_its_defaults(server: ApiServer) -> None
     assert spec["routing"] == {"provider": "GatewayAPI", "timeout": "10s"}
     assert spec["serving"]["replicas"] == 1
     assert spec["analysis"]["interval"] == "15s"
+
+
+def test_what_people_and_other_systems_may_say_is_accepted(server: ApiServer) -> None:
+    whole = rollout("people")
+    whole["spec"] |= {
+        "freeze": [{"schedule": "0 18 * * FRI", "duration": "62h", "timezone": "Europe/Vienna"}],
+        "gates": [{"name": "g", "url": "http://gate.ci.svc:8080/ask?team=a", "before": "Step"}],
+        "notifications": [
+            {"cloudEvents": {"url": "https://events.example.com/in"}},
+            {"cloudEvents": {"key": "events"}},
+            {"slack": {"key": "team"}},
+        ],
+        "suspended": True,
+        "onDelete": "Delete",
+    }
+    made = server.ask("POST", f"{RESOURCES}?{STRICT}", whole)
+    assert made.code == 201, made.message
+    assert made.body["spec"]["gates"][0]["timeout"] == "10s"
 
 
 @pytest.mark.parametrize("what", REFUSED)

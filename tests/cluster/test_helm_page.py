@@ -50,7 +50,7 @@ def test_the_commands_do_what_the_page_says(own_server: ApiServer, tmp_path: Pat
         timeout=120,
     )
     assert said.returncode == 0, said.stdout + said.stderr
-    assert "Its mode is Observe" in said.stdout
+    assert "looks after the ModelRollouts of all namespaces" in said.stdout
     deployments = "/apis/apps/v1/namespaces/{}/deployments"
     (controller,) = own_server.ask("GET", deployments.format("headrace-system")).body["items"]
     assert controller["spec"]["replicas"] == 1

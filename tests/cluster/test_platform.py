@@ -8,16 +8,9 @@ from headrace.api import Traffic
 from headrace.engine.observations import VersionState
 from headrace.errors import PlatformUnavailable
 from headrace.render.labels import pod_labels
-from headrace.runtime.kubernetes.kinds import (
-    DEPLOYMENT,
-    HTTP_ROUTE,
-    SERVICE,
-    Kind,
-)
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind
 from tests.cluster.api_server import ApiServer
-from tests.cluster.doubles import (
-    eventually,
-)
+from tests.cluster.doubles import eventually
 from tests.cluster.scenes import (
     ALONE,
     CANDIDATE,
@@ -129,3 +122,13 @@ def test_a_crash_is_told_with_the_last_words_of_the_server(scene: Scene) -> None
     state = scene.platform.observe(scene.rollout).versions["7"]
     assert state.restarts == 4
     assert state.refused == "DigestMismatch: The bundle at s3://m/7 has another digest."
+
+
+def test_in_a_namespace_that_is_being_deleted_nothing_is_made_and_nobody_is_blamed(
+    scene: Scene,
+) -> None:
+    namespace = scene.rollout.metadata.namespace
+    scene.server.ask("DELETE", f"/api/v1/namespaces/{namespace}")
+    with pytest.raises(PlatformUnavailable, match="is being terminated") as caught:
+        scene.apply(ALONE)
+    assert "ClusterRole" not in str(caught.value)

@@ -7,16 +7,9 @@ import pytest
 from headrace.api.rollout import Metadata
 from headrace.engine.observations import VersionState
 from headrace.errors import PlatformUnavailable
-from headrace.runtime.kubernetes.kinds import (
-    DEPLOYMENT,
-    HTTP_ROUTE,
-    MODEL_ROLLOUT,
-    SERVICE,
-)
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, MODEL_ROLLOUT, SERVICE
 from tests.cluster.api_server import ApiServer
-from tests.cluster.doubles import (
-    created,
-)
+from tests.cluster.doubles import created, eventually
 from tests.cluster.scenes import ALONE, STABLE, Scene, platform_of, split
 
 
@@ -127,19 +120,21 @@ def test_an_object_of_somebody_else_is_not_taken_over(scene: Scene) -> None:
     assert len(scene.names(DEPLOYMENT)) == 1, "what does not depend on the route is there"
 
 
-def test_an_object_that_lost_its_label_is_taken_back(scene: Scene) -> None:
+@pytest.mark.parametrize("label", [None, "another"], ids=["none", "another's"])
+def test_an_object_whose_label_was_changed_is_taken_back(scene: Scene, label: str | None) -> None:
     scene.settle(ALONE)
     namespace = scene.rollout.metadata.namespace
     (name,) = scene.names(SERVICE)
-    without = {"metadata": {"labels": {"headrace.dev/rollout": None}}}
-    scene.cluster.patch(SERVICE, namespace, name, without)
-    scene.hears_of(SERVICE, name)
+    changed = {"metadata": {"labels": {"headrace.dev/rollout": label}}}
+    path = f"{SERVICE.path(namespace, name)}?fieldManager=ada"
+    scene.server.ask("PATCH", path, changed, "merge")
+    key = scene.rollout.key
+    eventually(lambda: (SERVICE.kind, name) not in scene.cache.children(key))
     scene.apply(ALONE)
-    assert scene.platform.settled(scene.rollout, ALONE) or scene.apply(ALONE) == 0
-    labels = {"headrace.dev/rollout": "flight-delay"}
+    scene.settle(ALONE)
     found = scene.cluster.get(SERVICE, namespace, name)
     assert found is not None
-    assert found["metadata"]["labels"].items() >= labels.items()
+    assert found["metadata"]["labels"]["headrace.dev/rollout"] == "flight-delay"
 
 
 def test_stable_outlives_its_rollout_and_is_taken_up_by_the_next_of_its_name(

@@ -14,7 +14,7 @@ from headrace.engine.plan import Plan
 from headrace.errors import NotFound, PermanentError, PlatformUnavailable
 from headrace.runtime.kubernetes.cache import STALE, Cache
 from headrace.runtime.kubernetes.cluster import Cluster
-from headrace.runtime.kubernetes.kinds import DEPLOYMENT, OWNED, SERVICE
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, OWNED, SERVICE
 from headrace.runtime.kubernetes.platform import KubernetesPlatform
 from headrace.testing import FakeClock
 from tests.cluster.api_server import ApiServer
@@ -210,3 +210,17 @@ def test_errors_of_the_api_server_are_told_in_its_words(scene: Scene, proxy: Pro
     with pytest.raises(PermanentError, match="may not list deployments"):
         cluster.list(DEPLOYMENT, namespace)
     cluster.close()
+
+
+def test_without_a_permission_the_kind_is_named(scene: Scene, proxy: Proxy) -> None:
+    proxy.faults.append(Fault(code=403))
+    running = Controller(proxy, scene.rollout)
+    running.cache.start()
+    try:
+        eventually(lambda: HTTP_ROUTE in running.cache.absent())
+        eventually(lambda: all(w.trouble or w.absent for w in running.cache.watchers))
+        with pytest.raises(PlatformUnavailable, match="may not list modelrollouts"):
+            running.cache.require()
+    finally:
+        running.cache.stop()
+        running.cluster.close()

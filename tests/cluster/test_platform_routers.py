@@ -7,11 +7,7 @@ import pytest
 from headrace.api import Traffic
 from headrace.engine.plan import Plan
 from headrace.errors import PlatformUnavailable
-from headrace.runtime.kubernetes.kinds import (
-    DEPLOYMENT,
-    SELDON_DEPLOYMENT,
-    VIRTUAL_SERVICE,
-)
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, SELDON_DEPLOYMENT, VIRTUAL_SERVICE
 from tests.cluster.api_server import ApiServer
 from tests.cluster.scenes import ALONE, CANDIDATE, STABLE, Scene, scene_of, split
 from tests.unit.render.rollouts import model

@@ -80,19 +80,48 @@ def environment(found: Mapping[str, list[Manifest]]) -> dict[str, str | None]:
 
 def test_credentials_of_prometheus_are_files_and_never_values() -> None:
     found = installed(
-        "prometheus.bearerTokenSecret.name=token",
-        "prometheus.caConfigMap.name=authority",
+        "prometheus.bearerTokenSecret.name=access",
+        "prometheus.tls.caConfigMap.name=authority",
+        "prometheus.tls.clientSecret.name=client",
         "prometheus.tenant.id=models",
     )
     told = environment(found)
-    assert told["HEADRACE_PROMETHEUS_TOKEN_FILE"] == "/etc/headrace/token/token"
-    assert told["HEADRACE_PROMETHEUS_CA_FILE"] == "/etc/headrace/authority/ca.crt"
-    assert told["HEADRACE_PROMETHEUS_TENANT"] == "models"
     pod = found["Deployment"][0]["spec"]["template"]["spec"]
-    assert {volume["name"] for volume in pod["volumes"]} == {"tmp", "token", "authority"}
-    mounts = pod["containers"][0]["volumeMounts"]
-    assert [each["name"] for each in mounts if not each.get("readOnly")] == ["tmp"]
-    assert not [name for name in environment(installed()) if "PROMETHEUS_T" in name]
+    (_, volume) = pod["volumes"]
+    sources = [next(iter(source.values())) for source in volume["projected"]["sources"]]
+    assert [source["name"] for source in sources] == ["access", "authority", "client"]
+    paths = [item["path"] for source in sources for item in source["items"]]
+    (_, mount) = pod["containers"][0]["volumeMounts"]
+    assert mount["readOnly"] is True
+    files = {name: value for name, value in told.items() if name.endswith("_FILE")}
+    assert sorted(map(str, files.values())) == sorted(f"{mount['mountPath']}/{p}" for p in paths)
+    assert told["HEADRACE_PROMETHEUS_TENANT"] == "models"
+
+
+def test_without_credentials_nothing_is_mounted() -> None:
+    found = installed()
+    pod = found["Deployment"][0]["spec"]["template"]["spec"]
+    assert [volume["name"] for volume in pod["volumes"]] == ["tmp"]
+    named = [name for name in environment(found) if name.startswith("HEADRACE_PROMETHEUS_")]
+    assert named == ["HEADRACE_PROMETHEUS_URL"]
+
+
+def test_a_user_name_comes_with_its_password() -> None:
+    told = environment(
+        installed(
+            "prometheus.basicAuth.username=me", "prometheus.basicAuth.passwordSecret.name=access"
+        )
+    )
+    assert told["HEADRACE_PROMETHEUS_USERNAME"] == "me"
+    assert told["HEADRACE_PROMETHEUS_PASSWORD_FILE"] == "/etc/headrace/prometheus/password"
+
+
+def test_addresses_of_receivers_are_a_mounted_secret() -> None:
+    found = installed("notifications.addressesSecret.name=receivers")
+    pod = found["Deployment"][0]["spec"]["template"]["spec"]
+    assert pod["volumes"][1] == {"name": "addresses", "secret": {"secretName": "receivers"}}
+    mount = pod["containers"][0]["volumeMounts"][1]
+    assert environment(found)["HEADRACE_ADDRESSES"] == mount["mountPath"]
 
 
 def test_pods_of_the_chart_fit_the_restricted_standard() -> None:
@@ -127,7 +156,6 @@ def test_every_switch_is_rendered() -> None:
         "podLabels.team=ml",
         "podAnnotations.a=b",
         "serviceAccount.annotations.a=b",
-        "mode=Observe",
     )
     (monitor,) = found["ServiceMonitor"]
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
@@ -138,7 +166,6 @@ def test_every_switch_is_rendered() -> None:
     assert {"a"} < set(template["metadata"]["annotations"])
     assert "prometheus.io/scrape" not in template["metadata"]["annotations"]
     assert environment(found)["MLFLOW_TRACKING_URI"] == "http://mlflow"
-    assert environment(found)["HEADRACE_MODE"] == "Observe"
     off = installed("podDisruptionBudget.enabled=false", "networkPolicy.enabled=false")
     assert {"PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"}.isdisjoint(off)
 
@@ -150,8 +177,9 @@ def test_a_real_api_server_accepts_everything_strictly(
     found = installed(
         *scope,
         "metrics.serviceMonitor.enabled=true",
-        "prometheus.bearerTokenSecret.name=token",
-        "prometheus.caConfigMap.name=authority",
+        "prometheus.bearerTokenSecret.name=access",
+        "prometheus.tls.caConfigMap.name=authority",
+        "prometheus.tls.clientSecret.name=client",
         "networkPolicy.egress[0].ports[0].port=443",
     )
     for name in ("headrace-system", "a", "b"):
@@ -190,10 +218,19 @@ def test_an_overlay_is_built_and_is_the_chart_but_for_what_it_says(overlay: str)
     [
         ("prometheus.url=prometheus", "/prometheus/url"),
         ("promtheus.url=http://a", "'promtheus' not allowed"),
-        ("mode=enforce", "/mode"),
+        ("log.level=loud", "/log/level"),
         ("namespaces={A}", "/namespaces/0"),
         ("replicas=0", "/replicas"),
         ("image.digest=latest", "/image/digest"),
+        ("prometheus.basicAuth.username=me", "needs both"),
+        (
+            "prometheus.tls.insecure=true,prometheus.tls.caConfigMap.name=a",
+            "prometheus.tls.caConfigMap.name are given; keep one",
+        ),
+        (
+            "prometheus.bearerTokenSecret.name=a,prometheus.basicAuth.username=me",
+            "prometheus.bearerTokenSecret.name are given; keep one",
+        ),
     ],
 )
 def test_a_bad_value_of_the_controller_is_refused_with_its_path(setting: str, said: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import wait
@@ -229,3 +232,18 @@ def _until(asking: Asking, world: World, reason: str) -> None:
         if answer.questions:
             asking.answered.acquire(timeout=60)
     raise AssertionError(f"{reason} did not come; last: {answer.decision}")
+
+
+def test_without_a_gate_or_a_receiver_no_http_client_is_loaded() -> None:
+    program = """
+import json, sys
+from headrace.controller.outside import Outside
+from headrace.engine.observations import Observations
+from tests.unit.engine.rollouts import live
+world, outside = live(), Outside(lambda rollout, why: None)
+outside.known(world.rollout, Observations(), 0.0)
+outside.follow(world.rollout, world.tick(), 0.0)
+print(json.dumps(sorted({"aiohttp", "requests"} & sys.modules.keys())))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert "aiohttp" not in json.loads(done.stdout)

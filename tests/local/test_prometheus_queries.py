@@ -17,6 +17,7 @@ from headrace.api import Check
 from headrace.engine.observations import (
     Categories,
     Counts,
+    Halves,
     Histogram,
     Interval,
     Level,
@@ -79,6 +80,8 @@ def page(step: int) -> str:
             f'pages_bucket{{{label},le="10"}} {3 * step}',
             f'pages_bucket{{{label},le="+Inf"}} {4 * step}',
             f"memory_bytes{{{label}}} {float(version) * 1e9}",
+            f'headrace_requests_total{{{model},code="200"}} {9 * step}',
+            f'headrace_requests_total{{{model},code="500"}} {step}',
             f"headrace_reward_sum{{{model}}} {0.5 * step}",
             f"headrace_reward_count{{{model}}} {2 * step}",
         ]
@@ -95,7 +98,7 @@ def page(step: int) -> str:
 
 @dataclass
 class World:
-    """A Prometheus that scrapes a page whose counters grow at each scrape."""
+    """A Prometheus that scrapes two pages whose counters grow at each scrape."""
 
     url: str
     metrics: PrometheusMetrics
@@ -106,7 +109,8 @@ class World:
             f"check:{name}": Check.model_validate({"name": name, **CHECKS[name]})
             for name in names or CHECKS
         }
-        wanted: list[MetricKey] = [Metric.REWARD, Metric.PREDICTION, feature_metric("age"), *made]
+        own: list[MetricKey] = [Metric.SERVED, Metric.REWARD, Metric.PREDICTION]
+        wanted = [*own, feature_metric("age"), *made]
         since = dict.fromkeys(wanted, self.started)
         counters = local_counters("models/m", "1.0", ("2.0",))
         return Request("models/m", "m", "1.0", ("2.0",), since, SCRAPE, counters, made)
@@ -141,14 +145,19 @@ def world(tmp_path: Path) -> Iterator[World]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in range(2)]
+    server, other = servers
+    threads = [
+        threading.Thread(target=each.serve_forever, kwargs={"poll_interval": 0.02})
+        for each in servers
+    ]
+    for thread in threads:
+        thread.start()
     ports = Ports()
     port = ports.reserve()
     monitoring = Monitoring(tmp_path / "prometheus", port, SCRAPE)
     monitoring.prepare()
-    monitoring.scrape({"servers": (server.server_port,)})
+    monitoring.scrape({"servers": (server.server_port, other.server_port)})
     command = monitoring.command(find_prometheus(lambda _: None), tmp_path / "log")
     ports.hand_over([port])
     with (tmp_path / "log").open("wb") as log:
@@ -166,9 +175,10 @@ def world(tmp_path: Path) -> Iterator[World]:
         process.terminate()
         process.wait(10)
         ports.close()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        for each, thread in zip(servers, threads, strict=True):
+            each.shutdown()
+            thread.join()
+            each.server_close()
 
 
 def summed(measured: Measured, metric: MetricKey) -> list[Interval]:
@@ -202,6 +212,10 @@ def test_every_query_is_one_that_prometheus_takes(world: World) -> None:
         assert bins.candidate.counts[1] == 2 * bins.candidate.counts[0] > 0
         assert bins.reference == Categories(bins.candidate.names, (400.0, 600.0))
     assert last("check:memory").candidate == Level(2e9)
+    *_, halves = [i.stable for i in measured.intervals if i.metric == Metric.SERVED]
+    assert isinstance(halves, Halves)
+    for half in (halves.first, halves.second):
+        assert half.total == 10 * half.bad > 0
 
 
 def test_every_fault_of_a_query_has_its_reason(world: World) -> None:
@@ -221,7 +235,9 @@ def test_a_recording_answers_as_prometheus_does(world: World, tmp_path: Path) ->
     request = world.request("orders", "basket", "pages", "memory", "empty")
     live = PrometheusMetrics(world.url).observe([request], now)["models/m"]
     assert len(summed(live, "check:orders")) >= 3
-    recording = record(Client(Access(world.url), 5.0), request, world.started - 1, now, SCRAPE)
+    recording = record(
+        Client(Access(world.url), 5.0, raw=True), request, world.started - 1, now, SCRAPE
+    )
     write_recording(tmp_path / "recording.jsonl", recording)
     server = RecordedServer(read_recording(tmp_path / "recording.jsonl"))
     assert PromQLMetrics(server).observe([request], now)["models/m"] == live

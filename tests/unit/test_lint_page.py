@@ -33,7 +33,7 @@ def test_the_commands_of_the_page_do_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert len(commands()) == 12
+    assert len(commands()) == 13
     for command in commands():
         program, *arguments = shlex.split(command)
         assert program == "headrace"

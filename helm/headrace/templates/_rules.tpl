@@ -3,13 +3,13 @@ What the controller may do in the namespaces that it looks after. No Secrets, no
 and their credentials are read by the model servers' pods, never by the controller.
 */}}
 {{- define "headrace.rules" -}}
-# What people write, which it reads; and what it says about it.
+# What people write, which it reads, and holds by a finalizer until a deletion is dealt with.
 - apiGroups: [headrace.dev]
   resources: [modelrollouts]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [headrace.dev]
   resources: [modelrollouts/status]
-  verbs: [patch, update]
+  verbs: [update]
 # What a rollout is rendered to.
 - apiGroups: [apps]
   resources: [deployments]
@@ -41,8 +41,8 @@ and their credentials are read by the model servers' pods, never by the controll
 # Why a version does not come up.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end }}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from headrace.api.fields import RuleBroken
 from headrace.api.rollout import ModelRollout
 from headrace.api.yaml_text import LARGEST, NotYaml, YamlDocument, read_documents
 from headrace.errors import Fault, InvalidRollout, NotFound
+
+_MOST_FAULTS = 100
+"""Nobody reads more at once, and to say where each stands takes its time."""
 
 
 def load_rollout(path: Path) -> ModelRollout:
@@ -98,17 +102,18 @@ def rollout_from(data: object, source: str) -> ModelRollout:
     try:
         return ModelRollout.model_validate(data)
     except ValidationError as error:
-        faults = [
-            fault
-            for details in error.errors()
-            if not _is_other_union_member(details)
-            for fault in _faults(details, data)
-        ]
+        faults: list[Fault] = []
+        told = (each for each in error.errors() if not _is_other_union_member(each))
+        for details in islice(told, _MOST_FAULTS + 1):
+            faults += _faults(details, data)
         raise InvalidRollout(source, list(dict.fromkeys(faults))) from error
 
 
 def _invalid(source: str, document: YamlDocument, faults: Sequence[Fault]) -> InvalidRollout:
     each = list(dict.fromkeys(faults))
+    if len(each) > _MOST_FAULTS:
+        more = Fault("(document)", f"has further faults, beside the {_MOST_FAULTS} that are named")
+        each = [*each[:_MOST_FAULTS], more]
     return InvalidRollout(source, each, [document.position(fault.path)[0] for fault in each])
 
 
@@ -166,7 +171,9 @@ def format_path(location: tuple[int | str, ...]) -> str:
     """Write a location as `spec.strategy.canary.steps[1].weight`."""
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        # A key may have characters that would move a terminal's cursor.
+        name = str(part) if str(part).isprintable() else ascii(part)
+        text += f"[{name}]" if isinstance(part, int) else f".{name}" if text else name
     return text or "(document)"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import yaml
 
+from headrace.api.yaml_text import NotYaml, read_documents
 from headrace.errors import Fault, InvalidRollout
 
 
@@ -22,9 +23,11 @@ def name_version(text: str, model: dict[str, str], source: str = "(text)") -> st
         InvalidRollout: It is no YAML, or has no `spec.model` to change.
     """
     try:
+        read_documents(text)  # bounds what is composed
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise InvalidRollout(source, [Fault("(document)", f"not YAML: {error}")]) from error
+    except (NotYaml, yaml.YAMLError) as error:
+        problem = str(error) if isinstance(error, NotYaml) else f"not YAML: {error}"
+        raise InvalidRollout(source, [Fault("(document)", problem)]) from error
     found = _child(_child(node, "spec"), "model")
     if not isinstance(found, yaml.MappingNode):
         raise InvalidRollout(source, [Fault("spec.model", "is missing", "a mapping", "model: {}")])

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from heapq import merge
+from itertools import islice
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from headrace.api.fields import Duration, Part, RuleBroken, format_duration
 from headrace.errors import Fault
@@ -26,12 +28,18 @@ _CHAINED = 100
 """Windows that follow each other without a gap, after which the end is given as `at least`."""
 
 
-def check_schedule(text: str) -> str:
-    """Refuse what cron does not understand.
+_SEARCHED = 15_000
+"""Windows among which a gap is looked for: more than a week of one a minute."""
+
+
+def check_schedule(text: object) -> object:
+    """Refuse a text that cron does not understand.
 
     Raises:
         ValueError: It is no schedule, or names a day that no month has.
     """
+    if not isinstance(text, str):
+        return text
     # A sixth field would be seconds.
     problem = "" if len(text.split()) == 5 else "it has not five fields"
     try:
@@ -43,12 +51,14 @@ def check_schedule(text: str) -> str:
     return text
 
 
-def check_timezone(name: str) -> str:
-    """Refuse a time zone that nobody knows.
+def check_timezone(name: object) -> object:
+    """Refuse the name of a time zone that nobody knows.
 
     Raises:
         ValueError: It is not in the time zone database.
     """
+    if not isinstance(name, str):
+        return name
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -61,20 +71,20 @@ class Freeze(Part):
 
     schedule: Annotated[
         str,
-        AfterValidator(check_schedule),
         Field(pattern=SCHEDULE, max_length=100, json_schema_extra={"examples": ["0 18 * * 5"]}),
+        BeforeValidator(check_schedule),
     ]
     """When a window begins: minute, hour, day of month, month and day of week, as in cron."""
     duration: Duration
     """How long each window lasts; above zero."""
     timezone: Annotated[
         str,
-        AfterValidator(check_timezone),
         Field(
             pattern=r"^[A-Za-z][-+A-Za-z0-9_/]*$",
             max_length=64,
             json_schema_extra={"examples": ["Europe/Vienna"]},
         ),
+        BeforeValidator(check_timezone),
     ] = "UTC"
     """Whose clock the schedule means, such as `Europe/Vienna`."""
 
@@ -105,6 +115,10 @@ class Freeze(Part):
             if (begun := start.timestamp()) > after:
                 yield begun
 
+    def windows(self, after: float) -> Iterator[tuple[float, float]]:
+        """Give begin and end of each window that begins after an instant, in order."""
+        return ((start, start + self.duration) for start in self.starts(after))
+
 
 def frozen(freezes: Sequence[Freeze], now: float) -> str:
     """Say why nothing may go on now; empty where it may.
@@ -122,6 +136,28 @@ def frozen(freezes: Sequence[Freeze], now: float) -> str:
         until = f"{'' if sure else 'at least '}{moment:%Y-%m-%d %H:%M}"
         return f"frozen until {until} {freeze.timezone}, by {freeze}"
     return ""
+
+
+def first_gap(freezes: Sequence[Freeze], since: float, horizon: float) -> float | None:
+    """Find the first moment at which nothing is frozen.
+
+    Args:
+        freezes: Of a spec, at least one.
+        since: Where to begin, Unix seconds.
+        horizon: Seconds after which the search ends.
+
+    Returns:
+        Unix seconds; None if there is none until then, or among very many windows.
+    """
+    reached = since
+    windows = merge(*(freeze.windows(since - freeze.duration) for freeze in freezes))
+    for start, end in islice(windows, _SEARCHED):
+        if start > reached:
+            return reached
+        reached = max(reached, end)
+        if reached > since + horizon:
+            return None
+    return reached if next(windows, None) is None else None
 
 
 def _window_end(freeze: Freeze, now: float) -> float | None:

@@ -99,6 +99,8 @@ def read_documents(text: str) -> list[YamlDocument]:
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         if isinstance(error, NotYaml):
             raise
+        if "int_max_str_digits" in str(error):
+            raise NotYaml("has a number with too many digits") from error
         raise NotYaml(f"not YAML: {str(error).splitlines()[0]}") from error
 
 

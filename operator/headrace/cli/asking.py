@@ -1,22 +1,92 @@
-"""How `promote`, `abort` and `retry` reach a rollout."""
+"""What people ask of a rollout: `promote`, `abort`, `retry`, `pause`, `resume`, `undo`."""
 
 from __future__ import annotations
 
 import click
 
-from headrace.cli.places import person, store_of
+from headrace.api import Phase
+from headrace.cli.places import Choice, find_place, placed
 from headrace.engine.observations import Wish
+from headrace.errors import PermanentError
 
 
-def leave(name: str | None, wish: Wish) -> None:
+def leave(choice: Choice, wish: Wish) -> None:
     """Leave a request where the rollout's controller finds it at its next tick."""
-    store = store_of(name)
-    rollout = store.read()
-    store.ask(wish, person())
-    if store.is_running:
-        click.echo(f"{rollout.key}: asked to {wish}; see `headrace status`.")
-    else:
-        click.echo(
-            f"{rollout.key}: asked to {wish}; it is not running, so it takes effect at the next "
-            "`headrace up`."
+    place = find_place(choice)
+    rollout = place.read()
+    if wish is Wish.PROMOTE and rollout.status.phase is Phase.PROGRESSING:
+        raise PermanentError(
+            f"{rollout.key} does not wait for a person: see `headrace status`. To promote now, "
+            "without further proof: `headrace promote --full`."
         )
+    place.ask(wish)
+    asked = f"{rollout.key}: asked to {wish.replace('-', ' in ')}"
+    if place.is_running:
+        click.echo(f"{asked}; see `headrace status`.")
+    else:
+        click.echo(f"{asked}; it is not running, so it takes effect at the next `headrace up`.")
+
+
+@click.command()
+@click.option("--full", is_flag=True, help="Now, without further proof, freezes and gates.")
+@placed
+def promote(choice: Choice, full: bool) -> None:
+    """Pass the approval or the pause at hand.
+
+    At an approval step this approves it. Where the rollout has paused by itself, the candidate is
+    promoted, if no freeze and no gate is in the way. With --full it is promoted at once whatever
+    is in the way; the history says who asked.
+    """
+    leave(choice, Wish.PROMOTE_FULL if full else Wish.PROMOTE)
+
+
+@click.command()
+@placed
+def abort(choice: Choice) -> None:
+    """Give all traffic back to the stable version.
+
+    The rollout ends as rolled back. The version stays out until the spec names another one, or
+    until `headrace retry`.
+    """
+    leave(choice, Wish.ABORT)
+
+
+@click.command()
+@placed
+def retry(choice: Choice) -> None:
+    """Try a version again that was rolled back.
+
+    Also ends a pause: the rollout goes on at the step where it stopped.
+    """
+    leave(choice, Wish.RETRY)
+
+
+@click.command()
+@placed
+def pause(choice: Choice) -> None:
+    """Change nothing until `headrace resume`.
+
+    The traffic stays as it is and the checks go on: harm still rolls back.
+    """
+    leave(choice, Wish.PAUSE)
+
+
+@click.command()
+@placed
+def resume(choice: Choice) -> None:
+    """Go on after a pause.
+
+    The rollout goes on at the step where it stopped, and has all of maxDuration again.
+    """
+    leave(choice, Wish.RESUME)
+
+
+@click.command()
+@placed
+def undo(choice: Choice) -> None:
+    """Go back to the version before the last promotion.
+
+    At once where its servers still run (keepPrevious), else as soon as they run again. The version
+    that is undone stays out until the spec names another one. During a rollout this is `abort`.
+    """
+    leave(choice, Wish.UNDO)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from pathlib import Path
@@ -96,10 +97,13 @@ def controller(
     \b
         headrace controller --alone --prometheus http://localhost:9090
 
-    Every option can be given as an environment variable, such as HEADRACE_PROMETHEUS_URL.
+    Every option can be given as an environment variable, such as HEADRACE_PROMETHEUS_URL. How to
+    reach Prometheus is said by variables only: HEADRACE_PROMETHEUS_TOKEN_FILE, _USERNAME,
+    _PASSWORD_FILE, _CA_FILE, _CERT_FILE, _KEY_FILE, _INSECURE and _TENANT.
     """
     from headrace.controller.logs import set_up
     from headrace.controller.process import Controller, Settings
+    from headrace.metrics.access import access_from
     from headrace.metrics.prometheus import PrometheusMetrics
     from headrace.runtime.kubernetes.cluster import Cluster
 
@@ -112,9 +116,9 @@ def controller(
         host=host,
         port=port,
     )
-    running = Controller(
-        Cluster.connect(kubeconfig, context), PrometheusMetrics(prometheus_url), settings
-    )
+    access = access_from({**os.environ, f"{PREFIX}_PROMETHEUS_URL": prometheus_url})
+    assert access is not None, "it has an address"
+    running = Controller(Cluster.connect(kubeconfig, context), PrometheusMetrics(access), settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     running.run()

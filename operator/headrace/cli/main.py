@@ -8,12 +8,15 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from headrace import __version__
+from headrace.cli.only_cluster import ONLY_CLUSTER
 from headrace.errors import HeadraceError, InvalidInput
 
 _COMMANDS = {
@@ -24,9 +27,14 @@ _COMMANDS = {
     "up": ("headrace.cli.up", "Run a ModelRollout on this machine, until it ends."),
     "status": ("headrace.cli.status", "Say where a rollout is, and why."),
     "watch": ("headrace.cli.watch", "Show a running rollout, live."),
-    "promote": ("headrace.cli.promote", "Approve the step at hand, or promote now."),
-    "abort": ("headrace.cli.abort", "Give all traffic back to the stable version."),
-    "retry": ("headrace.cli.retry", "Try a version again that was rolled back."),
+    "why": ("headrace.cli.why", "Say why a version was promoted or rolled back, with numbers."),
+    "history": ("headrace.cli.history", "Show what was live when, and who asked for what."),
+    "promote": ("headrace.cli.asking", "Pass the approval or pause at hand, or promote now."),
+    "abort": ("headrace.cli.asking", "Give all traffic back to the stable version."),
+    "pause": ("headrace.cli.asking", "Change nothing until it is resumed; harm still rolls back."),
+    "resume": ("headrace.cli.asking", "Go on after a pause."),
+    "undo": ("headrace.cli.asking", "Go back to the version before the last promotion."),
+    "retry": ("headrace.cli.asking", "Try a version again that was rolled back."),
     "init": ("headrace.cli.init", "Write a commented ModelRollout to begin with."),
     "lint": ("headrace.cli.lint", "Find what is wrong, or unwise, in ModelRollouts."),
     "plan": ("headrace.cli.plan", "Say what a rollout will do, before it does it."),
@@ -48,16 +56,25 @@ _COMMANDS = {
 }
 
 
+ABOUT_ROLLOUTS = (
+    *("status", "watch", "why", "history"),
+    *("promote", "abort", "pause", "resume", "undo", "retry"),
+)
+"""The commands that are about a rollout that is there."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported on demand."""
 
+    names: Sequence[str] = tuple(_COMMANDS)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order in which one meets them."""
-        return list(_COMMANDS)
+        return list(self.names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in self.names:
             return None
         command = getattr(importlib.import_module(_COMMANDS[cmd_name][0]), cmd_name)
         assert isinstance(command, click.Command)
@@ -66,7 +83,13 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.names])
+
+
+class PluginGroup(LazyGroup):
+    """The commands of the plugin of kubectl."""
+
+    names = ABOUT_ROLLOUTS
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,11 +106,26 @@ def cli() -> None:
     """
 
 
+@click.group(cls=PluginGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kubectl headrace")
+def plugin() -> None:
+    """Look at ModelRollouts of a cluster, and say what should happen to them."""
+
+
 def main() -> None:
     """Run the command; turn errors into sentences and exit codes."""
+    _run(cli)
+
+
+def kubectl() -> None:
+    """Run as `kubectl headrace`."""
+    _run(plugin, prog_name="kubectl headrace", obj=ONLY_CLUSTER)
+
+
+def _run(group: click.Group, **settings: Any) -> None:
     signal.signal(signal.SIGTERM, _end_as_by_ctrl_c)
     try:
-        cli.main(standalone_mode=False)
+        group.main(standalone_mode=False, **settings)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (click.Abort, KeyboardInterrupt):

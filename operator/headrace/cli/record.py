@@ -71,7 +71,7 @@ def record(
             f"--from {first:.0f} --to {last:.0f}: expected an end after the beginning, and at "
             f"most {_LONGEST / _A_DAY:.0f} days"
         )
-    server = Client(Access(url.rstrip("/")), _TIMEOUT)
+    server = Client(Access(url.rstrip("/")), _TIMEOUT, raw=True)
     stable = stable or _stable(rollout, seen_versions(server, rollout.key, first, last))
     request = request_of(rollout, stable, first)
     found = record_range(server, request, first, last, step or request.interval)

@@ -95,7 +95,7 @@ def render(
             folder /= each.name.replace(":", "-")
         files = _files(rollout, each.plan, form)
         written |= {folder / name: text for name, text in files.items()}
-    _write(written)
+    _write(written, form)
 
 
 def _changed(rollout: ModelRollout, backend: str | None, router: str | None) -> ModelRollout:
@@ -158,11 +158,31 @@ def _files(rollout: ModelRollout, plan: Plan, form: str) -> Mapping[str, str]:
     return {f"{kind}.{form}": written(those) for kind, those in kinds.items()}
 
 
-def _write(files: Mapping[Path, str]) -> None:
+def _write(files: Mapping[Path, str], form: str) -> None:
     for path, text in files.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            reason = error.strerror or error
-            raise Conflict(f"{path} cannot be written: {reason}.") from error
+            raise _unwritable(path, error) from error
+    if form == "helm":
+        for folder in {path.parent for path in files if path.parent.name == "templates"}:
+            _remove_older(folder, files)
+
+
+def _remove_older(folder: Path, files: Mapping[Path, str]) -> None:
+    """Remove templates of an earlier run, as of another router; a person's own stay."""
+    from headrace.render.helm import WRITTEN
+
+    for path in set(folder.glob("*.yaml")) - set(files):
+        try:
+            with path.open("rb") as file:
+                ours = file.readline() == WRITTEN.encode()
+            if ours:
+                path.unlink()
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> Conflict:
+    return Conflict(f"{path} cannot be written: {error.strerror or error}.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,28 +14,37 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress
 
-from headrace.api import ModelRollout, load_rollout, parse_rollout
+from headrace.api import ModelRollout
 from headrace.cli.instants import INSTANT
 from headrace.cli.replay import show_replay
 from headrace.cli.scenarios import scenario_options, scenarios_of
 from headrace.errors import InvalidInput
+from headrace.lint.rollouts import read_rollouts
 from headrace.simulate.plot import plot
 from headrace.simulate.presets import ALL, PRESETS
 from headrace.simulate.rollout import MOST_TICKS
 from headrace.simulate.runs import Endings
 from headrace.simulate.runs import simulate as simulate_all
 from headrace.simulate.scenario import Scenario
-from headrace.simulate.summary import Summary, summaries
+from headrace.simulate.summary import summaries
 from headrace.simulate.table import table_of
 
 _PICTURES = (".png", ".svg")
 _MOST_PROCESSES = 2
-_OF_BOTH = ("file", "as_json")
+_OF_BOTH = ("files", "as_json")
 _OF_REPLAYS = ("recordings", "stable", "start")
+
+_LEGEND = (
+    "min: median minutes from the onset to a rollback, and to a promotion. bad: mean requests\n"
+    "that the bad candidate answered. open: held, or paused for a person, or nothing decided\n"
+    f"after {MOST_TICKS} judgements. In brackets: what a share may be in truth (95 %).\n"
+    "Argo Rollouts, Flagger: the rules of their documentation, every minute, on traffic\n"
+    "of the same seed; they promote what is left at the end of the steps."
+)
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("files", nargs=-1, required=True)
 @click.option(
     "--scenario",
     "names",
@@ -47,7 +55,7 @@ _OF_REPLAYS = ("recordings", "stable", "start")
 @click.option("--runs", type=click.IntRange(1, 100_000), default=200, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @scenario_options
-@click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON; of several a list.")
 @click.option(
     "--plot",
     "picture",
@@ -65,7 +73,7 @@ _OF_REPLAYS = ("recordings", "stable", "start")
 @click.option("--stable", help="Replay: the version that had the users.")
 @click.option("--start", type=INSTANT, help="Replay: when the rollout begins.")
 def simulate(
-    file: Path,
+    files: tuple[str, ...],
     names: tuple[str, ...],
     runs: int,
     seed: int,
@@ -77,7 +85,9 @@ def simulate(
     start: float | None,
     **given: Any,
 ) -> None:
-    """Run a ModelRollout against generated traffic, many times, before it meets any user.
+    """Run ModelRollouts against generated traffic, many times, before they meet any user.
+
+    FILES are files, folders or `-`; each may have several documents.
 
     The spec goes through the same decisions as in a cluster. The table says how often a healthy
     candidate is rolled back, how often and how soon a bad one is, how many users it reaches, and
@@ -99,36 +109,37 @@ def simulate(
     if picture is not None and picture.suffix not in _PICTURES:
         raise InvalidInput(f"--plot {picture}: expected a name that ends with .png or .svg")
     _only_of_one_kind(click.get_current_context(), replays=bool(recordings))
-    rollout = _load(file)
+    rollouts = read_rollouts(files)
+    if len(rollouts) > 1 and (picture is not None or recordings):
+        what = "--replay" if recordings else "--plot"
+        raise InvalidInput(f"{what} is about one rollout, and here are {len(rollouts)}")
     if recordings:
-        show_replay(rollout, recordings, stable=stable, start=start, as_json=as_json)
+        show_replay(rollouts[0], recordings, stable=stable, start=start, as_json=as_json)
         return
-    scenarios = scenarios_of(names, given, rollout.spec)
-    found = _simulated(rollout, scenarios, seed, runs, processes)
-    summed = [
-        one
-        for scenario, endings in zip(scenarios, found, strict=True)
-        for one in summaries(scenario, endings)
-    ]
-    if picture is not None:
-        plot(scenarios, found, picture)
-    if as_json:
-        told = {
-            "rollout": rollout.key,
-            "seed": seed,
-            "runs": runs,
-            "scenarios": [asdict(scenario) for scenario in scenarios],
-            "results": [asdict(one) for one in summed],
-        }
-        click.echo(json.dumps(told, indent=2))
-    else:
-        _print(summed, f"{rollout.key}: {runs} rollouts of each scenario, seed {seed}")
-
-
-def _load(file: Path) -> ModelRollout:
-    if str(file) == "-":
-        return parse_rollout(sys.stdin.read(), "(standard input)")
-    return load_rollout(file)
+    told = []
+    for rollout in rollouts:
+        scenarios = scenarios_of(names, given, rollout.spec)
+        found = _simulated(rollout, scenarios, seed, runs, processes)
+        summed = [
+            one
+            for scenario, endings in zip(scenarios, found, strict=True)
+            for one in summaries(scenario, endings)
+        ]
+        if picture is not None:
+            plot(scenarios, found, picture)
+        if not as_json:
+            title = f"{rollout.key}: {runs} rollouts of each scenario, seed {seed}"
+            Console().print(table_of(summed, title))
+        told.append(
+            {
+                "rollout": rollout.key,
+                "seed": seed,
+                "runs": runs,
+                "scenarios": [asdict(scenario) for scenario in scenarios],
+                "results": [asdict(one) for one in summed],
+            }
+        )
+    click.echo(json.dumps(told[0] if len(told) == 1 else told, indent=2) if as_json else _LEGEND)
 
 
 def _simulated(
@@ -149,17 +160,6 @@ def _simulated(
             processes=processes or min(_MOST_PROCESSES, os.cpu_count() or 1),
             done=lambda count: bar.advance(task, count),
         )
-
-
-def _print(summed: Sequence[Summary], title: str) -> None:
-    Console().print(table_of(summed, title))
-    click.echo(
-        "min: median minutes from the onset to a rollback, and to a promotion. bad: mean requests\n"
-        "that the bad candidate answered. open: held, or paused for a person, or nothing decided\n"
-        f"after {MOST_TICKS} judgements. In brackets: what a share may be in truth (95 %).\n"
-        "Argo Rollouts, Flagger: the rules of their documentation, every minute, on traffic\n"
-        "of the same seed; they promote what is left at the end of the steps."
-    )
 
 
 def _only_of_one_kind(context: click.Context, *, replays: bool) -> None:

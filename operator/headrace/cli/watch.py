@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import click
 from rich.console import Console
 from rich.live import Live
 
-from headrace.cli.places import NAME, store_of
-from headrace.controller.session import ENDED
+from headrace.api import ModelRollout, Phase
+from headrace.cli.places import Choice, Place, find_place, placed
+from headrace.errors import TemporaryError
 from headrace.report.terminal import render_status
+
+_PAUSE = 1.0
+"""Seconds between two looks."""
+
+_ENDED = (Phase.HEALTHY, Phase.ROLLED_BACK)
 
 
 @click.command()
-@NAME
-def watch(name: str | None) -> None:
-    """Show a running rollout, live, until it ends.
+@placed
+def watch(choice: Choice) -> None:
+    """Show a rollout, live, until it ends.
 
-    Ctrl-C stops the watching, not the rollout.
+    Ctrl-C stops the watching, not the rollout. The exit code is 1 when it was rolled back.
     """
-    store = store_of(name)
+    place = find_place(choice)
+    rollout = place.read()
     console = Console()
-    rollout = store.read()
     with Live(render_status(rollout, time.time()), console=console, auto_refresh=False) as live:
-        while rollout.status.phase not in ENDED and store.is_running:
-            time.sleep(0.5)
-            rollout = store.read()
+        while not has_ended(rollout) and place.is_running:
+            time.sleep(_PAUSE)
+            rollout = _look(place, rollout)
             live.update(render_status(rollout, time.time()), refresh=True)
+    if rollout.status.phase is Phase.ROLLED_BACK:
+        sys.exit(1)
+
+
+def has_ended(rollout: ModelRollout) -> bool:
+    """Tell whether nothing is under way, of the spec as it is now."""
+    status = rollout.status
+    waits = any(c.type == "Progressing" and c.status == "True" for c in status.conditions)
+    is_seen = status.observed_generation >= rollout.metadata.generation
+    return status.phase in _ENDED and is_seen and not waits
+
+
+def _look(place: Place, last: ModelRollout) -> ModelRollout:
+    try:
+        return place.read()
+    except TemporaryError:
+        # What was seen last stays; the rollout goes on all the same.
+        return last

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from headrace.api import CountedAs, ModelRollout, Status
+from headrace.api import CountedAs, ModelRollout, ModelSpec, Status
 from headrace.engine.answer import plan_of
 from headrace.engine.checks.build import queries_of
 from headrace.engine.counters import RouterCounters
@@ -23,15 +23,14 @@ from headrace.metrics.source import Request
 CountersOf = Callable[[ModelRollout, Plan], RouterCounters]
 """Names the counters of a rollout as it is rendered: the local Envoy's, or a cluster's router's."""
 
-
 LONGEST = 3600.0
 """Seconds of the past that are read at most, after a long time without numbers."""
 
 
 def local_envoy(rollout: ModelRollout, plan: Plan) -> RouterCounters:
-    """Name the counters of the local platform."""
+    """Name the counters of the local platform, also those of versions that are out already."""
     stable = "" if plan.stable is None else plan.stable.version
-    candidates = (model.version for model in plan.candidates)
+    candidates = dict.fromkeys(model.version for model in (*plan.candidates, *_tested(rollout)))
     return local_counters(rollout.key, stable, candidates)
 
 
@@ -59,12 +58,11 @@ def request_of(
     plan = plan_of(rollout.spec, status, status.weights.asked)
     earliest = now - max(LONGEST, HISTORY_INTERVALS * spec.analysis.interval)
     since = {m: status.watermarks.get(m, now) for m in wanted_metrics(spec, status)}
-    candidates = (status.candidate, *(challenger.model for challenger in status.challengers))
     return Request(
         rollout=rollout.key,
         model=spec.model.name,
         stable=status.stable.version,
-        candidates=tuple(model.version for model in candidates),
+        candidates=tuple(model.version for model in _tested(rollout)),
         since={metric: max(earliest, until) for metric, until in since.items()},
         interval=spec.analysis.interval,
         counters=_known(status, counters_of(rollout, plan)),
@@ -107,6 +105,12 @@ def with_names(
     if counted == status.counted:
         return answer
     return replace(answer, status=status.model_copy(update={"counted": counted}))
+
+
+def _tested(rollout: ModelRollout) -> tuple[ModelSpec, ...]:
+    status = rollout.status
+    first = () if status.candidate is None else (status.candidate,)
+    return (*first, *(challenger.model for challenger in status.challengers))
 
 
 def _known(status: Status, counters: RouterCounters) -> RouterCounters:

@@ -29,6 +29,9 @@ WAITING = 1000
 
 TRIES = 3
 
+OLD = 600.0
+"""Seconds after which a decision was told by whoever led then: a restart tells it to nobody."""
+
 Object = dict[str, Any]
 
 
@@ -77,12 +80,14 @@ class Events:
             Whether it was.
         """
         model = status.candidate or status.stable or rollout.spec.model
+        since = now if status.decision is None else status.decision.time
         with self._lock:
             told = self._told.setdefault(rollout.key, Told())
+            is_first = told.action is None
             news = told.is_news(decision, model.version, now)
+        if is_first and now - since > OLD:
+            return False
         if news:
-            written = status.decision
-            since = now if written is None else written.time
             message = f"{model}: {decision.message}"
             self._tell(rollout, decision.reason, message, since, is_warning(decision))
         return news

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from headrace.api import ModelRollout, Status
 from headrace.controller.asking import CountersOf, request_of, with_names
-from headrace.controller.resources import Resource, Resources
+from headrace.controller.resources import Resource, Resources, Unreadable
 from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
 from headrace.controller.tick import noted, see
 from headrace.controller.writing import is_due
@@ -25,6 +25,7 @@ from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
 from headrace.engine.plan import Plan
+from headrace.engine.suspension import invalid
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable
 from headrace.metrics.source import Measured, Metrics
 from headrace.render.counters import counters_of
@@ -123,6 +124,7 @@ class Fleet:
         self._beside, self._part_with = beside, part_with
         self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
         self._members: dict[str, Member] = {}
+        self._refusing: dict[str, Future[None]] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
 
     @property
@@ -161,6 +163,8 @@ class Fleet:
         for member in list(self._members.values()):
             if member.acting is not None:
                 member.acting.result(max(0.0, deadline - time.monotonic()))
+        for writing in list(self._refusing.values()):
+            writing.result(max(0.0, deadline - time.monotonic()))
 
     def _intervals(self) -> Iterable[float]:
         under_test = (m for m in self._members.values() if not m.is_at_rest)
@@ -178,7 +182,12 @@ class Fleet:
         for key in self._members.keys() - found.keys() - busy:
             del self._members[key]
         for key, resource in found.items():
-            if key in busy or not isinstance(resource, Resource):
+            if key in busy:
+                continue
+            if isinstance(resource, Unreadable):
+                # What it had made stays as it is: nobody knows what should be.
+                self._members.pop(key, None)
+                self._refuse(resource, now)
                 continue
             member = self._members.get(key)
             if member is None:
@@ -189,6 +198,27 @@ class Fleet:
                     member.status = resource.rollout.status
                 member.resource, member.looked = resource, 0.0
         return {key: member for key, member in self._members.items() if key not in busy}
+
+    def _refuse(self, resource: Unreadable, now: float) -> None:
+        """Say in the status that the spec is invalid, once."""
+        writing = self._refusing.get(resource.key)
+        if resource.status is None or (writing is not None and not writing.done()):
+            return
+        message = resource.message
+        if resource.deleting is not None:
+            message = f"{message}\nIt is being deleted, which waits for a spec that can be read."
+        said = invalid(resource.status, message, resource.generation, now)
+        if said != resource.status:
+            self._refusing[resource.key] = self._pool.submit(self._write_refusal, resource, said)
+
+    def _write_refusal(self, resource: Unreadable, status: Status) -> None:
+        logger.warning("%s: %s", resource.key, resource.message)
+        try:
+            if self._may_act():
+                self._resources.refuse(resource, status)
+        except HeadraceError as error:
+            # Changed in the meantime, or not written this time: the next tick looks again.
+            logger.info("%s: its status was not written: %s", resource.key, error)
 
     def _measure(self, members: Iterable[Member], now: float) -> Mapping[str, Measured]:
         wanted = []

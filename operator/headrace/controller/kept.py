@@ -91,19 +91,8 @@ class KeptRollouts:
         if FINALIZER not in _finalizers(resource.rollout) and resource.deleting is None:
             resource = self._take_hold(resource)
         rollout = resource.rollout
-        # Nothing else but the status is looked at, and the fence.
-        written = {
-            "apiVersion": rollout.api_version,
-            "kind": rollout.kind,
-            "metadata": {
-                "name": rollout.metadata.name,
-                "namespace": rollout.metadata.namespace,
-                "resourceVersion": resource.fence,
-            },
-            "status": status.model_dump(mode="json", exclude_defaults=True),
-        }
         try:
-            answer = self._server.replace_status(written)
+            answer = self._server.replace_status(_written(rollout.key, resource.fence, status))
         except Conflict:
             self._look_again(rollout)
             raise
@@ -113,6 +102,10 @@ class KeptRollouts:
         with self._lock:
             self._read[rollout.key] = fresh
         return fresh
+
+    def refuse(self, resource: Unreadable, status: Status) -> None:
+        """Write why it cannot be read; see `Resources`."""
+        self._server.replace_status(_written(resource.key, resource.fence, status))
 
     def let_go(self, resource: Resource) -> None:
         """Take the finalizer away; see `Resources`."""
@@ -149,6 +142,17 @@ class KeptRollouts:
                 self._read[rollout.key] = read
 
 
+def _written(key: str, fence: str, status: Status) -> Object:
+    """Give an object of which nothing but the status is looked at, and the fence."""
+    namespace, _, name = key.partition("/")
+    return {
+        "apiVersion": MODEL_ROLLOUT.api_version,
+        "kind": MODEL_ROLLOUT.kind,
+        "metadata": {"name": name, "namespace": namespace, "resourceVersion": fence},
+        "status": status.model_dump(mode="json", exclude_defaults=True),
+    }
+
+
 def _is_as_new(known: str, seen: str) -> bool:
     """Tell whether what is known is what is seen, or newer: a watch comes after a write.
 
@@ -164,22 +168,24 @@ def _read(key: str, seen: Mapping[str, Any]) -> Resource | Unreadable:
     metadata = seen["metadata"]
     fence = str(metadata["resourceVersion"])
     kept = {name: metadata[name] for name in _KEPT_METADATA if name in metadata}
+    deleted = metadata.get("deletionTimestamp")
+    deleting = None if deleted is None else parse_instant(deleted)
+    generation = int(metadata.get("generation", 0))
     try:
-        rollout = rollout_from({**seen, "metadata": kept, "status": {}}, key)
         status = Status.model_validate(seen.get("status") or {})
-        ask = ask_of(metadata.get("annotations") or {})
-    except InvalidRollout as error:
-        return Unreadable(key, fence, str(error))
     except ValidationError as error:
         message = (
             f"the status of {key} cannot be read ({error.error_count()} faults): it was written by "
             "another version of Headrace or changed by hand. What runs is left as it is; "
             "remove .status to begin anew"
         )
-        return Unreadable(key, fence, message)
-    rollout = rollout.model_copy(update={"status": status})
-    deleted = metadata.get("deletionTimestamp")
-    return Resource(rollout, fence, ask, None if deleted is None else parse_instant(deleted))
+        return Unreadable(key, fence, message, None, generation, deleting)
+    try:
+        rollout = rollout_from({**seen, "metadata": kept, "status": {}}, key)
+    except InvalidRollout as error:
+        return Unreadable(key, fence, str(error), status, generation, deleting)
+    ask = ask_of(metadata.get("annotations") or {})
+    return Resource(rollout.model_copy(update={"status": status}), fence, ask, deleting)
 
 
 def _finalizers(rollout: ModelRollout) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from headrace.api import ModelRollout, Outcome, Phase
@@ -22,15 +22,28 @@ TICKS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30
 
 Rollouts = Callable[[], Mapping[str, ModelRollout]]
 
+ApiRequests = Callable[[], Mapping[tuple[str, str, int], int]]
+"""By verb, kind in the plural, and code; 0 where there was no answer."""
+
+Queries = Callable[[], Mapping[str, int]]
+"""By what came of them: `ok`, or why there was no answer, in one CamelCase word."""
+
 
 class Meters:
     """Counters of one controller, and a look at its rollouts."""
 
-    def __init__(self, rollouts: Rollouts) -> None:
-        """Count nothing yet.
+    def __init__(
+        self,
+        rollouts: Rollouts,
+        api_requests: ApiRequests = dict,
+        queries: Queries = dict,
+    ) -> None:
+        """Count nothing yet. All of these are called when Prometheus asks.
 
         Args:
-            rollouts: Gives all rollouts with their latest status; called when Prometheus asks.
+            rollouts: Gives all rollouts with their latest status.
+            api_requests: Gives the requests to the API server so far.
+            queries: Gives the queries to Prometheus so far.
         """
         self.registry = CollectorRegistry()
         self._decisions = Counter(
@@ -56,18 +69,7 @@ class Meters:
             "1 in the controller that leads, 0 in one that stands by.",
             registry=self.registry,
         )
-        self.requests = Counter(
-            "headrace_api_requests",
-            "Requests to the API server.",
-            ("verb", "code"),
-            registry=self.registry,
-        )
-        self.queries = Counter(
-            "headrace_prometheus_queries",
-            "Queries to Prometheus.",
-            ("outcome",),
-            registry=self.registry,
-        )
+        self.registry.register(_OfRequests(api_requests, queries))
         self.registry.register(_OfRollouts(rollouts))
 
     def decided(self, decision: Decision) -> None:
@@ -112,6 +114,30 @@ class _OfRollouts(Collector):
                     label = [*name, status.candidate.version, check.name, outcome]
                     outcomes.add_metric(label, float(check.outcome is outcome))
         yield from (phases, weights, outcomes)
+
+    def describe(self) -> list[Metric]:
+        """Say nothing beforehand: the names are not used elsewhere."""
+        return []
+
+
+class _OfRequests(Collector):
+    def __init__(self, api_requests: ApiRequests, queries: Queries) -> None:
+        self._api_requests, self._queries = api_requests, queries
+
+    def collect(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "headrace_api_requests",
+            "Requests to the API server; code 0 where there was no answer.",
+            labels=["verb", "resource", "code"],
+        )
+        for (verb, resource, code), count in dict(self._api_requests()).items():
+            requests.add_metric([verb, resource, str(code)], count)
+        queries = CounterMetricFamily(
+            "headrace_prometheus_queries", "Queries to Prometheus.", labels=["outcome"]
+        )
+        for outcome, count in dict(self._queries()).items():
+            queries.add_metric([outcome], count)
+        yield from (requests, queries)
 
     def describe(self) -> list[Metric]:
         """Say nothing beforehand: the names are not used elsewhere."""

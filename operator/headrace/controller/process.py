@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from headrace.engine.decision import Action, Tick
 from headrace.engine.observations import Observations
 from headrace.engine.plan import Plan
 from headrace.errors import HeadraceError
+from headrace.metrics.prometheus import PromQLMetrics
 from headrace.metrics.source import Metrics
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
@@ -98,7 +100,8 @@ class Controller:
         self._events = Events(cluster, settings.identity)
         self._outside = Outside(_say, self._changes.note, settings.addresses)
         self._outside_lock = threading.Lock()
-        self._meters = Meters(self._rollouts)
+        asked = metrics.asked if isinstance(metrics, PromQLMetrics) else Counter[str]()
+        self._meters = Meters(self._rollouts, lambda: cluster.requests, lambda: asked)
         self._ticked = time.monotonic()
         self.port = 0
 

@@ -39,11 +39,17 @@ class Unreadable:
         key: `namespace/name`.
         fence: As of a resource.
         message: Every fault.
+        status: The one that is kept; None where it is what cannot be read.
+        generation: Of the spec, as Kubernetes counts.
+        deleting: As of a resource.
     """
 
     key: str
     fence: str
     message: str
+    status: Status | None = None
+    generation: int = 0
+    deleting: float | None = None
 
 
 class Resources(Protocol):
@@ -61,6 +67,10 @@ class Resources(Protocol):
             NotFound: It is gone.
             PlatformUnavailable: It could not be written this time.
         """
+        ...
+
+    def refuse(self, resource: Unreadable, status: Status) -> None:
+        """Say in a resource's status why it cannot be read; raises like `write`."""
         ...
 
     def let_go(self, resource: Resource) -> None:

@@ -91,6 +91,7 @@ class LocalSession:
             exit_stack.callback(self.platform.close)
             self.platform.start()
             self._metrics = PrometheusMetrics(self.platform.prometheus_url)
+            exit_stack.callback(self._metrics.close)
             self._write_note()
             self._exit = exit_stack.pop_all()
         self._loop.start()

@@ -12,7 +12,7 @@ from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.endings import promoting, rolling_back
 from headrace.engine.farewell import leaving
 from headrace.engine.lifecycle import wanted
-from headrace.engine.observations import MetricKey, Observations
+from headrace.engine.observations import Metric, MetricKey, Observations
 from headrace.engine.rest import at_rest, first_version
 from headrace.engine.servers import note_servers
 from headrace.engine.strategies.build import metrics_of, strategy_of
@@ -40,7 +40,11 @@ def wanted_metrics(spec: RolloutSpec, status: Status) -> tuple[MetricKey, ...]:
     """
     if status.candidate is None or status.stable is None or spec.suspended:
         return ()
-    return metrics_of(spec)
+    metrics = metrics_of(spec)
+    if any(check.observed_until is not None for check in status.checks):
+        # What is only of the time before the rollout is not asked for any more.
+        return tuple(metric for metric in metrics if metric != Metric.SERVED)
+    return metrics
 
 
 def decide(spec: RolloutSpec, status: Status, observations: Observations, now: float) -> Tick:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from headrace.api import ModelSpec, Status, Traffic
+from headrace.api import ModelSpec, ServingSpec, Status, Traffic
+from headrace.api.fields import format_duration
 from headrace.engine.observations import VersionState, World
 from headrace.engine.servers import in_a_row, servers_of, times
 from headrace.engine.steps import ALL_STABLE, weights_of
 
 CRASHES_ALLOWED = 3
 """Unplanned restarts per server in a row, beyond stable's, of a candidate that may go on."""
+
+STARTING_MARGIN = 60.0
+"""Seconds for a server to be put on a machine, beside `serving.startupTimeout`."""
 
 OOM_KILLS_ALLOWED = 1
 """Servers that the kernel may end for their memory in a rollout, per server and beyond stable's.
@@ -56,6 +60,33 @@ def cannot_serve(
         message = f"its servers ended {times(own.in_a_row)} in a row by themselves{last}"
         return "CandidateKeepsCrashing", message
     return None
+
+
+def never_came_up(
+    serving: ServingSpec, status: Status, world: World, model: ModelSpec, now: float
+) -> tuple[str, str] | None:
+    """Give reason and sentence if a candidate has had its time to start and no server is ready.
+
+    Only before it was ever asked anything, and only while stable shows that servers can run: what
+    stops both is no fault of the candidate.
+
+    Args:
+        serving: With the time that it has.
+        status: With what was asked of it so far.
+        world: What is seen.
+        model: The candidate.
+        now: Unix seconds.
+    """
+    state = state_of(world, model)
+    requests = status.requests
+    tried = status.carried_since is not None or status.elapsed or status.held
+    if tried or requests.candidate or requests.mirrored or status.started is None:
+        return None
+    over = now - status.started > serving.startup_timeout + STARTING_MARGIN
+    if state is None or state.ready or not over or not is_ready(state_of(world, status.stable)):
+        return None
+    limit = format_duration(serving.startup_timeout)
+    return "CandidateNeverReady", f"after {limit} to start it has {readiness(state)}"
 
 
 def is_ready(state: VersionState | None) -> bool:

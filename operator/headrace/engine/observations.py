@@ -26,6 +26,9 @@ class Metric(StrEnum):
 
     REQUESTS = "requests"
     """Live answers and failed answers, counted by the router. `Counts`."""
+    SERVED = "served"
+    """Live answers and failed answers of stable before the rollout, counted by its servers: the
+    router does not know which of them answered. `Halves`."""
     MIRRORED = "mirrored"
     """Copied requests and their failures, counted by the router. `Counts`; no users saw them."""
     LATENCY = "latency"
@@ -95,6 +98,24 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class Halves:
+    """What two halves of an arm's servers did.
+
+    Attributes:
+        first: Of one half.
+        second: Of the other one.
+    """
+
+    first: Counts
+    second: Counts
+
+    @property
+    def size(self) -> float:
+        """The number of exposures."""
+        return self.first.total + self.second.total
+
+
+@dataclass(frozen=True, slots=True)
 class Sums:
     """How many values there were, and their sum.
 
@@ -145,7 +166,7 @@ class Level:
         return 1.0
 
 
-Value = Counts | Histogram | Sums | Categories | Level
+Value = Counts | Halves | Histogram | Sums | Categories | Level
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from headrace.engine.expectation import (
     proved_after,
     smallest,
 )
-from headrace.engine.observations import Interval, Metric
+from headrace.engine.observations import Halves, Interval, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +118,19 @@ def past_of(history: Sequence[Interval]) -> Past | None:
             if seen is not None:
                 requests += seen.total
                 reference = reference.learned(seen)
+        elif isinstance(interval.stable, Halves):
+            reference = reference.with_halves(interval.stable)
         elif interval.metric == Metric.LATENCY:
             timed = histogram(interval.stable)
             if timed is not None:
                 delays = delays.with_history(timed)
-    if not requests or seconds <= 0 or reference.scatter is None:
+    if not requests or seconds <= 0:
         return None
     scatter = delays.scatter
     return Past(
         rate=requests / seconds,
         failing=reference.share,
-        failures=reference.scatter.dispersion(),
+        failures=reference.found(),
         bounds=delays.bounds,
         latency=delays.learned,
         delays=scatter.dispersion() if scatter is not None else NONE,

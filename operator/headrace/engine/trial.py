@@ -11,7 +11,15 @@ from headrace.engine.checks.build import checks_of
 from headrace.engine.comparing import compare
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.foresight import foresee
-from headrace.engine.health import cannot_serve, is_complete, is_ready, readiness, retreat, state_of
+from headrace.engine.health import (
+    cannot_serve,
+    is_complete,
+    is_ready,
+    never_came_up,
+    readiness,
+    retreat,
+    state_of,
+)
 from headrace.engine.lifecycle import drop, enter_step, leave_test, note_arrival, pause, switch
 from headrace.engine.machine import next_decision
 from headrace.engine.observations import Observations, Wish, World
@@ -55,7 +63,7 @@ def under_test(spec: RolloutSpec, status: Status, observations: Observations, no
             barred = _barred(spec, strategy, heeded, asked, observations)
         if barred is None:
             return carry_out(spec, strategy, heeded, asked, observations, now, verdicts)
-    decision = _dead(status, arms, world, now)
+    decision = _dead(spec, status, arms, world, now)
     if decision is None and world.problem:
         decision = Decision(Action.HOLD, "PlatformUnavailable", world.problem)
     if decision is None:
@@ -144,9 +152,13 @@ def carry_out(
     return answer(spec, status, decision, traffic, now, verdicts)
 
 
-def _dead(status: Status, arms: tuple[Arm, ...], world: World, now: float) -> Decision | None:
+def _dead(
+    spec: RolloutSpec, status: Status, arms: tuple[Arm, ...], world: World, now: float
+) -> Decision | None:
     for arm in arms:
-        gone = cannot_serve(status, world, arm.model, now)
+        gone = cannot_serve(status, world, arm.model, now) or never_came_up(
+            spec.serving, status, world, arm.model, now
+        )
         if gone is not None:
             action = Action.DROP if len(arms) > 1 else Action.ROLL_BACK
             return Decision(action, *gone, arm.model.version)

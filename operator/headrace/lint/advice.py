@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from headrace.api import Promotes, RolloutSpec, Shadow, Then
 from headrace.api.fields import format_duration
+from headrace.api.freeze import first_gap
 from headrace.engine.checks.bucket_bounds import ENVOY_DEFAULT, bound_faults
 from headrace.errors import Fault
 from headrace.lint import catalogue
@@ -19,6 +21,17 @@ COPIES_ONLY = frozenset({"shadow-agreement"})
 """Subjects of checks that see nothing but copied requests."""
 
 _SELDON_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+
+_SECRET = re.compile(
+    r"^[a-z0-9+.-]+://[^/?#@]*:[^/?#@]+@"
+    r"|[?&](?:sig|[^=&]*(?:token|password|secret|signature))=[^&]",
+    re.IGNORECASE,
+)
+"""A password before the host, or a query that proves who is asking."""
+_SOME_MONDAY = 1_767_571_200.0
+"""The first one of 2026: advice must not depend on when it is given."""
+_HORIZON = 400 * 86_400.0
+"""Longer than a year, in which every schedule of use has come round."""
 
 Advice = tuple[Rule, Fault]
 
@@ -41,10 +54,14 @@ class Hold:
 def advise(spec: RolloutSpec) -> Iterator[Advice]:
     """Name what will not work as it was meant, in the spec's order."""
     holds = tuple(holds_of(spec))
+    yield from _secrets(spec)
     yield from _short_holds(spec, holds)
     yield from _all_the_traffic(spec)
     yield from _timeouts(spec, holds)
     yield from _never_observed(spec)
+    if spec.freeze and first_gap(spec.freeze, _SOME_MONDAY, _HORIZON) is None:
+        problem = "leaves no time in which anything may change"
+        yield catalogue.ALWAYS_FROZEN, Fault("spec.freeze", problem, "windows with gaps")
     for fault in bound_faults(spec.analysis, _bounds(spec)):
         yield catalogue.BETWEEN_BUCKETS, fault
 
@@ -88,6 +105,15 @@ def _name(spec: RolloutSpec) -> str:
     fields = type(spec.strategy).model_fields
     given = next(name for name in fields if getattr(spec.strategy, name) is not None)
     return fields[given].alias or given
+
+
+def _secrets(spec: RolloutSpec) -> Iterator[Advice]:
+    for index, model in enumerate(spec.versions):
+        if _SECRET.search(model.uri):
+            path = f"spec.challengers[{index - 1}].uri" if index else "spec.model.uri"
+            # What was found is not said: findings are read by more people than the file.
+            expected = "an address only, and spec.serving.storageSecret beside it"
+            yield catalogue.SECRET_IN_URI, Fault(path, "has a secret in it", expected)
 
 
 def _short_holds(spec: RolloutSpec, holds: Sequence[Hold]) -> Iterator[Advice]:
@@ -145,6 +171,12 @@ def _never_observed(spec: RolloutSpec) -> Iterator[Advice]:
             path = f"spec.analysis.checks[{index}]"
             expected = "a step that observes it, or a check that need not be proved"
             yield catalogue.NEVER_OBSERVED, Fault(path, problem, expected, "required: false")
+
+
+def router_bounds(spec: RolloutSpec) -> Sequence[float]:
+    """Give the upper bounds in seconds of the latency buckets that the checks are made of."""
+    (bounds,) = _bounds(spec).values()
+    return bounds
 
 
 def _bounds(spec: RolloutSpec) -> Mapping[str, Sequence[float]]:

@@ -104,12 +104,35 @@ NOTHING_TO_PATCH = Rule(
     "It has no effect with this backend, router and monitoring. Write another kind, or `Pod`, "
     "which every backend has.",
 )
+SECRET_IN_URI = Rule(
+    "HR019",
+    "secret-in-uri",
+    Level.ERROR,
+    "A model's uri has a password, a signature or a token in it.",
+    "Whoever can read the rollout, its manifests, a pod or a log can read it. Put it into a Secret "
+    "that spec.serving.storageSecret names, or give the pods an account that may read.",
+)
 UNREACHABLE = Rule(
     "HR020",
     "unreachable",
     Level.ERROR,
     "A model's uri cannot be read from here.",
     "The servers would not start. Only with --online.",
+)
+ALWAYS_FROZEN = Rule(
+    "HR021",
+    "always-frozen",
+    Level.ERROR,
+    "The windows of freeze leave no gap.",
+    "Nothing ever starts, gets more traffic or is promoted. Write shorter windows, or fewer.",
+)
+NOT_PROMQL = Rule(
+    "HR022",
+    "not-promql",
+    Level.ERROR,
+    "A query or a selector is not PromQL.",
+    "Prometheus refuses it at every look, so that the check never says anything and promotion "
+    "waits for ever. The finding says what Prometheus would say.",
 )
 
 RULES: tuple[Rule, ...] = (
@@ -126,5 +149,8 @@ RULES: tuple[Rule, ...] = (
     SLOW_PROOF,
     TEMPLATE_REFUSED,
     NOTHING_TO_PATCH,
+    SECRET_IN_URI,
     UNREACHABLE,
+    ALWAYS_FROZEN,
+    NOT_PROMQL,
 )

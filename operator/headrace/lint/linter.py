@@ -156,10 +156,14 @@ def _advice(rollout: ModelRollout, options: Options) -> Iterator[Advice]:
         from headrace.lint.templates import template_faults
 
         yield from template_faults(rollout)
-    if options.rate is not None:
-        from headrace.lint.proofs import slow_proofs
+    if any(check.kind is not None for check in rollout.spec.analysis.checks):
+        from headrace.lint.promql import query_faults
 
-        yield from slow_proofs(rollout.spec, options.rate, options.error_rate)
+        yield from query_faults(rollout.spec)
+    if options.rate is not None:
+        from headrace.lint.proofs import Today, slow_proofs
+
+        yield from slow_proofs(rollout.spec, Today(options.rate, options.error_rate))
     if options.online:
         from headrace.lint.reaching import unreachable
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headrace.api import AbTest, Bandit, RolloutSpec
+from headrace.api import AbTest, Bandit, Check, RolloutSpec
 from headrace.api.fields import format_duration
 from headrace.engine.preflight import Forecast
 from headrace.engine.strategies.build import strategy_of
-from headrace.lint.proofs import forecasts, forecasts_at, schedule_of
+from headrace.lint.proofs import Schedule, Today, forecasts, forecasts_at, schedule_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,19 @@ class StepOutlook:
 
 
 @dataclass(frozen=True, slots=True)
+class Unforeseen:
+    """A check that is not forecast.
+
+    Attributes:
+        check: Its name.
+        why: What a forecast would have to know, as a clause.
+    """
+
+    check: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """A whole rollout.
 
@@ -59,37 +72,55 @@ class Outlook:
         seconds: The least time before the switch.
         max_duration: Seconds after which it gives up.
         forecasts: What the checks will find and prove over the whole schedule.
-        unforeseen: Names of checks of which nothing can be said from a rate alone.
+        unforeseen: Checks of which nothing can be said from what is known; none without a rate.
     """
 
     steps: tuple[StepOutlook, ...]
     seconds: float
     max_duration: float
     forecasts: tuple[Forecast, ...]
-    unforeseen: tuple[str, ...]
+    unforeseen: tuple[Unforeseen, ...]
 
 
-def outlook_of(spec: RolloutSpec, rate: float | None, error_rate: float) -> Outlook:
+def outlook_of(spec: RolloutSpec, today: Today | None) -> Outlook:
     """Say what a rollout will do.
 
     Args:
         spec: Valid.
-        rate: Requests per second of all arms, > 0; None says nothing of traffic.
-        error_rate: Stable's share of failed requests, in (0, 1).
+        today: What is known of the service; None says nothing of traffic.
     """
     chosen, strategy = spec.strategy.chosen, strategy_of(spec)
     if isinstance(chosen, AbTest | Bandit):
-        steps: tuple[StepOutlook, ...] = (_experiment(spec, chosen, rate, error_rate),)
+        steps: tuple[StepOutlook, ...] = (_experiment(spec, chosen, today),)
     else:
-        steps = tuple(_steps(spec, rate, error_rate))
-    found = () if rate is None else forecasts(spec, rate, error_rate)
+        steps = tuple(_steps(spec, today))
+    found = () if today is None else forecasts(spec, today)
     known = {forecast.check for forecast in found}
-    others = tuple(c.name for c in spec.analysis.checks if rate is not None and c.name not in known)
+    others = tuple(
+        Unforeseen(check.name, _why_not(check, schedule_of(spec), today))
+        for check in spec.analysis.checks
+        if today is not None and check.name not in known
+    )
     seconds = sum(step.seconds for step in steps)
     return Outlook(steps, seconds, strategy.max_duration, found, others)
 
 
-def _steps(spec: RolloutSpec, rate: float | None, error_rate: float) -> Iterator[StepOutlook]:
+def _why_not(check: Check, schedule: Schedule, today: Today) -> str:
+    """Say what a forecast of a check would have to know."""
+    if check.kind == "Value":
+        return "a plain threshold, which proves nothing"
+    if check.worse_than_stable is None:
+        return "how far stable is from its limit is known once it is seen"
+    if not schedule.stages:
+        return "users are never served by both versions"
+    if check.metric == "latency" and today.median is None:
+        return "give --median and --p95, how long answers take today"
+    if check.metric in ("error-rate", "latency"):
+        return "its limit is finer than the buckets that are counted"
+    return "how its values scatter is known once they are seen"
+
+
+def _steps(spec: RolloutSpec, today: Today | None) -> Iterator[StepOutlook]:
     start = 0.0
     for step in strategy_of(spec).steps:
         traffic = step.traffic
@@ -100,15 +131,13 @@ def _steps(spec: RolloutSpec, rate: float | None, error_rate: float) -> Iterator
             seconds=step.hold,
             live=traffic.live,
             mirror=traffic.mirror,
-            requests=None if rate is None else rate * step.hold * share,
-            needs=_needs(spec, rate, error_rate, traffic.live / 100) if step.hold else (),
+            requests=None if today is None else today.rate * step.hold * share,
+            needs=_needs(spec, today, traffic.live / 100) if step.hold else (),
         )
         start += step.hold
 
 
-def _experiment(
-    spec: RolloutSpec, chosen: AbTest | Bandit, rate: float | None, error_rate: float
-) -> StepOutlook:
+def _experiment(spec: RolloutSpec, chosen: AbTest | Bandit, today: Today | None) -> StepOutlook:
     (stage,) = schedule_of(spec).stages
     share = schedule_of(spec).share
     candidates = 1 + len(spec.challengers)
@@ -122,20 +151,18 @@ def _experiment(
         seconds=hold,
         live=live,
         mirror=0,
-        requests=None if rate is None else rate * chosen.max_duration * live / 100,
-        needs=_needs(spec, rate, error_rate, stage.weight),
+        requests=None if today is None else today.rate * chosen.max_duration * live / 100,
+        needs=_needs(spec, today, stage.weight),
     )
 
 
-def _needs(
-    spec: RolloutSpec, rate: float | None, error_rate: float, weight: float
-) -> tuple[Need, ...]:
+def _needs(spec: RolloutSpec, today: Today | None, weight: float) -> tuple[Need, ...]:
     """Say what the proofs need while a candidate has a share of what the two arms have."""
-    if rate is None or not 0 < weight < 1:
+    if today is None or not 0 < weight < 1:
         return ()
-    per_second = rate * schedule_of(spec).share * weight
+    per_second = today.rate * schedule_of(spec).share * weight
     return tuple(
         Need(found.check, after, None if after is None else after * per_second)
-        for found in forecasts_at(spec, weight, rate, error_rate)
+        for found in forecasts_at(spec, weight, today)
         for after in (found.proved_after,)
     )

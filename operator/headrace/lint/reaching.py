@@ -12,13 +12,15 @@ from headrace.lint.advice import Advice
 
 _TIMEOUT_SECONDS = 10.0
 _CARD = "model.json"
+_CLAIM = "pvc://"
 
 
 def unreachable(spec: RolloutSpec) -> Iterator[Advice]:
     """Name every model whose bundle has no `model.json` that can be seen from here."""
     for index, model in enumerate(spec.versions):
         path = f"spec.challengers[{index - 1}].uri" if index else "spec.model.uri"
-        problem = _problem(model.uri)
+        # A claim is read by pods only.
+        problem = "" if model.uri.startswith(_CLAIM) else _problem(model.uri)
         if problem:
             expected = f"a folder with {_CARD} that can be read with these credentials"
             yield catalogue.UNREACHABLE, Fault(path, problem, expected)

@@ -67,7 +67,7 @@ def _file(path: Path, *, named: bool) -> Source | Unread:
     except FileNotFoundError:
         return Unread(str(path), "there is no such file")
     except UnicodeDecodeError as error:
-        return Unread(str(path), f"is not UTF-8: byte {error.start} {error.reason}")
+        return Unread(str(path), _undecodable(error))
     except OSError as error:
         return Unread(str(path), f"cannot be read: {error.strerror}")
 
@@ -78,4 +78,9 @@ def _stdin() -> Source | Unread:
         errors = "strict" if len(raw) <= LARGEST else "replace"
         return Source("(stdin)", raw.decode("utf-8", errors=errors), named=True)
     except UnicodeDecodeError as error:
-        return Unread("(stdin)", f"is not UTF-8: byte {error.start} {error.reason}")
+        return Unread("(stdin)", _undecodable(error))
+
+
+def _undecodable(error: UnicodeDecodeError) -> str:
+    line = error.object.count(b"\n", 0, error.start) + 1
+    return f"is not UTF-8: line {line}, byte {error.start} {error.reason}"

@@ -18,10 +18,12 @@ PREFIX = "HEADRACE_PROMETHEUS_"
 TENANT_HEADER = "X-Scope-OrgID"
 """What Mimir, Cortex and Loki call the tenant; Thanos takes it when told to."""
 
-_COMPANIONS = (
+COMPANIONS = (
     *("TOKEN_FILE", "USERNAME", "PASSWORD_FILE", "CA_FILE", "CERT_FILE", "KEY_FILE"),
     *("INSECURE", "TENANT", "TENANT_HEADER"),
 )
+"""Names of further variables, after the prefix."""
+
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
 
 
@@ -65,7 +67,7 @@ class Access:
             "a user name is given and no password file": self.username and not self.password_file,
             "a key file is given and no certificate file": self.key_file and not self.cert_file,
             f"{self.tenant_header!r} is no name of a header": not _is_header(self.tenant_header),
-            "the tenant cannot stand in a header": not self.tenant.isprintable(),
+            "the tenant cannot stand in a header": not _is_plain(self.tenant),
             "a CA file is given and the certificate is not to be verified; keep one": (
                 self.ca_file and self.insecure
             ),
@@ -92,13 +94,13 @@ def access_from(environ: Mapping[str, str]) -> Access | None:
     Raises:
         InvalidInput: There are values that cannot be, or companions without an address.
     """
-    given = {name: environ.get(PREFIX + name, "") for name in ("URL", *_COMPANIONS)}
+    given = {name: environ.get(PREFIX + name, "") for name in ("URL", *COMPANIONS)}
 
     def file(name: str) -> Path | None:
         return Path(given[name]) if given[name] else None
 
     if not given["URL"]:
-        lonely = ", ".join(PREFIX + name for name in _COMPANIONS if given[name])
+        lonely = ", ".join(PREFIX + name for name in COMPANIONS if given[name])
         if lonely:
             raise InvalidInput(f"{lonely} is set, but {PREFIX}URL is not. Set it, or unset them.")
         return None
@@ -114,6 +116,10 @@ def access_from(environ: Mapping[str, str]) -> Access | None:
         tenant=given["TENANT"],
         tenant_header=given["TENANT_HEADER"] or TENANT_HEADER,
     )
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _is_header(name: str) -> bool:

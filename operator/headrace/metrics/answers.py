@@ -18,7 +18,13 @@ from urllib3.util.retry import Retry
 from headrace.errors import MetricsUnavailable
 from headrace.metrics.access import Access
 from headrace.metrics.clock import ServerClock
-from headrace.metrics.session import Credentials, CredentialsError, QuerySession
+from headrace.metrics.session import (
+    LARGEST,
+    Credentials,
+    CredentialsError,
+    QuerySession,
+    TooLargeError,
+)
 
 UNAVAILABLE = "PrometheusUnavailable"
 TIMED_OUT = "PrometheusTimeout"
@@ -70,7 +76,7 @@ class Server(Protocol):
             now: At which time, Unix seconds by its clock.
 
         Returns:
-            The `result` of the answer, of any kind.
+            The `result` of the answer, of any kind; of a matrix the series.
 
         Raises:
             Unreadable: There is none.
@@ -88,9 +94,10 @@ class Client:
     Args:
         access: Where it is, and how it is reached. Nothing is sent yet.
         timeout: Seconds after which an answer is not waited for.
+        raw: Whether a matrix is given as it was sent, for recordings, and not as `Series`.
     """
 
-    def __init__(self, access: Access, timeout: float) -> None:
+    def __init__(self, access: Access, timeout: float, *, raw: bool = False) -> None:
         self.name = f"Prometheus at {access.url}"
         self._timeout = timeout
         self._credentials = Credentials(access)
@@ -100,7 +107,7 @@ class Client:
             retry=Retry(total=0, read=False),
             timeout=timeout,
             method="POST",
-            session=QuerySession(access, self._credentials, self._clock, timeout),
+            session=QuerySession(access, self._credentials, self._clock, timeout, raw=raw),
         )
 
     def time(self, now: float) -> float:
@@ -115,6 +122,9 @@ class Client:
             raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
         except http.exceptions.Timeout as error:
             raise late(self.name, self._timeout) from error
+        except TooLargeError as error:
+            message = f"{self.name} answered with more than {LARGEST >> 20} MB"
+            raise Unreadable(UNAVAILABLE, message) from error
         except http.exceptions.SSLError as error:
             message = (
                 f"the certificate of {self.name} is not trusted, or ours is not "
@@ -129,7 +139,7 @@ class Client:
         except OSError as error:
             # Of files of certificates; the library says only here that there is none.
             raise Unreadable(UNAVAILABLE, f"Prometheus was not asked: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise Unreadable(UNAVAILABLE, self._nonsense(error)) from error
         if not isinstance(result, list):
             raise Unreadable(UNAVAILABLE, self._nonsense("the result is no list"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from headrace.engine.counters import Counters
 from headrace.metrics.answers import Unreadable
@@ -44,6 +44,12 @@ class Share:
             for one in group:
                 if one.times and one.times[0] > self.since and one.values[0] and not one.goes_on:
                     yield one
+
+    def only_new(self) -> Counters:
+        """Give the counters that would find the new series."""
+        arm, known = self.counters.arm, self.counters.versions
+        values = {one.labels.get(arm, "") for one in self.new()}
+        return replace(self.counters, versions={value: known[value] for value in values})
 
     def precede(self, earlier: Mapping[Identity, Series]) -> None:
         """Put what was found further back in front of the series that seemed to have begun."""

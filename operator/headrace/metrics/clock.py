@@ -1,7 +1,7 @@
 """Prometheus' clock, as far as it is provably another than ours.
 
 Samples have the time of Prometheus' clock, and windows of queries end by it. Its HTTP answers say
-the time in whole seconds. Two clocks whose difference that cannot show are taken for one.
+the time in whole seconds, so that clocks which are nearly right are taken for the same.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import math
 import threading
 import time
 from email.utils import parsedate_to_datetime
+
+_ALIKE = 1.0
+"""Seconds of difference that need no correction: less than a scrape, and than `Date` can show."""
 
 
 class ServerClock:
@@ -37,7 +40,7 @@ class ServerClock:
             self._least, self._most = shown - received, shown + 1 - sent
 
     def offset(self, now: float) -> float:
-        """Give the seconds by which it is ahead of our clock; 0 while nothing shows a difference.
+        """Give the seconds by which it is ahead of our clock; 0 if that may be a second or less.
 
         Never more than it is, and at most a second and the time of an answer less.
 
@@ -47,4 +50,4 @@ class ServerClock:
         ours = now - time.monotonic()
         with self._lock:
             least, most = self._least - ours, self._most - ours
-        return 0.0 if least <= 0 <= most else least
+        return 0.0 if least <= _ALIKE and most >= -_ALIKE else least

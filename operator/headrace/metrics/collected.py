@@ -8,12 +8,13 @@ from headrace.engine.observations import Interval, Level, MetricKey, Problem
 from headrace.metrics.answers import MISSING_LABEL, NOT_A_NUMBER, Unreadable
 from headrace.metrics.arms import UNLABELLED, SeriesOfArms, Share
 from headrace.metrics.increments import GONE, Watch, boundaries
+from headrace.metrics.replicas import without_copies
 from headrace.metrics.series import Series
 from headrace.metrics.source import Measured, Request
 from headrace.metrics.values import Span, is_binned, is_reference, reference_of, value_of
 
-SETTLE = 0.25
-"""Seconds after which a scrape's samples are surely all visible."""
+_IDLE = 4.0
+"""Intervals before now from which on counters are looked for that nobody has seen."""
 
 
 class Collected:
@@ -21,12 +22,13 @@ class Collected:
 
     Args:
         request: What it asked for.
-        now: Prometheus' time, Unix seconds.
+        now: By Prometheus' clock, Unix seconds.
+        settle: Seconds after which a scrape's samples are surely all visible.
     """
 
-    def __init__(self, request: Request, now: float) -> None:
+    def __init__(self, request: Request, now: float, settle: float) -> None:
         self._request = request
-        self._now = now
+        self._now, self._settled = now, now - settle
         self._staleness = GONE * request.interval
         self._intervals: list[Interval] = []
         self._watermarks: dict[MetricKey, float] = {}
@@ -61,6 +63,9 @@ class Collected:
         if error is not None:
             self._add_problem(metric, error)
             return
+        for share in shares.values():
+            for version, group in share.arms.items():
+                share.arms[version] = without_copies(group, self._staleness)
         ours = [one for share in shares.values() for group in share.arms.values() for one in group]
         nonsense = sum(one.nonsense for one in ours)
         if nonsense and not any(one.times for one in ours):
@@ -86,7 +91,7 @@ class Collected:
         watch = Watch(ours, self._staleness)
         request, start = self._request, self._request.since[metric]
         made = []
-        for end in boundaries(ours, start, self._now - SETTLE, self._staleness):
+        for end in boundaries(ours, start, self._settled, self._staleness):
             span = Span(start, end, watch, self._staleness)
             did = {
                 version: value_of(
@@ -100,6 +105,10 @@ class Collected:
                 candidate = did[version]
                 made.append(Interval(metric, start, end, stable, candidate, whose, reference))
             start = end
+        if not any(one.times for one in ours):
+            # Nobody counts this. What somebody counts later is new then; no need to look at all
+            # of the time before.
+            start = max(start, self._settled - _IDLE * request.interval)
         self._intervals += made
         self._watermarks[metric] = start
 

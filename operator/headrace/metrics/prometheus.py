@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -30,6 +31,9 @@ from headrace.metrics.source import Measured, Request
 TIMEOUT = 5.0
 """Seconds that the answers to a tick may take together."""
 
+SETTLE = 0.25
+"""Seconds after which a scrape's samples are surely all visible."""
+
 AT_ONCE = 4
 """Queries that are asked at the same time."""
 
@@ -44,10 +48,16 @@ class PromQLMetrics:
     Args:
         server: Who answers.
         timeout: Seconds that the answers to a tick may take together.
+        settle: Seconds that a scrape may take. What the first scrape of a new pod shows is lost if
+            it takes longer, and every decision waits for so long.
+
+    Attributes:
+        asked: How many queries there were, by what came of them: `ok`, or a reason.
     """
 
-    def __init__(self, server: Server, timeout: float = TIMEOUT) -> None:
-        self._server, self._timeout = server, timeout
+    def __init__(self, server: Server, timeout: float = TIMEOUT, settle: float = SETTLE) -> None:
+        self._server, self._timeout, self._settle = server, timeout, settle
+        self.asked: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prometheus")
 
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
@@ -59,7 +69,7 @@ class PromQLMetrics:
         levels = self._levels(requests, now + offset, end)
         measured = {}
         for request in requests:
-            collected = Collected(request, now + offset)
+            collected = Collected(request, now + offset, self._settle)
             for metric in request.since:
                 roles = reading.wanted.get((request.rollout, metric))
                 if roles is not None:
@@ -127,6 +137,8 @@ class PromQLMetrics:
             except TimeoutError:
                 future.cancel()
                 answers.append(late(self._server.name, self._timeout))
+        for one in answers:
+            self.asked[one.reason if isinstance(one, Unreadable) else "ok"] += 1
         return answers
 
     def _levels(
@@ -165,9 +177,12 @@ class PrometheusMetrics(PromQLMetrics):
     Args:
         access: How to reach it, or just its address, such as `http://prometheus:9090`. Nothing is
             sent yet.
-        timeout: Seconds that the answers to a tick may take together.
+        timeout: As of `PromQLMetrics`.
+        settle: The same.
     """
 
-    def __init__(self, access: Access | str, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, access: Access | str, timeout: float = TIMEOUT, settle: float = SETTLE
+    ) -> None:
         access = Access(access) if isinstance(access, str) else access
-        super().__init__(Client(access, timeout), timeout)
+        super().__init__(Client(access, timeout), timeout, settle)

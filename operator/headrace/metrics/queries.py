@@ -14,7 +14,7 @@ from itertools import takewhile
 from headrace.api import Check
 from headrace.api.selectors import Selector, parse_selector
 from headrace.api.templates import render_query
-from headrace.engine.counters import SERVER_SECONDS, Counters, of_servers
+from headrace.engine.counters import SERVER_REQUESTS, SERVER_SECONDS, Counters, of_servers
 from headrace.engine.observations import Metric, MetricKey, feature_of
 from headrace.metrics.arms import UNLABELLED
 from headrace.metrics.source import Request
@@ -90,7 +90,10 @@ def counters_for(metric: MetricKey, request: Request) -> Mapping[str, Counters]:
         return {"": of_servers(request.rollout, request.model, versions, *names, labels=labels)}
     if metric == Metric.AGREEMENT:
         versions = request.candidates
+    elif metric == Metric.SERVED:
+        versions = (request.stable,)
     names = {
+        Metric.SERVED: (SERVER_REQUESTS,),
         Metric.SERVER_LATENCY: (SERVER_SECONDS,),
         Metric.AGREEMENT: (AGREEMENTS, DISAGREEMENTS),
         Metric.REWARD: (REWARD_COUNT, REWARD_SUM),

@@ -30,14 +30,17 @@ Wanted = tuple[str, MetricKey]
 NEAR = 120.0
 """Seconds that may be read for everybody, whoever needs them."""
 
+_PAST = 8
+"""Intervals that are more than somebody needs who is up to date."""
+
 FURTHER = 3600.0
 """Seconds before the first sample of a counter in which it is looked for."""
 
 MOST_SAMPLES = 300_000
 """About as many samples of rollouts that are behind are read at a tick, some 10 MB."""
 
-_SERIES = 20
-"""Of an arm, about; the buckets of a histogram are most of them."""
+_BUCKETS, _OTHERS = 20, 4
+"""Series of an arm, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,6 @@ class Reading:
                 if check is None or check.query is None:
                     roles = _roles(metric, request, since, offset)
                     self.wanted[request.rollout, metric] = roles
-        self._near = self._needed_by_all()
         self._waiting = self._too_many()
 
     def batches(self) -> list[Batch]:
@@ -99,12 +101,13 @@ class Reading:
         groups: dict[tuple[Family, bool], list[Share]] = {}
         for (rollout, _), roles in self.wanted.items():
             for share in roles.values():
-                behind = self._window(share) > self._near
-                if behind and rollout in self._waiting:
+                window = self._window(share)
+                if rollout in self._waiting and _is_past(share, window):
                     message = "the past of other rollouts is read first"
                     share.error = Unreadable(CATCHING_UP, message)
                 elif share.counters.versions:
-                    groups.setdefault((family_of(share.counters), behind), []).append(share)
+                    key = family_of(share.counters), window > NEAR
+                    groups.setdefault(key, []).append(share)
         return [self._batch(shares) for shares in groups.values()]
 
     def batches_for_new(self, read: Sequence[Batch]) -> list[Batch]:
@@ -121,7 +124,7 @@ class Reading:
         for shares in groups.values():
             new = [one for share in shares for one in share.new()]
             instances = {one.labels.get("instance", "") for one in new}
-            query = query_for((share.counters for share in shares), FURTHER, instances)
+            query = query_for((share.only_new() for share in shares), FURTHER, instances)
             batches.append(Batch(query, min(one.times[0] for one in new), shares))
         return batches
 
@@ -131,11 +134,8 @@ class Reading:
 
     def _window(self, share: Share) -> float:
         """Give the seconds back to the last sample of any target that is not gone."""
-        return self._now - share.since + GONE * share.interval
-
-    def _needed_by_all(self) -> float:
-        shares = (share for roles in self.wanted.values() for share in roles.values())
-        return max(NEAR, 2 * min((self._window(share) for share in shares), default=0.0))
+        # Watermarks go by Prometheus' clock, and at first only ours is known: it may be behind.
+        return max(1.0, self._now - share.since + GONE * share.interval)
 
     def _too_many(self) -> frozenset[str]:
         cost: dict[str, float] = {}
@@ -143,9 +143,8 @@ class Reading:
         for (rollout, _), roles in self.wanted.items():
             for share in roles.values():
                 window = self._window(share)
-                if window > self._near:
-                    samples = window / share.interval * _SERIES * len(share.counters.versions)
-                    cost[rollout] = cost.get(rollout, 0.0) + samples
+                if _is_past(share, window):
+                    cost[rollout] = cost.get(rollout, 0.0) + _samples(share, window)
                     oldest[rollout] = min(share.since, oldest.get(rollout, share.since))
         left = float(MOST_SAMPLES)
         waiting = set()
@@ -154,6 +153,16 @@ class Reading:
             if left < 0 and place:
                 waiting.add(rollout)
         return frozenset(waiting)
+
+
+def _samples(share: Share, window: float) -> float:
+    has_buckets = "bucket" in str(share.counters.selector)
+    series = len(share.counters.versions) * (_BUCKETS if has_buckets else _OTHERS)
+    return series * window / share.interval
+
+
+def _is_past(share: Share, window: float) -> bool:
+    return window > max(NEAR, _PAST * share.interval)
 
 
 def _roles(metric: MetricKey, request: Request, since: float, offset: float) -> Roles:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from headrace.metrics.answers import FAILED, Unreadable
 from headrace.metrics.matchers import parse_matchers
 from headrace.metrics.recording import RawSeries, Recording
+from headrace.metrics.series import SeriesReader
 
 _RANGE = re.compile(r"(?P<selector>.*)\[(?P<seconds>\d+)s\]", re.DOTALL)
 
@@ -45,10 +46,11 @@ class RecordedServer:
         if found is None:
             raise Unreadable(FAILED, f"the recording has no answers to the query {query[:120]}")
         first = now - float(found["seconds"])
-        answer: list[Mapping[str, Any]] = []
+        answer: list[Any] = []
+        read = SeriesReader()
         for one in self._series(found["selector"]):
             if samples := one.samples.between(first, now):
-                answer.append({"metric": one.labels, "values": samples})
+                answer.append(read({"metric": dict(one.labels), "values": samples}))
         return answer
 
     def knows(self, query: str) -> bool:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+MOST = 1e30
+"""What no counter reaches, in any unit; sums of less stay finite."""
+
 Target = tuple[str, str]
 """Job and instance: what Prometheus scraped."""
 
@@ -20,9 +23,9 @@ class Series:
     Attributes:
         labels: Of the series, `instance` among them.
         times: Of its samples, Unix seconds, rising. Shape `(samples,)`.
-        values: Finite and >= 0. Shape `(samples,)`.
+        values: >= 0 and <= `MOST`. Shape `(samples,)`.
         goes_on: Whether it had a value before the first of these: that one is then a base line.
-        nonsense: How many samples were no counter values: NaN, infinite or negative.
+        nonsense: How many samples were no counter values: NaN, endless or negative.
     """
 
     labels: Mapping[str, str]
@@ -71,29 +74,51 @@ def bound_of(series: Series) -> float:
     return bound
 
 
-def parse_matrix(result: Sequence[Mapping[str, Any]]) -> tuple[Series, ...]:
-    """Read Prometheus' answer to a range selector such as `name[60s]`.
+class SeriesReader:
+    """Makes series of the objects of a JSON document, as each of them has been read.
 
-    Samples that no counter can have are left out and counted: they are missing, not bad.
+    It is the `object_hook` of one document: what JSON needs ten times the memory for is never
+    there as a whole, and what thousands of series say alike is there once.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._times: dict[tuple[float, ...], tuple[float, ...]] = {}
+
+    def __call__(self, read: dict[str, Any]) -> dict[str, Any] | Series:
+        """Give the series that an object is, or the object.
+
+        Samples that no counter can have are left out and counted: they are missing, not bad.
+
+        Raises:
+            TypeError: A sample is none.
+            ValueError: It is no number.
+        """
+        labels, samples = read.get("metric"), read.get("values")
+        if not (isinstance(labels, dict) and isinstance(samples, list) and _are_texts(labels)):
+            return read
+        alike = self._texts.setdefault
+        labels = {name: alike(text, text) for name, text in labels.items()}
+        times = tuple([float(time) for time, _ in samples])
+        values = tuple([float(text) for _, text in samples])
+        if all(0 <= value <= MOST for value in values) and _rise(times):
+            return Series(labels, self._times.setdefault(times, times), values)
+        return _sorted_out(labels, times, values)
+
+
+def parse_matrix(result: Sequence[object]) -> tuple[Series, ...]:
+    """Take the answer to a range selector such as `name[60s]`.
 
     Raises:
         ValueError: It is no matrix.
     """
-    series = []
-    for entry in result:
-        labels, samples = entry.get("metric"), entry.get("values")
-        if not isinstance(labels, dict) or not isinstance(samples, list) or not _texts(labels):
-            raise ValueError("the answer is no matrix of raw samples")
-        times = [float(time) for time, _ in samples]
-        values = [float(text) for _, text in samples]
-        if all(0 <= value < math.inf for value in values) and _rise(times):
-            series.append(Series(labels, tuple(times), tuple(values)))
-        else:
-            series.append(_sorted_out(labels, times, values))
-    return tuple(series)
+    series = tuple(one for one in result if isinstance(one, Series))
+    if len(series) < len(result):
+        raise ValueError("the answer is no matrix of raw samples")
+    return series
 
 
-def _texts(labels: dict[object, object]) -> bool:
+def _are_texts(labels: dict[object, object]) -> bool:
     return all(type(value) is str for value in labels.values())
 
 
@@ -101,13 +126,15 @@ def _rise(times: Sequence[float]) -> bool:
     return all(one < other for one, other in pairwise(times))
 
 
-def _sorted_out(labels: dict[str, str], times: list[float], values: list[float]) -> Series:
+def _sorted_out(
+    labels: dict[str, str], times: tuple[float, ...], values: tuple[float, ...]
+) -> Series:
     samples = {
         time: value
         for time, value in zip(times, values, strict=True)
-        if math.isfinite(time) and 0 <= value < math.inf
+        if math.isfinite(time) and 0 <= value <= MOST
     }
-    nonsense = sum(not 0 <= value < math.inf for value in values)
+    nonsense = sum(not 0 <= value <= MOST for value in values)
     ordered = sorted(samples.items())
     # What stood in the unreadable ones is not known: zero is the last thing to assume.
     return Series(

@@ -18,9 +18,17 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from headrace.metrics.access import Access
 from headrace.metrics.clock import ServerClock
+from headrace.metrics.series import SeriesReader
 
 _PIECE = 1 << 18
 """Bytes of an answer between two looks at the clock."""
+
+LARGEST = 256 << 20
+"""Bytes of an answer, decompressed; ten times what a thousand rollouts need."""
+
+
+class TooLargeError(requests.exceptions.RequestException):
+    """An answer has more bytes than any that makes sense."""
 
 
 class CredentialsError(Exception):
@@ -36,7 +44,7 @@ class Credentials(AuthBase):
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._secret = ""
+        self._secrets: tuple[str, ...] = ()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request.
@@ -46,25 +54,29 @@ class Credentials(AuthBase):
         """
         access = self._access
         if access.token_file is not None:
-            self._secret = _secret(access.token_file)
-            request.headers["Authorization"] = f"Bearer {self._secret}"
+            token = _secret(access.token_file, ascii_only=True)
+            request.headers["Authorization"] = f"Bearer {token}"
+            self._secrets = (token,)
         elif access.password_file is not None:
-            self._secret = _secret(access.password_file)
-            HTTPBasicAuth(access.username.encode(), self._secret.encode())(request)
+            password = _secret(access.password_file)
+            HTTPBasicAuth(access.username.encode(), password.encode())(request)
+            self._secrets = (password, request.headers["Authorization"].removeprefix("Basic "))
         return request
 
     def hide(self, text: str) -> str:
         """Give a text without the secret, whoever wrote it there."""
-        return text.replace(self._secret, "***") if self._secret else text
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
 
 
-def _secret(file: Path) -> str:
+def _secret(file: Path, *, ascii_only: bool = False) -> str:
     try:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise CredentialsError(f"the file {file} cannot be read: {reason}") from error
-    if not text or not text.isprintable():
+    if not text or not text.isprintable() or (ascii_only and not text.isascii()):
         raise CredentialsError(f"the file {file} has no secret of one line in it")
     return text
 
@@ -75,10 +87,12 @@ class Answer(requests.Response):
     Args:
         response: What its head said.
         body: Decompressed.
+        raw: Whether objects stay objects, also where they are series.
     """
 
-    def __init__(self, response: requests.Response, body: bytes) -> None:
+    def __init__(self, response: requests.Response, body: bytearray, *, raw: bool) -> None:
         super().__init__()
+        self._raw = raw
         self.status_code = response.status_code
         self.headers = response.headers
         self._body = body
@@ -86,15 +100,21 @@ class Answer(requests.Response):
     @property
     def content(self) -> bytes:
         """The body."""
-        return self._body
+        return bytes(self._body)
 
     def json(self, **options: Any) -> Any:
-        """Read the body, which is JSON in UTF-8.
+        """Read the body, which is JSON in UTF-8; once, as it is let go of.
+
+        Returns:
+            With a `Series` in place of every object that is one, unless it is raw.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is no JSON, or a sample is no number.
+            TypeError: A sample is none.
         """
-        return json.loads(self._body, **options)
+        text = self._body.decode()
+        self._body = bytearray()
+        return json.loads(text, object_hook=None if self._raw else SeriesReader(), **options)
 
 
 class QuerySession(requests.Session):
@@ -105,12 +125,20 @@ class QuerySession(requests.Session):
         credentials: Sign every request.
         clock: Is told what the server's clock says.
         timeout: Seconds for the whole of an answer.
+        raw: As of an `Answer`.
     """
 
     def __init__(
-        self, access: Access, credentials: Credentials, clock: ServerClock, timeout: float
+        self,
+        access: Access,
+        credentials: Credentials,
+        clock: ServerClock,
+        timeout: float,
+        *,
+        raw: bool = False,
     ) -> None:
         super().__init__()
+        self._raw = raw
         self._clock, self._timeout = clock, timeout
         self.auth = credentials
         self.headers.update(access.headers)
@@ -126,7 +154,7 @@ class QuerySession(requests.Session):
         """Send a query and wait for all of its answer.
 
         Raises:
-            requests.exceptions.RequestException: There is none in time.
+            requests.exceptions.RequestException: There is none in time, or far too much of it.
             CredentialsError: It cannot be signed.
         """
         sent = time.monotonic()
@@ -135,11 +163,13 @@ class QuerySession(requests.Session):
         options["auth"] = self.auth
         if method == "POST":
             options["data"] = options.pop("params", None)
-        pieces = []
+        body = bytearray()
         with super().request(method, url, *args, **options) as response:
             self._clock.note(response.headers.get("Date", ""), sent, time.monotonic())
             for piece in response.iter_content(_PIECE):
-                pieces.append(piece)
+                body += piece
+                if len(body) > LARGEST:
+                    raise TooLargeError
                 if time.monotonic() - sent > self._timeout:
                     raise requests.exceptions.ReadTimeout("the answer trickles in")
-            return Answer(response, b"".join(pieces))
+        return Answer(response, body, raw=self._raw)

@@ -10,6 +10,7 @@ from headrace.engine.counters import Counters
 from headrace.engine.observations import (
     Categories,
     Counts,
+    Halves,
     Histogram,
     Metric,
     MetricKey,
@@ -91,8 +92,9 @@ def value_of(metric: MetricKey, roles: Roles, span: Span, counters: Counters) ->
         return Sums(count, total)
     if is_binned(metric):
         return _categories((one, span.grown([one])) for one in own)
-    bad = span.grown(one for one in own if _is_bad(one.labels, counters.code))
-    return _counts(bad, span.grown(own))
+    if metric == Metric.SERVED:
+        return _halves(own, span, counters.code)
+    return _answers(own, span, counters.code)
 
 
 def reference_of(series: Iterable[Series], end: float) -> Categories | None:
@@ -115,6 +117,27 @@ def _histogram(series: Sequence[Series], span: Span, per_second: float) -> Histo
     buckets = bucket_increments(series, span.start, span.end, span.watch)
     bounds = tuple(round(bound / per_second, 9) for bound in buckets)
     return Histogram(bounds, tuple(buckets.values()))
+
+
+def _halves(series: Sequence[Series], span: Span, code: str) -> Halves | None:
+    """Count the answers of every second server apart; None if there is but one.
+
+    Servers are told apart by what was scraped, in the order of its name: the halves stay the same
+    for as long as the servers do.
+    """
+    targets = sorted({one.target for one in series})
+    if len(targets) < 2:
+        return None
+    second = frozenset(targets[1::2])
+    return Halves(
+        _answers([one for one in series if one.target not in second], span, code),
+        _answers([one for one in series if one.target in second], span, code),
+    )
+
+
+def _answers(series: Sequence[Series], span: Span, code: str) -> Counts:
+    bad = span.grown(one for one in series if _is_bad(one.labels, code))
+    return _counts(bad, span.grown(series))
 
 
 def _counts(bad: float, total: float) -> Counts:

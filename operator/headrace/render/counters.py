@@ -96,7 +96,7 @@ def _istio(rollout: ModelRollout, plan: Plan) -> RouterCounters:
 
     return RouterCounters(
         requests=counters("istio_requests_total"),
-        mirrored=_of_servers(rollout, plan, "mirror", SERVER_REQUESTS),
+        mirrored=_copies_of_servers(rollout, plan),
         latency=counters("istio_request_duration_milliseconds_bucket"),
     )
 
@@ -121,16 +121,21 @@ def _seldon(rollout: ModelRollout, plan: Plan) -> RouterCounters:
 
 
 def _servers(rollout: ModelRollout, plan: Plan) -> RouterCounters:
+    # Nobody copies, so that what a server has answered was live.
+    key, name = rollout.key, rollout.spec.model.name
+    live = [model.version for model in _taking(plan, "live")]
+    stable = [model.version for model in _arms(plan) if model == plan.stable]
     return RouterCounters(
-        requests=_of_servers(rollout, plan, "live", SERVER_REQUESTS),
-        mirrored=_of_servers(rollout, plan, "mirror", SERVER_REQUESTS),
-        latency=_of_servers(rollout, plan, "live", SERVER_SECONDS),
+        requests=of_servers(key, name, live, SERVER_REQUESTS),
+        mirrored=of_servers(key, name, stable, SERVER_REQUESTS),
+        latency=of_servers(key, name, live, SERVER_SECONDS),
     )
 
 
-def _of_servers(rollout: ModelRollout, plan: Plan, kind: Traffic, name: str) -> Counters:
-    versions = [model.version for model in _taking(plan, kind)]
-    return of_servers(rollout.key, rollout.spec.model.name, versions, name, reused=True)
+def _copies_of_servers(rollout: ModelRollout, plan: Plan) -> Counters:
+    versions = [model.version for model in _taking(plan, "mirror")]
+    name = rollout.spec.model.name
+    return of_servers(rollout.key, name, versions, SERVER_REQUESTS, reused=True)
 
 
 def _arms(plan: Plan) -> tuple[ModelSpec, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from headrace.api import ModelRollout
@@ -12,6 +13,8 @@ from headrace.render.names import rollout_name
 
 _LABEL = "grafana_dashboard"
 """What Grafana's sidecar looks for."""
+
+_KEY, _UID = "<namespace/name>", "<name>"
 
 _PANELS = (
     (
@@ -65,7 +68,9 @@ _PANELS = (
 
 def dashboard(rollout: ModelRollout) -> Manifest:
     """Render the ConfigMap."""
-    text = json.dumps(_dashboard(rollout), indent=2) + "\n"
+    # A model's name is a DNS label, and needs no quoting; a key is any text.
+    text = _text(rollout.spec.model.name).replace(_KEY, json.dumps(rollout.key)[1:-1])
+    text = text.replace(_UID, rollout_name(rollout)[:40])
     return manifest(
         "v1",
         "ConfigMap",
@@ -76,10 +81,16 @@ def dashboard(rollout: ModelRollout) -> Manifest:
     )
 
 
-def _dashboard(rollout: ModelRollout) -> dict[str, Any]:
+@lru_cache(maxsize=256)
+def _text(model: str) -> str:
+    """Write the dashboard of a model; what differs from rollout to rollout is filled in later."""
+    return json.dumps(_dashboard(model), indent=2) + "\n"
+
+
+def _dashboard(model: str) -> dict[str, Any]:
     return {
-        "title": f"Headrace: {rollout.key}",
-        "uid": rollout_name(rollout)[:40],
+        "title": f"Headrace: {_KEY}",
+        "uid": _UID,
         "schemaVersion": 39,
         "refresh": "30s",
         "time": {"from": "now-3h", "to": "now"},
@@ -94,16 +105,13 @@ def _dashboard(rollout: ModelRollout) -> dict[str, Any]:
             ]
         },
         "panels": [
-            _panel(rollout, index, title, unit, expression)
+            _panel(model, index, title, unit, expression)
             for index, (title, unit, expression) in enumerate(_PANELS)
         ],
     }
 
 
-def _panel(
-    rollout: ModelRollout, index: int, title: str, unit: str, expression: str
-) -> dict[str, Any]:
-    model = json.dumps(rollout.spec.model.name)
+def _panel(model: str, index: int, title: str, unit: str, expression: str) -> dict[str, Any]:
     source = {"type": "prometheus", "uid": "${source}"}
     return {
         "id": index + 1,
@@ -116,7 +124,7 @@ def _panel(
             {
                 "refId": "A",
                 "datasource": source,
-                "expr": expression.replace("$model", model),
+                "expr": expression.replace("$model", f'"{model}"'),
                 "legendFormat": "{{version}}",
             }
         ],

@@ -35,9 +35,14 @@ def revision(model: ModelSpec) -> str:
 
 def version_name(rollout: ModelRollout, model: ModelSpec) -> str:
     """Name the objects of one version, as in `flight-delay-7-5b3fa81c09`."""
-    key = f"{rollout.metadata.name}/{revision(model)}"
-    readable = f"{rollout.metadata.name}-{_plain(model.version)}"
-    return f"{_cut(readable, LONGEST - _DIGITS - 1)}-{_digest(key)}"
+    return _version_name(rollout.metadata.name, model)
+
+
+@lru_cache(maxsize=4096)
+def _version_name(name: str, model: ModelSpec) -> str:
+    readable = f"{name}-{_plain(model.version)}"
+    digest = _digest(f"{name}/{revision(model)}")
+    return f"{_cut(readable, LONGEST - _DIGITS - 1)}-{digest}"
 
 
 def rings_name(rollout: ModelRollout, model: ModelSpec) -> str:

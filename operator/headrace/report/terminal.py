@@ -7,10 +7,13 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from headrace.api import CheckStatus, ModelRollout, Phase, Traffic
+from headrace.api import CheckStatus, Condition, ModelRollout, Phase, Traffic
 from headrace.api.fields import format_duration
+from headrace.engine.asks import command
+from headrace.engine.observations import Wish
 from headrace.engine.strategies.build import strategy_of
 from headrace.report import wording
+from headrace.report.outlook import ahead
 from headrace.report.report import Release, Report
 
 _WIDE = 118
@@ -106,9 +109,14 @@ def render_status(rollout: ModelRollout, now: float) -> RenderableType:
     facts.add_row("versions", _versions(rollout))
     if status.candidate is not None:
         facts.add_row("step", _step(rollout))
-    traffic = status.weights.seen or status.weights.asked
+    if to_come := ahead(rollout):
+        facts.add_row("to come", Text(to_come))
+    weights = status.weights
     if status.stable is not None or status.candidate is not None:
-        facts.add_row("traffic", _Weights(traffic, seen=status.weights.seen is not None))
+        traffic = weights.asked if weights.seen is None else weights.seen
+        facts.add_row("traffic", _Weights(traffic, seen=weights.seen is not None))
+        if weights.seen is not None and weights.seen != weights.asked:
+            facts.add_row("asked for", _Weights(weights.asked, seen=True))
         facts.add_row("requests", _requests(rollout))
     if status.decision is not None:
         decision = status.decision
@@ -120,6 +128,13 @@ def render_status(rollout: ModelRollout, now: float) -> RenderableType:
             _sentence(decision.message),
         )
         facts.add_row("decision", told)
+    if status.wishes:
+        wished = status.wishes[-1]
+        ago = wording.span(max(0.0, now - wished.time))
+        said = f"{wording.plain(wished.by)}: {command(Wish(wished.wish))}, {ago} ago"
+        facts.add_row("last asked", Text(f"{said}: {_sentence(wished.answer)}"))
+    if status.conditions:
+        facts.add_row("conditions", _conditions(status.conditions))
     parts: list[RenderableType] = [Text(wording.plain(rollout.key), style="bold"), facts]
     if status.checks and status.candidate is not None:
         parts += [Text(""), _checks(status.checks)]
@@ -137,6 +152,19 @@ def _phase(rollout: ModelRollout, now: float) -> Text:
     text = Text(status.phase.value, style=_STYLES[status.phase])
     if status.started is not None and status.phase not in _ENDED:
         text.append(f", for {wording.span(now - status.started)}", style="dim")
+    return text
+
+
+def _conditions(conditions: list[Condition]) -> Text:
+    """Show all conditions; of those that are not as they should be, why."""
+    text = Text()
+    for condition in conditions:
+        text.append(", " if text else "")
+        bad = condition.status != ("False" if condition.type == "Stalled" else "True")
+        bad = bad and condition.type != "Progressing" and condition.status != "Unknown"
+        text.append(f"{condition.type} {condition.status}", style="red" if bad else "")
+        if bad:
+            text.append(f" ({condition.reason})", style="dim")
     return text
 
 

@@ -204,7 +204,9 @@ class Judge:
 
 
 def _intervals(start: float, end: float, stable: Side, canary: Side) -> list[Interval]:
+    halves = [] if stable.halves is None else [stable.halves]
     return [
+        *(Interval(Metric.SERVED, start, end, both, None) for both in halves),
         Interval(Metric.REQUESTS, start, end, stable.requests, canary.requests),
         Interval(Metric.LATENCY, start, end, stable.latency, canary.latency),
     ]

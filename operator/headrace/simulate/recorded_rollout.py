@@ -18,10 +18,11 @@ _MOST_NAMED = 8
 def versions_of(rollout: ModelRollout, recording: Recording) -> list[str]:
     """Name the versions of a rollout that the recording has something of."""
     found = set()
+    ours = f"{rollout.key}/"
     for one in recording.series:
-        prefix, _, rest = one.labels.get(CLUSTER, "").rpartition(f"{rollout.key}/")
-        if rest and not prefix:
-            found.add(rest.partition("/")[0].replace("~", "."))
+        cluster = one.labels.get(CLUSTER, "")
+        if cluster.startswith(ours):
+            found.add(cluster.removeprefix(ours).partition("/")[0].replace("~", "."))
         if one.labels.get("model") == rollout.spec.model.name and "version" in one.labels:
             found.add(one.labels["version"])
     return sorted(found)

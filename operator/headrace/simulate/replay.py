@@ -18,6 +18,7 @@ from headrace.engine.observations import Ask, VersionState, Wish, World
 from headrace.engine.plan import Plan
 from headrace.metrics.source import Metrics
 from headrace.runtime.platform import Platform
+from headrace.simulate.unattended import unattended
 
 BEFORE = 2
 """Ticks before the candidate's first requests at which a replay begins: one starts the rollout,
@@ -49,7 +50,7 @@ def begun(rollout: ModelRollout, stable: str) -> ModelRollout:
     named = {model.version: model for model in rollout.spec.versions}
     before = rollout.spec.model.model_copy(update={"version": stable})
     status = Status(phase=Phase.HEALTHY, stable=named.get(stable, before))
-    return rollout.model_copy(update={"status": status})
+    return rollout.model_copy(update={"spec": unattended(rollout.spec), "status": status})
 
 
 class Replay:

@@ -22,6 +22,8 @@ from headrace.simulate.replay import BEFORE, ObedientPlatform, Replay, begun
 from headrace.simulate.rollout import schedule_of
 from headrace.simulate.timeline import Decided, timeline
 
+_NEVER_LATE = 3600.0
+"""Seconds: a recording is not late, however busy this machine is."""
 _ENDS = (Action.PROMOTE, Action.ROLL_BACK, Action.DISCARD)
 
 
@@ -100,16 +102,18 @@ def replayed(
     """
     nonsense = _nonsense(recording)
     server = RecordedServer(recording)
-    metrics = PromQLMetrics(server)
+    metrics = PromQLMetrics(server, _NEVER_LATE)
     first, last = recording.span
     stable = stable or stable_of(rollout, recording)
     request = request_of(rollout, stable, first)
-    spec, left_out = answerable(rollout.spec, request, server)
-    rollout = rollout.model_copy(update={"spec": spec})
     intervals = list(intervals_of(metrics, request, first, last))
     seen = began(intervals, Metric.REQUESTS, Metric.MIRRORED)
     if seen is None:
         raise InvalidInput(nothing_of(request, recording))
+    spec, left_out = answerable(rollout.spec, request, server)
+    # Nobody knows what a gate would have said; what is wanted is the judgement, in one go.
+    spec = spec.model_copy(update={"freeze": [], "gates": [], "suspended": False})
+    rollout = rollout.model_copy(update={"spec": spec})
     start = max(first, seen - BEFORE * request.interval) if start is None else start
     if not first <= start < last:
         raise InvalidInput(
@@ -117,6 +121,8 @@ def replayed(
             f"{last:.0f}, in Unix seconds."
         )
     replay = Replay(begun(rollout, stable), metrics, ObedientPlatform(), start)
+    decisions = timeline(replay.until(last))
+    metrics.close()
     return Replayed(
         rollout=rollout.key,
         stable=stable,
@@ -127,7 +133,7 @@ def replayed(
         samples=recording.size,
         nonsense=nonsense,
         left_out=left_out,
-        decisions=timeline(replay.until(last)),
+        decisions=decisions,
         peers=_peers(spec, intervals, last),
     )
 

@@ -30,6 +30,7 @@ from headrace.simulate.numbers import Numbers
 from headrace.simulate.scenario import Scenario
 from headrace.simulate.traffic import Arm, Drawn
 from headrace.simulate.traffic import Traffic as Source
+from headrace.simulate.unattended import unattended
 
 Values = dict[MetricKey, Value]
 """What an arm did, by metric."""
@@ -70,9 +71,7 @@ class Rollout:
             source: Its traffic.
             numbers: What its other checks see.
         """
-        # Generated traffic has no calendar, nobody suspends it, and no gate is asked.
-        spec = spec.model_copy(update={"freeze": [], "gates": [], "suspended": False})
-        self._spec, self._scenario = spec, scenario
+        self._spec, self._scenario = unattended(spec), scenario
         self._source, self._numbers = source, numbers
         self._interval = spec.analysis.interval
         self._now = _BEGAN
@@ -178,6 +177,8 @@ class Rollout:
             Metric.LATENCY: arm.latency,
             Metric.SERVER_LATENCY: arm.latency,
         }
+        if arm.halves is not None:
+            traffic[Metric.SERVED] = arm.halves
         return traffic | self._numbers.of_stable(arm)
 
     def _seen_of_candidate(self, live: Arm | None, copied: Arm | None, *, bad: bool) -> Values:

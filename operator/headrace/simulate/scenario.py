@@ -64,6 +64,8 @@ class Scenario:
         burst: Variance of the failures over that of independent ones, >= 1: they come in bursts.
         wander: Standard deviation of each arm's own failure rate around its mean, relative, >= 0.
         memory: Correlation of that from one scrape to the next, in [0, 1).
+        servers: How many each arm has, >= 1.
+        unlike: Standard deviation of each server's own failure rate around its arm's, relative.
         outage: Share of the time in which nothing can be read of the metrics, in [0, 1): two
             minutes at a time.
         reward: Stable's mean reward, in [0, 1]; every answer is rewarded at once.
@@ -88,6 +90,8 @@ class Scenario:
     burst: float = 1.0
     wander: float = 0.0
     memory: float = 0.9
+    servers: int = 1
+    unlike: float = 0.0
     outage: float = 0.0
     reward: float = 0.1
     gain: float = 1.0

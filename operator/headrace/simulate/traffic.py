@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headrace.engine.observations import Counts, Histogram
+from headrace.engine.observations import Counts, Halves, Histogram
 from headrace.simulate.scenario import Latency, Scenario, Slowdown, exceeds
 
 _INCIDENT_SECONDS = 120.0
@@ -26,6 +27,8 @@ class Arm:
 
     requests: Counts
     latency: Histogram
+    halves: Halves | None = None
+    """Of its servers, if there are several."""
 
     def plus(self, other: Arm) -> Arm:
         """Add another scrape of the same arm: what a counter shows after a gap."""
@@ -80,6 +83,9 @@ class Traffic:
         latest = max(length - _INCIDENT_SECONDS, 0.0)
         self._incidents = self._random.uniform(0, latest, scenario.incidents)
         self._wander = self._random.normal(size=2)
+        # Only where there are several, so that the others draw what they always drew.
+        unlike = self._random.normal(size=(2, scenario.servers)) if scenario.servers > 1 else None
+        self._servers = None if unlike is None else np.maximum(1 + scenario.unlike * unlike, 0.05)
         self._blind_until = -math.inf
         self._edges = (*scenario.latency.bounds, math.inf)
 
@@ -97,12 +103,14 @@ class Traffic:
         usual = scenario.base * (_INCIDENT_FAILURES if incident else 1.0)
         slower = _INCIDENT_SLOWDOWN if incident else 1.0
         wander = self._wandered()
-        of_stable = self._arm(stable, usual * wander[0], slower, _HEALTHY)
+        servers = (None, None) if self._servers is None else tuple(self._servers)
+        of_stable = self._arm(stable, usual * wander[0], slower, _HEALTHY, servers[0])
         of_candidate = self._arm(
             candidate,
             usual * wander[1] * (scenario.worse if bad else 1.0),
             slower,
             scenario.slowdown if bad else _HEALTHY,
+            servers[1],
         )
         return Drawn(of_stable, of_candidate, self._seen(time))
 
@@ -110,15 +118,36 @@ class Traffic:
         """Draw a further arm that is as good as stable; see `draw`."""
         return self._arm(share, self._scenario.base, 1.0, _HEALTHY)
 
-    def _arm(self, share: float, failing: float, slower: float, slowdown: Slowdown) -> Arm:
+    def _arm(
+        self,
+        share: float,
+        failing: float,
+        slower: float,
+        slowdown: Slowdown,
+        servers: NDArray[np.float64] | None = None,
+    ) -> Arm:
         n = int(self._random.poisson(self._scenario.rate * self._interval * share))
-        bad = self._failures(n, min(failing, 1.0))
+        if servers is None:
+            requests, halves = Counts(float(self._failures(n, min(failing, 1.0))), float(n)), None
+        else:
+            requests, halves = self._by_server(n, failing, servers)
         if not self._timed:
-            return Arm(Counts(float(bad), float(n)), _UNTIMED)
+            return Arm(requests, _UNTIMED, halves)
         chances = chances_of(self._scenario.latency, slower, slowdown)
         counts = self._random.multinomial(n, chances)
         latency = Histogram(self._edges, tuple(counts.astype(float).tolist()))
-        return Arm(Counts(float(bad), float(n)), latency)
+        return Arm(requests, latency, halves)
+
+    def _by_server(
+        self, n: int, failing: float, servers: NDArray[np.float64]
+    ) -> tuple[Counts, Halves]:
+        totals = self._random.multinomial(n, np.full(len(servers), 1 / len(servers)))
+        counts = [
+            Counts(float(self._failures(int(total), min(failing * rate, 1.0))), float(total))
+            for total, rate in zip(totals, servers, strict=True)
+        ]
+        halves = Halves(_together(counts[::2]), _together(counts[1::2]))
+        return _together(counts), halves
 
     def _failures(self, n: int, p: float) -> int:
         burst = self._scenario.burst
@@ -150,6 +179,10 @@ class Traffic:
             if self._random.random() < begins:
                 self._blind_until = time + _OUTAGE_SECONDS
         return time > self._blind_until
+
+
+def _together(counts: Sequence[Counts]) -> Counts:
+    return Counts(sum(one.bad for one in counts), sum(one.total for one in counts))
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, cast
 
-from headrace.engine.observations import Counts, Histogram
+from headrace.engine.observations import Counts, Halves, Histogram
 from headrace.errors import InvalidInput
 
 MOST = 1e15
@@ -52,6 +52,8 @@ class Side:
 
     requests: Counts | None = None
     latency: Histogram | None = None
+    halves: Halves | None = None
+    """Of its servers; the wire does not carry them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from headrace.api.freeze import Freeze, frozen
+from headrace.api.freeze import Freeze, first_gap, frozen
 
 WEEKEND = Freeze(schedule="0 18 * * 5", duration="62h", timezone="Europe/Vienna")
 
@@ -124,6 +124,26 @@ def test_it_is_frozen_exactly_where_a_start_is_less_than_a_duration_ago(
     assert begun == sorted(set(begun))
     expected = any(start <= moment < start + freeze.duration for start in begun)
     assert bool(frozen([freeze], moment)) is expected
+
+
+@pytest.mark.parametrize(
+    ("freezes", "has_gap"),
+    [
+        pytest.param([("0 18 * * 5", "62h")], True, id="weekends"),
+        pytest.param([("0 0 * * *", "24h")], False, id="every day, all day"),
+        pytest.param([("0 0 * * *", "86399s")], True, id="but for a second a day"),
+        pytest.param([("* * * * *", "1m")], False, id="every minute"),
+        pytest.param([("* * * * *", "30s")], True, id="half of every minute"),
+        pytest.param([("* * * * 1-6", "1m")], True, id="every minute but on Sundays"),
+        pytest.param([("0 0 * * *", "20h"), ("0 19 * * *", "5h")], False, id="two that overlap"),
+        pytest.param([("0 0 29 2 *", "1d")], True, id="leap days"),
+    ],
+)
+def test_a_gap_is_found_where_there_is_one(freezes: list[tuple[str, str]], has_gap: bool) -> None:
+    made = [Freeze(schedule=schedule, duration=duration) for schedule, duration in freezes]
+    gap = first_gap(made, at("2026-01-05T00:00:00+00:00"), 400 * 86_400.0)
+    assert (gap is not None) is has_gap
+    assert gap is None or not frozen(made, gap)
 
 
 def test_starts_are_of_the_schedules_clock() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from headrace.cli.main import main
 from headrace.controller.store import RolloutStore
+from headrace.engine.observations import Wish
 from tests.unit.engine.rollouts import live
 
 COMMANDS = [
@@ -20,8 +22,13 @@ COMMANDS = [
     "up",
     "status",
     "watch",
+    "why",
+    "history",
     "promote",
     "abort",
+    "pause",
+    "resume",
+    "undo",
     "retry",
     "init",
     "lint",
@@ -30,6 +37,7 @@ COMMANDS = [
     "simulate",
     "judge",
     "render",
+    "diff",
     "bundle",
     "doctor",
 ]
@@ -56,6 +64,10 @@ def headrace(
         monkeypatch.chdir(home)
         monkeypatch.setenv("HEADRACE_HOME", str(home))
         monkeypatch.setenv("COLUMNS", "100")
+        # Nobody's cluster is meant by a test.
+        monkeypatch.setenv("HOME", str(home))
+        monkeypatch.delenv("KUBECONFIG", raising=False)
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
         monkeypatch.setattr(sys, "argv", ["headrace", *arguments])
         monkeypatch.setattr(sys, "stdin", io.StringIO(text))
         code = 0
@@ -124,22 +136,102 @@ def test_the_status_as_json_is_the_resource(home: Path, headrace: Headrace) -> N
     assert '"phase": "Progressing"' in said.stdout
 
 
-@pytest.mark.parametrize("wish", ["promote", "abort", "retry"])
+@pytest.mark.parametrize("wish", ["promote --full", "abort", "retry", "pause", "resume", "undo"])
 def test_a_request_is_kept_for_the_next_run_where_nothing_runs(
     wish: str, home: Path, headrace: Headrace
 ) -> None:
-    said = headrace(wish, home=home)
+    said = headrace(*wish.split(), home=home)
     assert said.returncode == 0
     assert "takes effect at the next `headrace up`" in said.stdout
     ask = RolloutStore(home / "models" / "flight-delay").pending_ask()
     assert ask is not None
-    assert ask.wish.value == wish
+    assert ask.wish.value == wish.replace(" --", "-")
+
+
+def test_promote_is_refused_where_nothing_waits_for_a_person(
+    home: Path, headrace: Headrace
+) -> None:
+    said = headrace("promote", home=home)
+    assert said.returncode == 1
+    assert "does not wait for a person" in said.stderr
+    assert "`headrace promote --full`" in said.stderr
+    assert RolloutStore(home / "models" / "flight-delay").pending_ask() is None
+
+
+def test_commands_say_where_the_rollout_is(home: Path, headrace: Headrace) -> None:
+    assert headrace("status", home=home).stderr == "headrace: on this machine\n"
+    assert headrace("status", "-n", "models", "flight-delay", home=home).returncode == 0
+    assert headrace("status", "-n", "other", "flight-delay", home=home).returncode == 1
+
+
+def test_the_status_says_what_is_to_come_and_which_conditions_hold(
+    home: Path, headrace: Headrace
+) -> None:
+    said = headrace("status", home=home).stdout
+    assert "at least 2m of observation, the proof" in said
+    assert "Ready True, Progressing True" in said
+    assert "Stalled False" in said
+
+
+@pytest.fixture
+def rolled_back(tmp_path: Path) -> Path:
+    world = live()
+    world.want("2")
+    world.until("StepHeld")
+    world.metrics.script.candidate_errors = 0.4
+    world.ask(Wish.PAUSE)
+    world.until("ErrorRateWorse")
+    for _ in range(6):
+        world.tick()
+    store = RolloutStore(tmp_path / "models" / "flight-delay")
+    store.apply(world.rollout)
+    store.write_status(world.status)
+    return tmp_path
+
+
+def test_why_answers_with_numbers(rolled_back: Path, headrace: Headrace) -> None:
+    said = headrace("why", home=rolled_back).stdout
+    assert "flight-delay 2 rolled back at 1970-01-12" in said
+    assert "the odds against chance are" in said
+    assert "requests: stable " in said
+    assert " failed)" in said
+    assert "errors  Fail" in said
+    assert "\x1b" not in said
+    first = headrace("why", "--version", "1", home=rolled_back).stdout
+    assert "flight-delay 1 live at" in first
+
+
+def test_why_of_a_rollout_under_way_is_its_last_decision(home: Path, headrace: Headrace) -> None:
+    said = headrace("why", home=home).stdout
+    assert "models/flight-delay 2 is under test" in said
+    assert "Advance StepHeld since 1970-01-12" in said
+
+
+def test_why_of_an_unknown_version_names_the_known_ones(home: Path, headrace: Headrace) -> None:
+    said = headrace("why", "--version", "9", home=home)
+    assert said.returncode == 1
+    assert "no record of version 9. Known: 1." in said.stderr
+
+
+def test_the_history_tells_rollouts_and_requests_in_order(
+    rolled_back: Path, headrace: Headrace
+) -> None:
+    lines = headrace("history", home=rolled_back).stdout.splitlines()
+    assert [line.split("  ")[1].strip() for line in lines[1:] if line.startswith("1970")] == [
+        "1 live",
+        "headrace pause",
+        "2 rolled back",
+    ]
+    said = headrace("history", "--json", home=rolled_back).stdout
+    happened = [json.loads(line) for line in said.splitlines()]
+    assert [one["by"] for one in happened] == ["headrace", "ada", "headrace"]
+    assert happened[-1]["kind"] == "RolledBack"
 
 
 def test_where_there_is_no_rollout_every_command_says_what_to_do(
     tmp_path: Path, headrace: Headrace
 ) -> None:
-    for command in ("status", "watch", "promote", "abort", "retry"):
+    for command in ("status", "watch", "why", "history", "promote", "abort", "retry", "undo"):
         said = headrace(command, home=tmp_path)
         assert said.returncode == 1
         assert "headrace up ROLLOUT.yaml" in said.stderr

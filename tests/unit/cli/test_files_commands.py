@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -176,9 +177,45 @@ def test_the_plan_says_what_will_happen(here: Path) -> None:
     assert "1,200 requests" in said.stdout
     assert "At least 40m before the switch, at most 6h" in said.stdout
     assert "errors: failures from 1 % to" in said.stdout
-    assert "latency, agreement, drift: not to be said from a rate alone" in said.stdout
+    assert "latency: not forecast: give --median and --p95" in said.stdout
+    assert "agreement: not forecast: how far stable is from its limit" in said.stdout
     assert "Missing data holds the rollout, and never rolls back." in said.stdout
     assert "candidates get" not in run("plan", "a.yaml").stdout
+
+
+def test_the_plan_forecasts_latency_of_answers_that_take_so_long_today(here: Path) -> None:
+    run("init", "--name", "churn", "-o", "a.yaml")
+
+    def forecast(rate: str, *more: str) -> dict[str, Any]:
+        said = run("plan", "a.yaml", "--rate", rate, "--json", *more)
+        assert said.exit_code == 0, said.output
+        (written,) = json.loads(said.stdout)
+        found: dict[str, Any] = {one["check"]: one for one in written["forecasts"]}
+        return found
+
+    assert "latency" not in forecast("40")
+    found = forecast("40", "--median", "20ms", "--p95", "60ms")["latency"]
+    assert "times as long are found in" in found["sentence"]
+    assert 1 < found["factor"] < 10
+    assert found["proved_after"] > 0
+    busy = forecast("400", "--median", "20ms", "--p95", "60ms")["latency"]
+    assert busy["factor"] < found["factor"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--median", "20ms", "--p95", "60ms"], "say nothing without --rate"),
+        (["--rate", "1", "--median", "20ms"], "are told together"),
+        (["--rate", "1", "--median", "20ms", "--p95", "10ms"], "must be longer than --median"),
+        (["--rate", "1", "--median", "0s", "--p95", "10ms"], "above zero"),
+    ],
+)
+def test_latencies_that_say_nothing_are_refused(
+    here: Path, arguments: list[str], said: str
+) -> None:
+    run("init", "--name", "churn", "-o", "a.yaml")
+    assert said in str(run("plan", "a.yaml", *arguments).exception)
 
 
 def test_more_traffic_needs_less_time(here: Path) -> None:

@@ -76,6 +76,19 @@ def test_it_writes_a_chart_of_a_stage(folder: Path, monkeypatch: pytest.MonkeyPa
     assert (folder / "chart" / "templates" / "httproute.yaml").exists()
 
 
+def test_a_chart_that_is_written_anew_keeps_a_persons_templates_and_none_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("render", "rollout.yaml", "--format", "helm", "-o", "chart")
+    assert run(monkeypatch, *arguments) == 0
+    templates = folder / "chart" / "templates"
+    (templates / "mine.yaml").write_text("kind: Secret\n", encoding="utf-8")
+    assert run(monkeypatch, *arguments, "--router", "Istio") == 0
+    assert not (templates / "httproute.yaml").exists()
+    assert (templates / "virtualservice.yaml").exists()
+    assert (templates / "mine.yaml").exists()
+
+
 def test_it_reads_several_documents_from_standard_input(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from headrace.api import ModelRollout, Traffic, Weights
+from headrace.api import Challenger, Dropped, ModelRollout, Traffic, Weights
 from headrace.controller.asking import local_envoy, request_of, with_names
+from headrace.controller.tick import tick
 from headrace.engine.answer import plan_of
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.render.counters import counters_of
+from headrace.testing import FakeMetrics, FakePlatform
 from tests.unit.render.rollouts import built, model
 
 OLD, NEW, THIRD = model("6"), model("7"), model("8")
@@ -113,6 +115,27 @@ def test_the_local_envoys_names_need_no_memory() -> None:
     }
 
 
+def test_the_local_envoy_still_counts_for_a_version_that_was_dropped() -> None:
+    out = Dropped(version="8", reason="R", message="")
+    rollout = with_status(
+        built(), stable=OLD, candidate=NEW, challengers=[Challenger(model=THIRD)], dropped=[out]
+    )
+    request = request_of(rollout, 10.0)
+    assert request is not None
+    assert sorted(request.counters.requests.versions.values()) == ["6", "7", "8"]
+
+
 def test_nothing_is_asked_while_nothing_is_under_test() -> None:
     assert request_of(with_status(built(), stable=OLD), 10.0) is None
     assert request_of(with_status(built(), candidate=NEW), 10.0) is None
+
+
+def test_a_tick_of_a_cluster_keeps_the_names_in_the_status() -> None:
+    platform = FakePlatform()
+    rollout = with_status(built(), stable=OLD)
+    for now in (10.0, 20.0, 30.0):
+        answer = tick(rollout, FakeMetrics(platform), platform, now, counters_of=counters_of)
+        rollout = rollout.model_copy(update={"status": answer.status})
+    assert names(rollout)["/backend/0"] == ("6", 30.0)
+    assert names(rollout)["/backend/1"] == ("7", 30.0)
+    assert names(rollout, "mirrored")["-mirror-0"] == ("7", 30.0)

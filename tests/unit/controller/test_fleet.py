@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from headrace.api import ModelRollout, Phase, Status
+from headrace.api import ModelRollout, Phase, Status, Traffic
 from headrace.controller.asking import local_envoy
 from headrace.controller.fleet import Fleet
 from headrace.controller.resources import Resource, Unreadable
@@ -22,6 +22,23 @@ from tests.unit.engine.rollouts import rollout
 START = 1_000_000.0 - 1_000_000.0 % 15
 
 
+class Killed(BaseException):
+    """The process ends here; what it has written is written."""
+
+
+@dataclass
+class Life:
+    """Ends the process after so many writes, of statuses and of the platform alike."""
+
+    left: float = float("inf")
+
+    def spend(self) -> None:
+        """Count a write that was made."""
+        self.left -= 1
+        if self.left <= 0:
+            raise Killed
+
+
 @dataclass
 class Shelf:
     """Resources in memory, each with a fence, and a log of what was done in which order."""
@@ -30,6 +47,7 @@ class Shelf:
     log: list[str] = field(default_factory=list)
     down: str = ""
     writes: int = 0
+    life: Life = field(default_factory=Life)
 
     def all(self) -> Mapping[str, Resource | Unreadable]:
         return dict(self.kept)
@@ -39,6 +57,8 @@ class Shelf:
         before = self.kept.get(one.key)
         if isinstance(before, Resource):
             one = one.model_copy(update={"status": before.rollout.status})
+        elif before is not None:
+            one = one.model_copy(update={"status": before.status})
         self.writes += 1
         self.kept[one.key] = Resource(one, str(self.writes), ask)
 
@@ -54,7 +74,24 @@ class Shelf:
         read = Status.model_validate_json(status.model_dump_json())
         changed = resource.rollout.model_copy(update={"status": read})
         self.kept[changed.key] = replace(resource, rollout=changed, fence=str(self.writes))
+        self.life.spend()
         return replace(resource, rollout=changed, fence=str(self.writes))
+
+    def spoil(self, key: str, message: str, generation: int) -> None:
+        """Do what a person does who writes an invalid spec."""
+        kept = self.kept[key]
+        status = kept.rollout.status if isinstance(kept, Resource) else kept.status
+        self.writes += 1
+        self.kept[key] = Unreadable(key, str(self.writes), message, status, generation)
+
+    def refuse(self, resource: Unreadable, status: Status) -> None:
+        if self.down:
+            raise PlatformUnavailable(self.down)
+        if self.kept[resource.key].fence != resource.fence:
+            raise Conflict("somebody else has changed it")
+        self.writes += 1
+        self.log.append(f"refuse {status.phase}")
+        self.kept[resource.key] = replace(resource, fence=str(self.writes), status=status)
 
     def let_go(self, resource: Resource) -> None:
         del self.kept[resource.rollout.key]
@@ -63,10 +100,12 @@ class Shelf:
 class Cluster:
     """A platform and numbers of many rollouts, each with a script of its own."""
 
-    def __init__(self, log: list[str]) -> None:
+    def __init__(self, log: list[str], life: Life) -> None:
+        self.life = life
         self.platforms: dict[str, FakePlatform] = {}
         self.scripts: dict[str, Script] = {}
         self.asked: list[tuple[str, ...]] = []
+        self.outage = ""
         self.log = log
 
     def of(self, key: str) -> FakePlatform:
@@ -75,7 +114,10 @@ class Cluster:
 
     def apply(self, rollout: ModelRollout, plan: Plan) -> None:
         self.log.append(f"apply {plan.traffic.candidate}")
+        known = len(self.of(rollout.key).plans)
         self.of(rollout.key).apply(rollout, plan)
+        if len(self.of(rollout.key).plans) != known:
+            self.life.spend()
 
     def observe_world(self, rollout: ModelRollout) -> World:
         return self.of(rollout.key).observe(rollout)
@@ -90,7 +132,8 @@ class Eyes:
         read: dict[str, Measured] = {}
         for request in requests:
             platform = self.cluster.of(request.rollout)
-            fake = FakeMetrics(platform, self.cluster.scripts[request.rollout])
+            script = self.cluster.scripts[request.rollout]
+            fake = FakeMetrics(platform, script, self.cluster.outage)
             read.update(fake.observe([request], now))
         return read
 
@@ -111,7 +154,7 @@ class Bench:
 
     def __init__(self, *versions: str) -> None:
         self.shelf = Shelf()
-        self.cluster = Cluster(self.shelf.log)
+        self.cluster = Cluster(self.shelf.log, self.shelf.life)
         self.told: list[tuple[str, str]] = []
         self.now = START
         self.leads = True
@@ -248,6 +291,43 @@ def test_a_restart_at_any_moment_changes_no_outcome_and_no_history() -> None:
     assert ended == {(("1", "Live"), ("2", "Promoted"))}
 
 
+def of_a_whole_rollout(lives: int, *, errors: float) -> tuple[object, int]:
+    """Run a rollout whose process is killed after its n-th write, and give end and kills."""
+    bench = live()
+    bench.cluster.scripts["models/flight-0"].candidate_errors = errors
+    bench.want("2")
+    bench.shelf.life.left = lives
+    killed = 0
+    for _ in range(300):
+        try:
+            bench.slots(1)
+        except Killed:
+            killed += 1
+            bench.shelf.life.left = float("inf")
+            bench.restart()
+        if len(bench.status().history) > 1:
+            break
+    bench.slots(3)
+    status = bench.status()
+    history = tuple((entry.version, entry.outcome, entry.reason) for entry in status.history)
+    carried = bench.cluster.of("models/flight-0").traffic
+    return (status.phase, status.stable, history, carried), killed
+
+
+@pytest.mark.parametrize("errors", [0.01, 0.3], ids=["a_good_one", "a_bad_one"])
+def test_killed_after_any_single_write_it_ends_the_same_with_the_same_history(
+    errors: float,
+) -> None:
+    undisturbed, none = of_a_whole_rollout(10**9, errors=errors)
+    assert none == 0
+    for lives in range(1, 100):
+        ended, killed = of_a_whole_rollout(lives, errors=errors)
+        assert ended == undisturbed, f"killed after write {lives}"
+        if not killed:
+            break
+    assert lives > 5
+
+
 def test_a_status_that_cannot_be_written_decides_nothing() -> None:
     bench = live()
     bench.want("2")
@@ -326,3 +406,79 @@ def test_a_rollout_that_was_deleted_is_forgotten() -> None:
     del bench.shelf.kept["models/flight-0"]
     bench.slots(1)
     assert set(bench.fleet.members) == {"models/flight-1"}
+
+
+def test_ten_minutes_without_prometheus_roll_none_of_fifty_healthy_ones_back() -> None:
+    bench = live(50)
+    for index in range(50):
+        bench.want("2", index)
+    bench.slots(6)
+    under_way = [bench.status(index).weights.asked for index in range(50)]
+    bench.cluster.outage = "nobody answers at http://prometheus:9090"
+    bench.slots(40)
+    assert {bench.status(index).phase for index in range(50)} == {Phase.PROGRESSING}
+    assert [bench.status(index).weights.asked for index in range(50)] == under_way
+    bench.cluster.outage = ""
+    bench.slots(60)
+    assert {bench.status(index).phase for index in range(50)} == {Phase.HEALTHY}
+    assert {bench.status(index).history[-1].outcome for index in range(50)} == {"Promoted"}
+
+
+def under_test() -> Bench:
+    bench = live()
+    bench.want("2")
+    while bench.cluster.of("models/flight-0").traffic != Traffic(stable=95, candidate=5):
+        bench.slots(1)
+    return bench
+
+
+def test_an_invalid_spec_leaves_everything_as_it_is_and_says_so_once() -> None:
+    bench = under_test()
+    platform = bench.cluster.of("models/flight-0")
+    bench.shelf.spoil("models/flight-0", "spec.strategy: has none of them", 9)
+    bench.shelf.log.clear()
+    plans = list(platform.plans)
+    bench.slots(20)
+    assert bench.shelf.log == ["refuse Invalid"]
+    assert platform.plans == plans
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Unreadable)
+    assert kept.status is not None
+    assert (kept.status.phase, kept.status.interrupted) == (Phase.INVALID, Phase.PROGRESSING)
+    assert kept.status.observed_generation == 9
+    stalled = next(c for c in kept.status.conditions if c.type == "Stalled")
+    assert (stalled.status, stalled.message) == ("True", "spec.strategy: has none of them")
+
+
+def test_a_spec_that_is_valid_again_goes_on_where_it_was() -> None:
+    bench = under_test()
+    bench.shelf.spoil("models/flight-0", "spec.strategy: has none of them", 9)
+    bench.slots(3)
+    bench.want("2")
+    bench.tick()
+    assert bench.status().phase is Phase.PROGRESSING
+    bench.until(Phase.PROMOTING)
+    assert all(c.reason != "InvalidSpec" for c in bench.status().conditions)
+
+
+def test_another_fault_of_an_invalid_spec_is_said_too() -> None:
+    bench = under_test()
+    bench.shelf.spoil("models/flight-0", "one fault", 9)
+    bench.slots(2)
+    bench.shelf.spoil("models/flight-0", "another fault", 10)
+    bench.slots(2)
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Unreadable)
+    assert kept.status is not None
+    assert kept.status.interrupted is Phase.PROGRESSING
+    assert {c.message for c in kept.status.conditions if c.type == "Stalled"} == {"another fault"}
+
+
+def test_what_is_invalid_is_said_later_where_it_cannot_be_written_now() -> None:
+    bench = under_test()
+    bench.shelf.spoil("models/flight-0", "one fault", 9)
+    bench.shelf.down = "the API server does not answer"
+    bench.slots(2)
+    bench.shelf.down = ""
+    bench.slots(1)
+    assert bench.shelf.log[-1] == "refuse Invalid"

@@ -80,3 +80,9 @@ def test_a_line_of_the_log_is_json_whatever_is_in_it(caplog: pytest.LogCaptureFi
     assert "\n" not in line
     read = json.loads(line)
     assert (read["message"], read["rollout"]) == ('a "quoted"\nlie', "models/a")
+
+
+def test_requests_are_counted_by_what_came_of_them() -> None:
+    page = Meters(dict, lambda: {("patch", "httproutes", 409): 3}, lambda: {"TimedOut": 2}).page()
+    assert b'headrace_api_requests_total{code="409",resource="httproutes",verb="patch"} 3.0' in page
+    assert b'headrace_prometheus_queries_total{outcome="TimedOut"} 2.0' in page

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from contextlib import closing
 
 from headrace.api import Freeze
@@ -24,18 +21,3 @@ def test_it_knows_the_calendar_and_the_generation_of_a_rollout() -> None:
         assert outside.known(world.rollout, Observations(), world.clock.now).frozen
         outside.follow(world.rollout, world.tick(), world.clock.now)
         outside.forget(world.rollout.key)
-
-
-def test_without_a_gate_or_a_receiver_no_http_client_is_loaded() -> None:
-    program = """
-import json, sys
-from headrace.controller.outside import Outside
-from headrace.engine.observations import Observations
-from tests.unit.engine.rollouts import live
-world, outside = live(), Outside(lambda rollout, why: None)
-outside.known(world.rollout, Observations(), 0.0)
-outside.follow(world.rollout, world.tick(), 0.0)
-print(json.dumps(sorted({"aiohttp", "requests"} & sys.modules.keys())))
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert "aiohttp" not in json.loads(done.stdout)

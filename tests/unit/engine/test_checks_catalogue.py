@@ -421,10 +421,12 @@ def test_a_threshold_that_cannot_be_read_is_an_error_not_a_pass() -> None:
 
 def test_only_what_is_read_is_asked_for() -> None:
     analysis = Analysis(checks=[Check.model_validate(ERRORS)])
-    assert metrics_of(analysis) == (Metric.REQUESTS, Metric.MIRRORED)
+    own = (Metric.SERVED, Metric.REQUESTS)
+    assert metrics_of(analysis, mirrors=False) == own
+    assert metrics_of(analysis, mirrors=True) == (*own, Metric.MIRRORED)
     everything = Analysis(checks=[Check.model_validate(spec) for spec in SPECS])
-    wanted: set[MetricKey] = set(metrics_of(everything))
-    assert wanted == set(METRICS)
+    wanted: set[MetricKey] = set(metrics_of(everything, mirrors=True))
+    assert wanted == {*METRICS, Metric.SERVED}
     assert set(queries_of(everything)) == {name for name in wanted if name.startswith("check:")}
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from headrace.engine.checks.build import checks_of
 from headrace.engine.observations import (
     Categories,
     Counts,
+    Halves,
     Histogram,
     Interval,
     Level,
@@ -219,6 +221,50 @@ def test_stables_requests_are_not_used_twice() -> None:
     assert errors.read(state) == once
     state = errors.absorb(state, Interval(Metric.REQUESTS, 20.0, 35.0, *arms))
     assert errors.read(state).harm > once.harm
+
+
+def history_of_halves(rate: float, other: float, scrapes: int = 200) -> list[Interval]:
+    """Stable's servers fail at two rates, to which chance adds nothing."""
+    made = []
+    for at in range(-scrapes, 0):
+        times = 15.0 * at, 15.0 * at + 15
+        first, second = Counts(rate * 1000, 1000.0), Counts(other * 1000, 1000.0)
+        together = Counts(first.bad + second.bad, 2000.0)
+        made.append(Interval(Metric.SERVED, *times, Halves(first, second), None))
+        made.append(Interval(Metric.REQUESTS, *times, together, None))
+    return made
+
+
+def evidence_after(history: list[Interval]) -> float:
+    errors = BY_NAME["errors"]
+    state = errors.initial()
+    for interval in history:
+        state = errors.absorb(through_json(state), interval)
+    for at in range(20):
+        arms = Counts(10.0, 1000.0), Counts(30.0, 1000.0)
+        state = errors.absorb(state, Interval(Metric.REQUESTS, 15.0 * at, 15.0 * at + 15, *arms))
+    return errors.read(state).harm
+
+
+def test_servers_of_stable_that_differ_make_a_difference_weaker_evidence() -> None:
+    alike, unlike = history_of_halves(0.01, 0.01), history_of_halves(0.005, 0.015)
+    over_time = [one for one in alike if one.metric == Metric.REQUESTS]
+    assert evidence_after(alike) == evidence_after(over_time)
+    assert 0 < evidence_after(unlike) < evidence_after(alike) / 3
+
+
+def test_halves_that_are_missing_or_late_change_nothing() -> None:
+    errors, history = BY_NAME["errors"], history_of_halves(0.005, 0.015)
+    nan = Halves(Counts(math.nan, math.nan), Counts(1.0, 1000.0))
+    idle = Halves(Counts(0.0, 0.0), Counts(1.0, 1000.0))
+    state = errors.initial()
+    for interval in history:
+        state = errors.absorb(state, interval)
+    for halves in (None, nan, idle):
+        assert errors.absorb(state, Interval(Metric.SERVED, 0.0, 15.0, halves, None)) == state
+    arms = Counts(10.0, 1000.0), Counts(10.0, 1000.0)
+    state = errors.absorb(state, Interval(Metric.REQUESTS, 0.0, 15.0, *arms))
+    assert errors.absorb(state, replace(history[0], start=15.0, end=30.0)) == state
 
 
 def test_the_first_copies_are_judged_though_stable_was_seen_live_at_the_same_time() -> None:

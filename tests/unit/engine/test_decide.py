@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.api import Outcome, Phase, Traffic
+from headrace.engine.decide import wanted_metrics
 from headrace.engine.decision import Action
-from headrace.engine.observations import VersionState, Wish
+from headrace.engine.observations import Metric, VersionState, Wish
 from tests.unit.engine.rollouts import World, live, rollout
 
 STABLE = Traffic(stable=100)
@@ -47,6 +48,18 @@ def test_a_healthy_candidate_is_mirrored_to_then_gets_more_and_more_and_is_promo
     assert (entry.version, entry.outcome, entry.previous) == ("2", "Promoted", "1")
     assert entry.requests.candidate > 0
     assert entry.requests.mirrored > 0
+
+
+def test_what_stables_servers_did_is_asked_for_until_the_candidate_has_data() -> None:
+    world = live()
+    world.want("2")
+    world.tick()
+    assert Metric.SERVED in wanted_metrics(world.rollout.spec, world.status)
+    world.until("StepHolds")
+    world.tick()
+    assert world.status.checks[0].observed_until is not None
+    wanted = wanted_metrics(world.rollout.spec, world.status)
+    assert wanted == (Metric.REQUESTS, Metric.MIRRORED)
 
 
 def test_a_bad_candidate_is_rolled_back_while_it_is_only_mirrored_to() -> None:

@@ -167,3 +167,54 @@ def test_every_restart_counts_once_also_when_the_platform_begins_to_count_anew(
         assert begun([servers])[0].restarts == 0
     again = Status.model_validate_json(status.model_dump_json())
     assert again == status
+
+
+def starting(why: str = "ErrImagePull: not found", ready: int = 0, **keywords: str) -> World:
+    world = live(**keywords)
+    world.platform.states["2"] = VersionState(wanted=2, ready=ready, waiting=why)
+    world.want("2")
+    return world
+
+
+def test_a_candidate_that_never_starts_is_rolled_back_with_the_reason_and_got_no_request() -> None:
+    world = starting()
+    answer = world.until("CandidateNotReady")
+    assert answer.decision.message.startswith(
+        "flight-delay 2: 0 of 2 servers ready (ErrImagePull: not found)"
+    )
+    began = world.clock.now
+    answer = world.until("CandidateNeverReady")
+    assert 600 <= world.clock.now - began <= 690
+    assert answer.decision.action is Action.ROLL_BACK
+    assert answer.decision.message == (
+        "after 10m to start it has 0 of 2 servers ready (ErrImagePull: not found)"
+    )
+    assert all(not plan.traffic.live and not plan.traffic.mirror for plan in world.platform.plans)
+
+
+def test_the_time_to_start_is_the_users() -> None:
+    world = starting()
+    spec = world.rollout.spec
+    patient = spec.serving.model_copy(update={"startup_timeout": 3000.0})
+    spec = spec.model_copy(update={"serving": patient})
+    world.rollout = world.rollout.model_copy(update={"spec": spec})
+    began = world.clock.now
+    world.until("CandidateNeverReady")
+    assert world.clock.now - began > 3000
+
+
+def test_while_stable_cannot_start_either_the_candidate_is_waited_for() -> None:
+    world = starting()
+    world.platform.states["1"] = VersionState(wanted=1, ready=0)
+    world.until("CandidateNotReady")
+    for _ in range(100):
+        assert world.tick().decision.reason == "CandidateNotReady"
+    world.platform.states["1"] = VersionState(wanted=1, ready=1)
+    world.until("CandidateNeverReady", most=1)
+
+
+def test_a_candidate_that_was_asked_once_is_not_judged_by_its_start() -> None:
+    world = trying()
+    world.platform.states["2"] = VersionState(wanted=1, ready=0)
+    for _ in range(100):
+        assert world.tick().decision.reason == "CandidateNotReady"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -115,6 +116,22 @@ def test_every_fault_is_found_at_once_where_it_was_written() -> None:
             id="a timeout of less than two intervals",
         ),
         pytest.param(
+            GOOD + '  freeze: [{schedule: "0 0 * * *", duration: 1d}]\n',
+            "HR021",
+            GOOD.count("\n") + 1,
+            "spec.freeze",
+            id="a freeze without a gap",
+        ),
+        pytest.param(
+            GOOD
+            + '  freeze: [{schedule: "0 0 * * *", duration: 20h}, '
+            + '{schedule: "0 19 * * *", duration: 5h}]\n',
+            "HR021",
+            GOOD.count("\n") + 1,
+            "spec.freeze",
+            id="freezes that leave no gap together",
+        ),
+        pytest.param(
             changed("maxDuration: 6h", "maxDuration: 20m"),
             "HR013",
             12,
@@ -174,6 +191,62 @@ def test_every_fault_is_found_at_once_where_it_was_written() -> None:
 )
 def test_one_fault_is_one_finding(text: str, code: str, line: int, path: str) -> None:
     assert found(text) == [(code, line, path)]
+
+
+@pytest.mark.parametrize(
+    ("uri", "codes"),
+    [
+        ("https://ada:pass@models.example.com/7", ["HR019"]),
+        ("https://a.example.com/7?sv=1&sig=abc", ["HR019"]),
+        ("https://a.example.com/7?X-Amz-Signature=abc", ["HR019"]),
+        ("https://a.example.com/7?access_token=abc", ["HR019"]),
+        ("https://ada@models.example.com:8443/7?versionId=1", []),
+        ("s3://models/a:b@c/7", []),
+    ],
+)
+def test_a_secret_in_an_address_is_found_and_not_repeated(uri: str, codes: list[str]) -> None:
+    findings = report(changed("s3://models/7", f"'{uri}'")).findings
+    assert [(f.rule.code, f.path) for f in findings] == [(code, "spec.model.uri") for code in codes]
+    assert all("abc" not in f.message and "pass@" not in f.message for f in findings)
+
+
+QUERIES = [
+    ("max(up", "is no PromQL: unclosed left parenthesis"),
+    ("rate(up)", "is no PromQL: expected type matrix in call to function 'rate'"),
+    ("averge(up)", "is no PromQL: "),
+    ('up{version=~"["}', "is no PromQL: illegal regex"),
+    ("up[5m]", "gives the values of a range"),
+    ("'up'", "gives a text"),
+    ("1+" * 1_900 + "1", "has 1900 operators and brackets, more than 300"),
+    ("(" * 1_900 + "1" + ")" * 1_900, "has 1900 operators"),
+]
+
+
+@pytest.mark.parametrize(("query", "problem"), QUERIES)
+def test_a_query_that_prometheus_would_refuse_is_found(query: str, problem: str) -> None:
+    text = with_check("- {name: a, kind: Value, query: QUERY, above: 2, required: false}")
+    findings = report(text.replace("QUERY", json.dumps(query))).findings
+    assert [(f.rule.code, f.path) for f in findings] == [("HR022", "spec.analysis.checks[0].query")]
+    assert findings[0].problem.startswith(problem)
+
+
+def test_a_selector_with_a_broken_expression_is_found() -> None:
+    counts = "{name: a, kind: Counts, bad: 'x{a=~\"(\"}', total: y, worseThanStable: {ratio: 2}}"
+    assert found(with_check(f"- {counts}")) == [("HR022", 14, "spec.analysis.checks[0].bad")]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'max(process_resident_memory_bytes{version="{{ candidate.version }}"})',
+        "histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m])))",
+        "sum(rate(a[5m])) / on (x) group_left sum by (x) (rate(b[5m] offset 5m))",
+        "2",
+    ],
+)
+def test_a_query_that_prometheus_takes_is_left_alone(query: str) -> None:
+    text = with_check(f"- {{name: a, kind: Value, query: '{query}', above: 2, required: false}}")
+    assert found(text) == []
 
 
 def with_template(template: str, more: str = "") -> str:
@@ -315,7 +388,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"a: \xff")
     sources = list(read_sources([str(tmp_path / "a.yaml"), str(tmp_path / "none.yaml")]))
     assert [s.problem for s in sources if isinstance(s, Unread)] == [
-        "is not UTF-8: byte 3 invalid start byte",
+        "is not UTF-8: line 1, byte 3 invalid start byte",
         "there is no such file",
     ]
 

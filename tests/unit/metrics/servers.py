@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Mapping
@@ -40,6 +41,8 @@ class Prometheus:
         headers: What came with it.
         location: Where it redirects to.
         clock: The time that it says it is, Unix seconds.
+        trickles: Whether the answer is sent byte by byte.
+        by_end: Whether `answer` goes by the query's end instead.
         release: While it is not set and `hangs` is, no answer is sent.
     """
 
@@ -51,6 +54,8 @@ class Prometheus:
         self.headers: list[Message] = []
         self.location = ""
         self.hangs = False
+        self.trickles = False
+        self.by_end = False
         self.clock = NOW
         self.release = threading.Event()
         outer = self
@@ -72,7 +77,12 @@ class Prometheus:
                 if outer.location:
                     self.send_header("location", outer.location)
                 self.end_headers()
-                self.wfile.write(body)
+                if not outer.trickles:
+                    self.wfile.write(body)
+                    return
+                with contextlib.suppress(OSError):
+                    while not outer.release.wait(0.05):
+                        self.wfile.write(b" ")
 
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return super().date_time_string(outer.clock)
@@ -82,15 +92,17 @@ class Prometheus:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.metrics = PrometheusMetrics(self.url)
 
     @property
     def client(self) -> Client:
-        return Client(Access(self.url), 5.0)
+        return Client(Access(self.url), 5.0, raw=True)
 
     def result(self, query: str) -> object:
         if not isinstance(self.answer, dict):
             return self.answer
-        return next((a for begin, a in self.answer.items() if query.startswith(begin)), [])
+        fits = query.endswith if self.by_end else query.startswith
+        return next((answer for part, answer in self.answer.items() if fits(part)), [])
 
     def observe(self, wanted: Request, timeout: float = 5.0) -> Measured:
         return PrometheusMetrics(self.url, timeout).observe([wanted], NOW)[KEY]

@@ -58,6 +58,7 @@ def test_a_tenant_is_named_in_a_header(prometheus: Prometheus) -> None:
         pytest.param(None, "cannot be read: No such file", id="no file"),
         pytest.param(b"", "no secret of one line", id="an empty file"),
         pytest.param(b"one\r\ntwo: three", "no secret of one line", id="several lines"),
+        pytest.param("s€cret".encode(), "no secret of one line", id="no letter of a header"),
         pytest.param(b"\xff\xfe", "cannot be read: it is no text", id="bytes"),
     ],
 )
@@ -82,6 +83,13 @@ def test_no_message_repeats_the_secret_even_if_the_server_does(
     _, (message,) = ask(access)
     assert "you said Bearer ***" in message
     assert SECRET not in message + repr(access) + repr(PrometheusMetrics(access))
+
+
+def test_no_message_repeats_a_password_in_disguise(prometheus: Prometheus, secret: Path) -> None:
+    disguised = base64.b64encode(f"admin:{SECRET}".encode()).decode()
+    prometheus.status, prometheus.body = 401, f"you said Basic {disguised}"
+    _, (message,) = ask(Access(prometheus.url, username="admin", password_file=secret))
+    assert "you said Basic ***" in message
 
 
 def test_credentials_follow_no_redirection(prometheus: Prometheus, secret: Path) -> None:
@@ -125,6 +133,7 @@ FILE = Path("f")
         ({"key_file": FILE}, "no certificate file"),
         ({"ca_file": FILE, "insecure": True}, "keep one"),
         ({"tenant": "a\nb"}, "cannot stand in a header"),
+        ({"tenant": "€"}, "cannot stand in a header"),
         ({"tenant": "a", "tenant_header": "a: b"}, "no name of a header"),
     ],
 )

@@ -95,4 +95,3 @@ def test_names_that_nobody_knows_are_not_asked_for(prometheus: Prometheus) -> No
     measured = PrometheusMetrics(prometheus.url).observe([asked], NOW)[asked.rollout]
     assert prometheus.queries == []
     assert (measured.intervals, measured.problems) == ((), ())
-    assert measured.watermarks == {Metric.REQUESTS: 990.0}

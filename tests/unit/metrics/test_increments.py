@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.metrics.increments import Watch, boundaries, bucket_increments, increment
-from headrace.metrics.series import Series, parse_matrix
+from headrace.metrics.series import Series, SeriesReader, parse_matrix
 
 Samples = list[tuple[float, float]]
 
@@ -132,11 +133,26 @@ def test_buckets_of_several_targets_are_summed() -> None:
     assert bucket_increments(buckets, 10.0, 11.0, Watch(buckets, 3.0)) == {0.1: 2.0, math.inf: 6.0}
 
 
-@pytest.mark.parametrize("text", ["NaN", "+Inf", "-Inf", "-1"])
+def read(result: list[dict[str, object]]) -> tuple[Series, ...]:
+    return parse_matrix(json.loads(json.dumps(result), object_hook=SeriesReader()))
+
+
+@pytest.mark.parametrize("text", ["NaN", "+Inf", "-Inf", "-1", "1.7e308"])
 def test_what_no_counter_can_say_is_left_out_and_counted(text: str) -> None:
-    (answer,) = parse_matrix([{"metric": {}, "values": [[1.0, "3"], [2.0, text], [3.0, "4"]]}])
+    (answer,) = read([{"metric": {}, "values": [[1.0, "3"], [2.0, text], [3.0, "4"]]}])
     assert (answer.times, answer.values) == ((1.0, 3.0), (3.0, 4.0))
     assert answer.nonsense == 1
+
+
+def test_a_counter_after_nonsense_did_not_begin_at_zero() -> None:
+    (one,) = read([{"metric": {}, "values": [[11.0, "NaN"], [12.0, "900"], [13.0, "901"]]}])
+    watch = Watch([one, series([(10.0, 0.0), (11.0, 0.0)], "b")], staleness=3.0)
+    assert increment(one, 10.0, 13.0, watch) == 1.0
+
+
+def test_samples_in_disorder_are_sorted_and_the_last_of_two_counts() -> None:
+    (one,) = read([{"metric": {}, "values": [[3.0, "5"], [1.0, "1"], [1.0, "2"]]}])
+    assert (one.times, one.values) == ((1.0, 3.0), (2.0, 5.0))
 
 
 @pytest.mark.parametrize(
@@ -145,8 +161,16 @@ def test_what_no_counter_can_say_is_left_out_and_counted(text: str) -> None:
         pytest.param([{"metric": {}, "value": [1.0, "3"]}], id="an instant vector"),
         pytest.param([{"values": [[1.0, "3"]]}], id="no labels"),
         pytest.param([{"metric": {}, "values": [[1.0, "three"]]}], id="no number"),
+        pytest.param([{"metric": {"job": 1}, "values": [[1.0, "3"]]}], id="a label that is none"),
+        pytest.param([{"metric": {}, "values": [[1.0, "3", 4]]}], id="a sample of three"),
     ],
 )
 def test_what_is_no_matrix_is_refused(result: list[dict[str, object]]) -> None:
-    with pytest.raises(ValueError, match=r"matrix|float"):
-        parse_matrix(result)
+    with pytest.raises(ValueError, match=r"matrix|float|unpack"):
+        read(result)
+
+
+def test_labels_may_be_called_like_the_parts_of_an_answer() -> None:
+    labels = {"metric": "m", "values": "v"}
+    (one,) = read([{"metric": labels, "values": [[1.0, "3"]]}])
+    assert one.labels == labels

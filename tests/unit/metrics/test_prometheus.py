@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from headrace.engine.observations import Counts, Histogram, Metric, MetricKey
+from headrace.engine.observations import Counts, Halves, Histogram, Metric, MetricKey
 from headrace.metrics.clusters import cluster_name
 from headrace.metrics.prometheus import PrometheusMetrics
 from headrace.metrics.queries import counters_for, query_for
@@ -35,6 +35,10 @@ SHADOW = "headrace_shadow_agreements_total|headrace_shadow_disagreements_total"
             rf'headrace_request_seconds_bucket{{{MODEL},version=~"1\\.0|2\\.0",{NAMESPACE}}}[15s]',
         ),
         (
+            Metric.SERVED,
+            rf'headrace_requests_total{{{MODEL},version=~"1\\.0",{NAMESPACE}}}[15s]',
+        ),
+        (
             Metric.AGREEMENT,
             rf'{{__name__=~"{SHADOW}",{MODEL},version=~"2\\.0",{NAMESPACE}}}[15s]',
         ),
@@ -47,6 +51,32 @@ def test_a_query_asks_for_raw_counters(metric: Metric, expected: str) -> None:
 
 def measure(prometheus: Prometheus, *metrics: MetricKey) -> Measured:
     return prometheus.observe(request(*metrics))
+
+
+def served(server: str, code: str, *values: float) -> dict[str, object]:
+    labels = {"__name__": "headrace_requests_total", "model": "flight-delay", "version": "1.0"}
+    samples = [[990.0 + i, str(v)] for i, v in enumerate(values)]
+    return {"metric": {**labels, "instance": server, "code": code}, "values": samples}
+
+
+def test_stables_servers_are_counted_by_halves(prometheus: Prometheus) -> None:
+    prometheus.answer = [
+        served("a:1", "200", 100, 140),
+        served("a:1", "500", 1, 4),
+        served("b:1", "200", 100, 130),
+        served("b:1", "400", 0, 2),
+        served("c:1", "200", 100, 120),
+        served("c:1", "500", 0, 1),
+    ]
+    (interval,) = measure(prometheus, Metric.SERVED).intervals
+    assert interval.stable == Halves(Counts(4.0, 64.0), Counts(0.0, 32.0))
+    assert interval.candidate is None
+
+
+def test_one_server_has_no_halves(prometheus: Prometheus) -> None:
+    prometheus.answer = [served("a:1", "200", 100, 140), served("a:1", "500", 1, 4)]
+    (interval,) = measure(prometheus, Metric.SERVED).intervals
+    assert interval.stable is None
 
 
 def answers(version: str, kind: str, code: str, *values: float) -> dict[str, object]:
@@ -116,7 +146,13 @@ def test_an_arm_that_was_not_seen_is_none_and_an_idle_one_is_zero(prometheus: Pr
 
 def test_no_series_at_all_is_no_interval_and_no_problem(prometheus: Prometheus) -> None:
     measured = measure(prometheus, Metric.REQUESTS)
-    assert measured == Measured(watermarks={Metric.REQUESTS: 990.0})
+    assert (measured.intervals, measured.problems) == ((), ())
+
+
+def test_what_nobody_counts_is_not_looked_for_in_all_of_the_past(prometheus: Prometheus) -> None:
+    assert measure(prometheus, Metric.REQUESTS).watermarks == {Metric.REQUESTS: 995.75}
+    prometheus.answer = [answers("1.0", "live", "2", 100)]
+    assert measure(prometheus, Metric.REQUESTS).watermarks == {Metric.REQUESTS: 990.0}
 
 
 @pytest.mark.parametrize(

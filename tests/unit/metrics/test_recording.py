@@ -235,7 +235,7 @@ def test_a_recording_answers_as_the_prometheus_that_it_was_taken_of(
 def test_a_recording_knows_nothing_of_what_comes_later() -> None:
     server = RecordedServer(Recording(series=[series("1.0", "live", "2", 1, 2, 3)]))
     (found,) = server.ask("envoy_cluster_upstream_rq_xx[5s]", 991.5)
-    assert found["values"] == [(990.0, 1.0), (991.0, 2.0)]
+    assert (found.times, found.values) == ((990.0, 991.0), (1.0, 2.0))
     assert server.ask("envoy_cluster_upstream_rq_xx[5s]", 1500.0) == []
 
 

@@ -256,6 +256,7 @@ def test_a_gauge_that_fails_for_one_candidate_is_read_of_the_others(prometheus: 
         pytest.param(504, "gateway", "PrometheusTimeout", id="a proxy's time-out"),
         pytest.param(200, "<html>", "PrometheusUnavailable", id="no JSON"),
         pytest.param(200, '{"data": 3}', "PrometheusUnavailable", id="other JSON"),
+        pytest.param(200, "[" * 100_000, "PrometheusUnavailable", id="JSON without a bottom"),
     ],
 )
 def test_every_way_to_fail_has_its_reason(

@@ -76,6 +76,7 @@ def test_without_a_router_the_model_servers_are_asked() -> None:
     assert counters.latency.per_second == 1.0
     assert counters.requests.versions == {"6": "6", "7": "7"}
     assert counters.mirrored.versions == {"6": "6"}
+    assert not any(each.reused for each in counters.by_metric.values())
 
 
 @pytest.mark.parametrize("router", ["GatewayAPI", "Istio", "None"])

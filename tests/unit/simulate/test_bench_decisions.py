@@ -44,3 +44,16 @@ def test_a_limit_that_is_missed_is_named(bench: ModuleType) -> None:
     assert bench.missed(cell, slow) == (["false", "minutes"], [])
     assert bench.missed(cell, fair) == ([], ["false"])
     assert bench.missed(cell, few) == (["minutes"], [])
+
+
+def test_it_says_in_what_a_peer_is_better(bench: ModuleType) -> None:
+    ours = bench.Figures("it", "headrace", 2000, found=99.9, minutes=8.25, bad=1700.0)
+    quick = bench.Figures("it", "Flagger, docs", 2000, found=100.0, minutes=8.0, bad=1286.0)
+    blind = bench.Figures("it", "Argo, docs", 2000, found=0.0, bad=10800.0)
+    assert bench.peers_are_better(ours, quick) == ["sooner", "fewer bad requests"]
+    assert bench.peers_are_better(ours, blind) == []
+    safe = bench.Figures("it", "headrace", 2000, false=0.3, promoted=90.0, promotion_minutes=21.0)
+    rash = bench.Figures(
+        "it", "Argo, docs", 2000, false=0.0, promoted=100.0, promotion_minutes=20.0
+    )
+    assert bench.peers_are_better(safe, rash) == ["more healthy ones promoted", "promoted sooner"]

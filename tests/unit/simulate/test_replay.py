@@ -18,7 +18,7 @@ from headrace.engine.decision import Action
 from headrace.errors import InvalidInput
 from headrace.metrics.prometheus import PromQLMetrics
 from headrace.metrics.recorded import RecordedServer
-from headrace.metrics.recording import RawSeries, Recording, Samples
+from headrace.metrics.recording import RawSeries, Recording, Samples, merged
 from headrace.metrics.recording_file import read_recording, write_recording
 from headrace.simulate.replay import ObedientPlatform, Replay, begun
 from headrace.simulate.replayed import Replayed, replayed
@@ -232,6 +232,57 @@ def test_an_approval_is_given_at_once_and_a_split_is_not_asked_for(
     told = reasons(found)
     assert told[told.index("Pause WaitingForApproval") + 1] == "Advance Approved"
     assert found.decisions[-1].reason == "LatencyWorse"
+
+
+def test_gates_freezes_and_a_suspension_are_of_the_present_and_left_out(
+    broken: tuple[ModelRollout, Recording],
+) -> None:
+    rollout, recording = broken
+    changed = rollout.model_dump(mode="json")
+    changed["spec"] |= {
+        "gates": [{"name": "g", "url": "https://gate.example.com", "before": "Rollout"}],
+        "freeze": [{"schedule": "* * * * *", "duration": "1h"}],
+        "suspended": True,
+    }
+    found = replayed(ModelRollout.model_validate(changed), recording)
+    assert found.decisions == replayed(rollout, recording).decisions
+
+
+@pytest.mark.parametrize("stable", [None, "2"])
+def test_a_recording_of_another_rollout_gets_the_labels_that_were_found(
+    broken: tuple[ModelRollout, Recording], stable: str | None
+) -> None:
+    rollout, recording = broken
+    changed = rollout.model_dump(mode="json")
+    changed["metadata"]["name"] = "other"
+    changed["spec"]["model"]["name"] = "other"
+    with pytest.raises(InvalidInput) as caught:
+        replayed(ModelRollout.model_validate(changed), recording, stable=stable)
+    assert "of demo/other" in str(caught.value)
+    assert "envoy_cluster_name: demo/flight-delay/2/live, demo/flight-delay/2/" in str(caught.value)
+    assert "model: flight-delay; version: 2, 3." in str(caught.value)
+
+
+def test_answers_of_prometheus_to_query_range_replay_the_same(
+    broken: tuple[ModelRollout, Recording], tmp_path: Path
+) -> None:
+    rollout, recording = broken
+    files = []
+    for name in sorted({one.labels["__name__"] for one in recording.series}):
+        result = [
+            {
+                "metric": one.labels,
+                "values": [[t, f"{v:g}"] for t, v in one.samples.between(0, 9e9)],
+            }
+            for one in recording.series
+            if one.labels["__name__"] == name
+        ]
+        answer = {"status": "success", "data": {"resultType": "matrix", "result": result}}
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps(answer), encoding="utf-8")
+    again = merged([read_recording(file) for file in files])
+    assert again.stable == ""
+    assert replayed(rollout, again) == replayed(rollout, recording)
 
 
 def test_two_stable_versions_need_a_word(broken: tuple[ModelRollout, Recording]) -> None:

@@ -59,11 +59,21 @@ def _with_enough(check: SequentialCheck, limit: float, total: float) -> Sequenti
     return replace(check, test=test) if isinstance(check, Counted) else test
 
 
-def metrics_of(analysis: Analysis) -> tuple[MetricKey, ...]:
-    """Name every metric that an analysis can use: what its checks read, and who was served."""
-    wanted: dict[MetricKey, None] = dict.fromkeys((Metric.REQUESTS, Metric.MIRRORED))
-    for check in checks_of(analysis):
-        for live in (True, False):
+def metrics_of(analysis: Analysis, *, mirrors: bool) -> tuple[MetricKey, ...]:
+    """Name every metric that an analysis can use: what its checks read, and who was served.
+
+    Args:
+        analysis: Has the checks.
+        mirrors: Whether requests are copied at any time; else nobody asks how copies went.
+    """
+    checks, kinds = checks_of(analysis), (True, False) if mirrors else (True,)
+    wanted: dict[MetricKey, None] = {Metric.REQUESTS: None}
+    if mirrors:
+        wanted[Metric.MIRRORED] = None
+    if any(isinstance(check, ErrorRateAgainstStable) for check in checks):
+        wanted = {Metric.SERVED: None} | wanted
+    for check in checks:
+        for live in kinds:
             wanted |= dict.fromkeys(check.reads(live=live))
     return tuple(wanted)
 

@@ -27,7 +27,7 @@ from headrace.engine.checks.state import own
 from headrace.engine.checks.wording import count, percent, percent_with_range
 from headrace.engine.kernels.confidence import share_interval
 from headrace.engine.kernels.mixture import Onsets, grown, log_mean
-from headrace.engine.observations import Counts, Interval, Metric, MetricKey
+from headrace.engine.observations import Counts, Halves, Interval, Metric, MetricKey, Value
 from headrace.engine.verdicts import Reading
 
 DEFAULT_MARGIN = 0.005
@@ -98,6 +98,8 @@ class ErrorRateAgainstStable:
         Once the rollout has data, stable is learned from blocks only after they were judged, so
         that no guess knows the block that it is used for.
         """
+        if interval.metric == Metric.SERVED:
+            return self._with_halves(state, interval.stable)
         if interval.metric not in METRICS:
             return state
         parts = self._parts(state)
@@ -119,6 +121,13 @@ class ErrorRateAgainstStable:
 
     def _parts(self, state: State) -> dict[str, Any]:
         return dict(state if state.get("test") == self._test else self.initial())
+
+    def _with_halves(self, state: State, halves: Value | None) -> State:
+        if not isinstance(halves, Halves):
+            return state
+        parts = self._parts(state)
+        reference = FailureReference.from_json(parts["reference"])
+        return parts | {"reference": reference.with_halves(halves).to_json()}
 
     def _judge(
         self,

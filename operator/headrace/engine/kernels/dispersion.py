@@ -32,8 +32,22 @@ from typing import Any
 
 WINDOWS = (20, 60)
 """Scrapes in a sum: 5 and 15 minutes at 15 s."""
-_ENOUGH_SCRAPES = 8
-_ENOUGH_EVENTS = 8.0
+ENOUGH_SCRAPES = 8
+ENOUGH_EVENTS = 8.0
+"""Fewer scrapes, or fewer events in all of them, tell nothing."""
+ERRORS = math.sqrt(6)
+"""Standard errors within which the excess of one series counts as none."""
+
+
+def independent(scrapes: int, length: int) -> float:
+    """Give how many independent windows tell as much as the overlapping ones."""
+    return 1.5 * scrapes / length
+
+
+def dead_zone(windows: float, errors: float) -> float:
+    """Give up to what multiple of its mean a variance over so many windows strays by chance."""
+    spread = 2 / (9 * windows)
+    return float((1 - spread + errors * math.sqrt(spread)) ** 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +70,10 @@ class Dispersion:
     def from_json(cls, value: Mapping[str, Any]) -> Dispersion:
         """Rebuild what `to_json` gave."""
         return cls(value["short"], value["drift"])
+
+    def widest(self, other: Dispersion) -> Dispersion:
+        """Give the larger of both in either part."""
+        return Dispersion(max(self.short, other.short), max(self.drift, other.drift))
 
     def tempering(self, n_c: float, n_s: float) -> float:
         """Give phi for a block with these exposures, which are > 0 together."""
@@ -157,13 +175,13 @@ class Scatter:
 
     def dispersion(self) -> Dispersion:
         """Judge what was learned."""
-        if self.scrapes < _ENOUGH_SCRAPES:
+        if self.scrapes < ENOUGH_SCRAPES:
             return Dispersion()
         mean = self.exposures / self.scrapes
         short, drift = 1.0, 0.0
         errors = math.sqrt(6 + 2 * math.log(max(len(self.events), 1)))
         for index, events in enumerate(self.events):
-            if min(events, self.exposures - events) < _ENOUGH_EVENTS:
+            if min(events, self.exposures - events) < ENOUGH_EVENTS:
                 continue
             near = self._near(index, mean, errors)
             short = max(short, near)
@@ -171,7 +189,7 @@ class Scatter:
                 far = self._far(index, scale)
                 if far > near * self._dead_zone_of_windows(scale, errors):
                     # The pair's score has the wander of both arms, hence twice.
-                    error = math.sqrt(2 / self._independent(scale))
+                    error = math.sqrt(2 / independent(self.scrapes, WINDOWS[scale]))
                     drift = max(drift, 2 * (far * (1 + error) - near) / mean)
         return Dispersion(short, drift)
 
@@ -199,9 +217,4 @@ class Scatter:
     def _dead_zone_of_windows(self, scale: int, errors: float) -> float:
         if self.windows[scale] < 2 * WINDOWS[scale]:
             return math.inf
-        spread = 2 / (9 * self._independent(scale))
-        return float((1 - spread + errors * math.sqrt(spread)) ** 3)
-
-    def _independent(self, scale: int) -> float:
-        """Give how many independent windows tell as much as the overlapping ones."""
-        return 1.5 * self.scrapes / WINDOWS[scale]
+        return dead_zone(independent(self.scrapes, WINDOWS[scale]), errors)

@@ -31,5 +31,7 @@ def strategy_of(spec: RolloutSpec) -> Strategy:
 
 def metrics_of(spec: RolloutSpec) -> tuple[MetricKey, ...]:
     """Name every metric that a rollout can use, for its checks and for its strategy."""
-    checks = build.metrics_of(spec.analysis)
-    return tuple(dict.fromkeys((*checks, *strategy_of(spec).metrics)))
+    strategy = strategy_of(spec)
+    mirrors = any(step.traffic.mirror for step in strategy.steps)
+    checks = build.metrics_of(spec.analysis, mirrors=mirrors)
+    return tuple(dict.fromkeys((*checks, *strategy.metrics)))

@@ -6,6 +6,6 @@ What differs between two ways becomes an `if` (`choices`), and where a mark stan
 written (`template`). So the chart, at its default values, is what `headrace render` shows.
 """
 
-from headrace.render.helm.chart import Chart, chart, values_file
+from headrace.render.helm.chart import WRITTEN, Chart, chart, values_file
 
-__all__ = ["Chart", "chart", "values_file"]
+__all__ = ["WRITTEN", "Chart", "chart", "values_file"]

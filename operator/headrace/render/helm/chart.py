@@ -25,6 +25,9 @@ from headrace.render.yaml_text import to_yaml
 Chart: TypeAlias = Mapping[str, str]
 """The text of each file, by its path in the chart's folder."""
 
+WRITTEN = "{{- /* Written by `headrace render`, which also removes it. */}}\n"
+"""The first line of every template of manifests: what has it belongs to no person."""
+
 _KUBERNETES = ">=1.28.0-0"
 _IGNORED = "# Not part of the packaged chart.\n.git/\n.gitignore\n*.tgz\n*.swp\n*~\n.DS_Store\n"
 
@@ -82,6 +85,7 @@ def _shipped(manifest: Manifest) -> bool:
 
 
 def _stable(rollout: ModelRollout, plan: Plan) -> ModelSpec:
+    """Give the stable version of a plan, if a chart can be that plan."""
     faults = []
     if plan.challengers:
         found = f"has {len(plan.challengers)}, and a chart has one candidate"
@@ -89,6 +93,10 @@ def _stable(rollout: ModelRollout, plan: Plan) -> ModelSpec:
     if plan.previous is not None or plan.stable is None:
         found = "keeps a version without traffic, for which a chart has no values"
         faults.append(Fault("spec.strategy", found, "another stage, such as promoted"))
+    template = rollout.spec.serving.template
+    if template is not None and template.jinja is not None:
+        found = "makes text of a version, and a chart's values may name any"
+        faults.append(Fault("spec.serving.template.jinja", found, "patches, the same for all"))
     names = {model.name for model in plan.versions}
     if len(names) > 1:
         expected = "one model in several versions"
@@ -117,7 +125,10 @@ def _templates(manifests: list[Node]) -> Chart:
     kinds: dict[str, list[Node]] = {}
     for each in manifests:
         kinds.setdefault(_kind(each), []).append(each)
-    return {f"templates/{kind.lower()}.yaml": template_of(those) for kind, those in kinds.items()}
+    return {
+        f"templates/{kind.lower()}.yaml": WRITTEN + template_of(those)
+        for kind, those in kinds.items()
+    }
 
 
 def _kind(node: Node) -> str:

@@ -18,10 +18,10 @@ def commented(values: Mapping[str, Any], schema: Schema, indent: int = 0) -> str
 
     Args:
         values: In the order in which people should read them.
-        schema: A JSON schema with `properties`; references are looked up in its `definitions`.
+        schema: A JSON schema with `properties`.
         indent: Of the whole, in spaces.
     """
-    return "\n".join(_lines(values, schema, schema.get("definitions", {}), indent)) + "\n"
+    return "\n".join(_lines(values, schema, indent)) + "\n"
 
 
 def defaults_of(schema: Schema) -> dict[str, Any]:
@@ -35,23 +35,17 @@ def defaults_of(schema: Schema) -> dict[str, Any]:
     return found
 
 
-def _lines(values: Mapping[str, Any], schema: Schema, shared: Schema, indent: int) -> list[str]:
+def _lines(values: Mapping[str, Any], schema: Schema, indent: int) -> list[str]:
     pad = " " * indent
     lines: list[str] = []
     for key, value in values.items():
-        part = _resolved(schema.get("properties", {}).get(key, {}), shared)
+        part = schema.get("properties", {}).get(key, {})
         if lines and indent == 0:
             lines.append("")
         said = textwrap.wrap(part.get("description", ""), _WIDTH - indent)
         lines += [f"{pad}# {line}" for line in said]
         if isinstance(value, Mapping) and value and "properties" in part:
-            lines += [f"{pad}{key}:", *_lines(value, part, shared, indent + 2)]
+            lines += [f"{pad}{key}:", *_lines(value, part, indent + 2)]
         else:
             lines += [f"{pad}{line}" for line in to_yaml([{key: value}]).splitlines()]
     return lines
-
-
-def _resolved(part: Schema, shared: Schema) -> Schema:
-    if "$ref" not in part:
-        return part
-    return {**shared[part["$ref"].rpartition("/")[2]], **part}

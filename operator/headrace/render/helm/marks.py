@@ -17,7 +17,7 @@ from headrace.engine.answer import plan_of
 from headrace.engine.plan import Plan
 from headrace.render import names
 from headrace.render.helm import questions as ask
-from headrace.render.helm.nodes import Expression, Node, Number, Whole, text
+from headrace.render.helm.nodes import Expression, Node, Number, Spread, Whole, text
 from headrace.render.helm.questions import Answers
 from headrace.render.kubernetes import scaling_metrics
 from headrace.render.manifest import Manifest
@@ -71,7 +71,7 @@ class Marked:
         """Put expressions where marks stand."""
         longest_first = sorted(self.marks, key=len, reverse=True)
         pattern = re.compile(f"({'|'.join(map(re.escape, longest_first))})")
-        return [self._node(each, pattern) for each in manifests]
+        return [_with_more(self._node(each, pattern)) for each in manifests]
 
     def _node(self, value: Any, pattern: re.Pattern[str]) -> Node:
         if isinstance(value, str):
@@ -237,6 +237,18 @@ def _names(rollout: ModelRollout, plan: Plan, chart: str) -> dict[str, Expressio
         revision = comparator.rsplit("-", 1)[1]
         found[revision] = Expression(f'include "{chart}.comparator" . | splitList "-" | last')
     return found
+
+
+def _with_more(manifest: dict[str, Node]) -> Node:
+    """Add the labels and annotations that values have for all objects."""
+    metadata = manifest["metadata"]
+    labels, annotations = Expression(".Values.labels"), Expression(".Values.annotations")
+    metadata = {**metadata, "labels": {**metadata["labels"], Spread(labels): True}}
+    if "annotations" in metadata:
+        metadata["annotations"] = {**metadata["annotations"], Spread(annotations): True}
+    else:
+        metadata["annotations"] = Whole(annotations)
+    return {**manifest, "metadata": metadata}
 
 
 def _wholes(rollout: ModelRollout) -> tuple[tuple[Node, Expression], ...]:

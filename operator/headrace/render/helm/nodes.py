@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 Node: TypeAlias = Any
-"""`dict[Text | str, Node]`, `list[Node]`, a plain value, or a class of this module."""
+"""`dict[Text | Spread | str, Node]`, `list[Node]`, a plain value, or a class of this module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,13 @@ class Number:
 @dataclass(frozen=True, slots=True)
 class Whole:
     """A mapping or list that is taken from the values as it is; nothing is written when empty."""
+
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """In the place of a key: the entries of a mapping from the values, among a manifest's own."""
 
     expression: Expression
 

@@ -71,7 +71,7 @@ def _reached(schema: Mapping[str, Any], shared: Mapping[str, Any]) -> list[str]:
 
 
 def _rollout_values(schema: Mapping[str, Any], example: Mapping[str, Any]) -> str:
-    """Write every field of the spec; those that have no default only as an example."""
+    """Write every field of the spec; those that are required only as an example."""
     parts = ["# The spec of a ModelRollout, field by field; the release's name is its name.\n"]
     for name, part in schema["properties"].items():
         if name == "global":
@@ -82,7 +82,9 @@ def _rollout_values(schema: Mapping[str, Any], example: Mapping[str, Any]) -> st
             lines.append("# Required, such as\n")
             lines += [f"# {line}\n" for line in to_yaml([{name: example[name]}]).splitlines()]
         else:
-            lines.append(to_yaml([{name: [] if part.get("type") == "array" else {}}]))
+            # Parts are left to the defaults of their own fields, which the API server knows.
+            default = {} if isinstance(part["default"], dict) else part["default"]
+            lines.append(to_yaml([{name: default}]))
         parts.append("".join(lines))
     return "\n".join(parts)
 

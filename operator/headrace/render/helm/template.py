@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeAlias
 
 from headrace.render.helm.nodes import (
@@ -16,10 +17,13 @@ from headrace.render.helm.nodes import (
     Expression,
     Node,
     Number,
+    Spread,
     Text,
     Whole,
 )
 from headrace.render.yaml_text import to_yaml
+
+_Key: TypeAlias = Text | Spread | str
 
 _Write: TypeAlias = Callable[[Node], list[str]]
 """Writes the lines of a node that is no choice."""
@@ -29,8 +33,12 @@ def template_of(documents: Iterable[Node]) -> str:
     """Write manifests, each a mapping or a choice of whether there is one."""
     lines = []
     for document in documents:
-        lines += _either(document, lambda each: ["---", *_mapping(each, 0)], "")
+        lines += _either(document, _document, "")
     return "\n".join(lines) + "\n"
+
+
+def _document(manifest: Node) -> list[str]:
+    return ["---", *_mapping(manifest, 0)]
 
 
 def _either(node: Node, written: _Write, pad: str) -> list[str]:
@@ -72,24 +80,33 @@ def _argument(code: str) -> str:
     return Expression(code).argument
 
 
-def _mapping(entries: dict[Text | str, Node], indent: int) -> list[str]:
+def _mapping(entries: dict[_Key, Node], indent: int) -> list[str]:
     pad = " " * indent
     lines = []
     for key, value in entries.items():
-        lines += _either(value, lambda each, key=key: _entry(key, each, indent), pad)  # type: ignore[misc]
+        if isinstance(key, Spread):
+            lines += _whole(key.expression, indent)
+            continue
+        lines += _either(value, partial(_entry, indent, key), pad)
     return lines
 
 
-def _entry(key: Text | str, value: Node, indent: int) -> list[str]:
+def _whole(expression: Expression, indent: int, key: str = "") -> list[str]:
+    """Write a mapping or list of the values, below a key if there is one; nothing when empty."""
+    pad = " " * indent
+    inner = indent + 2 if key else indent
+    return [
+        f"{pad}{{{{- with {expression.code} }}}}",
+        *([f"{pad}{key}:"] if key else []),
+        f"{' ' * inner}{{{{- toYaml . | nindent {inner} }}}}",
+        f"{pad}{{{{- end }}}}",
+    ]
+
+
+def _entry(indent: int, key: Text | str, value: Node) -> list[str]:
     pad = " " * indent
     if isinstance(value, Whole):
-        code = value.expression.code
-        return [
-            f"{pad}{{{{- with {code} }}}}",
-            f"{pad}{_scalar(key)}:",
-            f"{pad}  {{{{- toYaml . | nindent {indent + 2} }}}}",
-            f"{pad}{{{{- end }}}}",
-        ]
+        return _whole(value.expression, indent, _scalar(key))
     if isinstance(value, dict) and value:
         return [f"{pad}{_scalar(key)}:", *_mapping(value, indent + 2)]
     if isinstance(value, list) and value:
@@ -107,11 +124,11 @@ def _items(items: list[Node], indent: int) -> list[str]:
     pad = " " * indent
     lines = []
     for item in items:
-        lines += _either(item, lambda each: _item(each, indent), pad)
+        lines += _either(item, partial(_item, indent), pad)
     return lines
 
 
-def _item(item: Node, indent: int) -> list[str]:
+def _item(indent: int, item: Node) -> list[str]:
     pad = " " * indent
     if isinstance(item, dict) and item:
         lines = _mapping(item, indent + 2)

@@ -1,7 +1,7 @@
 """What a chart of a rollout leaves to values, with the values of the plan and their schema.
 
 The names are those of Seldon's `seldon-single-model` where they mean the same: `model.image`,
-`model.resources`, `model.envSecretRefName`, `replicas`, `hpa`.
+`model.resources`, `model.envSecretRefName`, `replicas`, `hpa`, `labels`, `annotations`.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ def values_of(
             "metrics": scaling_metrics(rollout) or _USUAL_METRICS,
         },
         "serviceAccount": {"name": serving.service_account},
+        "labels": {},
+        "annotations": {},
     }
     routed: dict[str, Any] = {}
     if routing.gateway is not None and routing.provider in ("GatewayAPI", "Istio"):
@@ -124,6 +126,7 @@ def _properties() -> dict[str, dict[str, Any]]:
         "limits": {**quantities, "description": "What is never exceeded."},
     }
     name = {"type": "string", "maxLength": 253, "pattern": "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"}
+    texts = {"type": "object", "additionalProperties": {"type": "string"}}
     count = {"type": "integer", "minimum": 1, "maximum": 1000}
     percent = {"type": "integer", "minimum": 0, "maximum": 100}
     return {
@@ -192,6 +195,8 @@ def _properties() -> dict[str, dict[str, Any]]:
                 }
             },
         ),
+        "labels": {"description": "Further ones of every object, but not of pods.", **texts},
+        "annotations": {"description": "Further ones of every object, but not of pods.", **texts},
         "routing": _object(
             "Where requests come from.",
             {

@@ -11,6 +11,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from headrace.errors import Conflict, HeadraceError, NotFound, PermanentError, PlatformUnavailable
+from headrace.runtime.kubernetes.json_values import mappings
 from headrace.runtime.kubernetes.kinds import Kind
 
 Object = dict[str, Any]
@@ -90,6 +91,8 @@ def refusal(
             return Conflict(f"{kind}: {said}.")
         case 410:
             return Expired(said)
+        case 403 if _is_ending(body):
+            return PlatformUnavailable(f"{kind}: {said}.")
         case 403:
             return PermanentError(
                 f"Headrace may not {verb} {kind.plural}: {said}. Its ClusterRole or Role must "
@@ -100,6 +103,12 @@ def refusal(
             return NoAnswer(message, _seconds(headers.get("Retry-After")))
         case _:
             return PermanentError(f"The API server refused to {verb} the {kind}: {said}.")
+
+
+def _is_ending(body: object) -> bool:
+    """Tell whether what was asked is forbidden because its namespace is being deleted."""
+    causes = mappings(body, "details", "causes")
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 
 
 def _change(line: bytes) -> tuple[str, Object]:

@@ -20,7 +20,7 @@ from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.drift import Drift
 from headrace.runtime.kubernetes.kinds import OWNED, SELDON_DEPLOYMENT, SERVICE
 from headrace.runtime.kubernetes.memory import Memory
-from headrace.runtime.kubernetes.pieces import Piece, manifests_of, pieces_of, uid_of
+from headrace.runtime.kubernetes.pieces import Piece, manifests_of, pieces_of
 from headrace.runtime.kubernetes.placing import Placing
 from headrace.runtime.kubernetes.predictors import services_of, with_predictors
 from headrace.runtime.kubernetes.routes import RouteState
@@ -58,14 +58,14 @@ class Application:
             PlatformUnavailable: Something could not be done, and the text says what.
             InvalidRollout: The plan cannot be rendered.
         """
-        identity = (uid_of(self.rollout), self.rollout.metadata.generation)
-        if (self.memory.identity, self.memory.plan) != (identity, self.plan):
+        memory, generation = self.memory, self.rollout.metadata.generation
+        if (memory.generation, memory.plan) != (generation, self.plan):
             self._render()
-            self.memory.pieces = pieces_of(self.rollout, self._manifests.values())
-            self.memory.plan, self.memory.identity = self.plan, identity
+            memory.pieces = pieces_of(self.rollout, self._manifests.values())
+            memory.plan, memory.generation = self.plan, generation
         self._children = self.cache.children(self.rollout.key)
-        drift = Drift(self.memory, self._children, self._manifest, self.now)
-        due = [piece for piece in self.memory.pieces if drift.is_due(piece)]
+        drift = Drift(memory, self._children, self._manifest, self.now)
+        due = [piece for piece in memory.pieces if drift.is_due(piece)]
         for piece in self._in_order(due):
             self._try(piece)
             if self._is_cut_off:
@@ -167,24 +167,26 @@ class Application:
     def _extra(self) -> list[Seen]:
         """Give what this rollout owns and the plan does not name."""
         wanted = {piece.child for piece in self.memory.pieces}
-        uid = uid_of(self.rollout)
         return [
             seen
             for child, seen in self._children.items()
-            if child not in wanted and seen.owner == uid and seen.kind in OWNED
+            if child not in wanted and seen.owner == self.memory.uid and seen.kind in OWNED
         ]
 
     def _delete(self, seen: Seen) -> None:
-        self.memory.accepted.pop((seen.kind.kind, seen.name), None)
         if seen.leaving:
             return
+        child = (seen.kind.kind, seen.name)
+        self.memory.accepted.pop(child, None)
         namespace = self.rollout.metadata.namespace
         try:
             self.cluster.delete(seen.kind, namespace, seen.name, seen.uid)
         except (NotFound, Conflict):
-            return  # it is gone already, and the watch will say so
+            pass  # it is gone already, and the watch will say so
         except HeadraceError as error:
             self._errors.append(error)
+            return
+        self.cache.note_deleted(self.rollout.key, child)
 
 
 def unavailable(error: HeadraceError) -> PlatformUnavailable:

@@ -1,7 +1,7 @@
 """What exists in the cluster, as far as Headrace is concerned, without asking for it.
 
 A thread for each kind lists and watches. Of a rollout's children only what `Seen` has is kept, of
-the ModelRollouts themselves everything but the record of who has which field.
+the ModelRollouts themselves nearly everything, as text.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from headrace.errors import PlatformUnavailable
 from headrace.render.labels import ROLLOUT
 from headrace.runtime.kubernetes.cluster import Cluster
+from headrace.runtime.kubernetes.documents import Document
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, OWNED, POD, Kind
-from headrace.runtime.kubernetes.seen import Child, Seen, place_of, see, version_of
+from headrace.runtime.kubernetes.seen import Child, Seen, is_labelled, place_of, see, version_of
 from headrace.runtime.kubernetes.watching import Watcher
 
 STALE = 45.0
@@ -53,9 +55,10 @@ class Cache:
         self._lock = threading.Lock()
         self._clock = clock
         self._on_change = on_change
-        self._rollouts: dict[str, Mapping[str, Any]] = {}
+        self._rollouts: dict[str, Document] = {}
         self._children: dict[str, dict[Child, Seen]] = {}
         self._changes: dict[str, int] = {}
+        self._deleted: set[str] = set()
         self.watchers = [
             Watcher(
                 cluster,
@@ -125,12 +128,12 @@ class Cache:
         """Give the kinds that the cluster lacks."""
         return frozenset(watcher.kind for watcher in self.watchers if watcher.absent)
 
-    def rollouts(self) -> dict[str, Mapping[str, Any]]:
-        """Give every ModelRollout as the API server has it, by `namespace/name`."""
+    def rollouts(self) -> dict[str, Document]:
+        """Give every ModelRollout, by `namespace/name`."""
         with self._lock:
             return dict(self._rollouts)
 
-    def rollout(self, key: str) -> Mapping[str, Any] | None:
+    def rollout(self, key: str) -> Document | None:
         """Give one ModelRollout; None if there is none."""
         with self._lock:
             return self._rollouts.get(key)
@@ -155,19 +158,35 @@ class Cache:
                 return
         self.put(kind, thing)
 
+    def note_deleted(self, key: str, child: Child) -> None:
+        """Take that we deleted a child, before the watch says that it is gone."""
+        with self._lock:
+            seen = self._children.get(key, {}).get(child)
+            if seen is not None:
+                self._deleted.add(seen.uid)
+                self._children[key][child] = replace(seen, leaving=True)
+                self._count(key)
+
     def put(self, kind: Kind, thing: Mapping[str, Any]) -> None:
         """Take an object as it is now, unless something newer is known of it."""
         if kind == MODEL_ROLLOUT:
             self._put_rollout(thing)
             return
         namespace, name, rollout = place_of(thing)
+        if not is_labelled(thing, rollout):
+            # Somebody has changed its label: for its rollout it is not there.
+            self.drop(kind, thing)
+            return
         key, child = f"{namespace}/{rollout}", (kind.kind, name)
         with self._lock:
             before = self._children.get(key, {}).get(child)
             version = version_of(thing)
             if before is not None and version and version <= before.version:
                 return
-            self._children.setdefault(key, {})[child] = see(kind, thing, before)
+            seen = see(kind, thing, before)
+            if seen.uid in self._deleted:
+                seen = replace(seen, leaving=True)
+            self._children.setdefault(key, {})[child] = seen
             self._count(key)
         self._on_change(key)
 
@@ -200,13 +219,12 @@ class Cache:
     def _put_rollout(self, thing: Mapping[str, Any]) -> None:
         namespace, name, _ = place_of(thing)
         key = f"{namespace}/{name}"
-        metadata = {k: v for k, v in thing["metadata"].items() if k != "managedFields"}
         with self._lock:
             before = self._rollouts.get(key)
             version = version_of(thing)
             if before is not None and version and version <= version_of(before):
                 return
-            self._rollouts[key] = {**thing, "metadata": metadata}
+            self._rollouts[key] = Document(thing)
         self._on_change(key)
 
     def _keep_rollouts(self, namespace: str, uids: set[str]) -> list[str]:
@@ -234,7 +252,7 @@ class Cache:
 
     def _forget(self, key: str, child: Child) -> None:
         children = self._children[key]
-        del children[child]
+        self._deleted.discard(children.pop(child).uid)
         if not children:
             del self._children[key]
         self._count(key)

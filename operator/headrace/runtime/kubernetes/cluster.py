@@ -15,6 +15,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 import urllib3
+import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 from urllib3.exceptions import HTTPError
@@ -28,12 +29,16 @@ Objects = list[Object]
 
 FIELD_MANAGER = "headrace"
 
-PAGE = 100
-"""Objects in one answer to a list: what is held in memory at once, beside what is kept."""
+PAGE = 30
+"""Objects in one answer to a list: what is held in memory at once, beside what is kept. With 100
+of them a fleet of 300 rollouts took 17 MB more for ever."""
 
 _CONNECT = 5.0
 _SILENCE = 150.0
 """Seconds without a byte after which a watch is taken for dead; bookmarks come every minute."""
+
+_NO_CONFIGURATION = (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, LookupError)
+"""What the `kubernetes` package raises for a kubeconfig that is missing, or is none."""
 
 _AGAIN = urllib3.Retry(
     total=1,
@@ -96,10 +101,11 @@ class Cluster:
                 load_kube_config(
                     config_file=kubeconfig, context=context, client_configuration=configuration
                 )
-        except (ConfigException, OSError) as error:
+        except _NO_CONFIGURATION as error:
+            problem = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             raise SetupError(
-                f"No cluster is configured: {str(error).rstrip('.')}. Name a kubeconfig, or make "
-                "one: `kind create cluster` or `kubectl config view`."
+                f"No cluster is configured: {problem}. Name a kubeconfig in KUBECONFIG, or make a "
+                "cluster: run `make kind`."
             ) from error
         configuration.connection_pool_maxsize = connections
         return cls(configuration, timeout=timeout)

@@ -41,7 +41,7 @@ class Drift:
                 del self.memory.accepted[piece.child]
                 self._note("DeletionUndone", f"{piece} was deleted by somebody; it is made again")
             return True
-        if seen.leaving or seen.applied != piece.digest:
+        if seen.leaving or seen.applied != piece.digest or seen.owner != self.memory.uid:
             return True
         if known == (piece.digest, seen.fields):
             return False

@@ -62,6 +62,10 @@ POD = Kind("v1", "Pod", "pods")
 MODEL_ROLLOUT = Kind("headrace.dev/v1alpha1", "ModelRollout", "modelrollouts")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 EVENT = Kind("v1", "Event", "events")
+SELF_SUBJECT_REVIEW = Kind(
+    "authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False
+)
+"""Tells who we are to the API server."""
 
 OWNED = (
     DEPLOYMENT,
@@ -84,7 +88,8 @@ ROUTES = (HTTP_ROUTE, VIRTUAL_SERVICE)
 """What splits traffic between Services."""
 
 _KNOWN = {
-    (kind.api_version, kind.kind): kind for kind in (*OWNED, POD, MODEL_ROLLOUT, LEASE, EVENT)
+    (kind.api_version, kind.kind): kind
+    for kind in (*OWNED, POD, MODEL_ROLLOUT, LEASE, EVENT, SELF_SUBJECT_REVIEW)
 }
 
 

@@ -18,11 +18,32 @@ NEVER = -1
 
 
 @dataclass(slots=True)
+class Complaint:
+    """What a router has against a route; a Service that it has not heard of yet is no news.
+
+    Attributes:
+        problem: In its words; empty for nothing.
+        since: Seconds that only grow.
+        told: Whether people have been told.
+    """
+
+    problem: str = ""
+    since: float = 0.0
+    told: bool = False
+
+    def hear(self, problem: str, now: float) -> None:
+        """Take what it says now."""
+        if problem != self.problem:
+            self.problem, self.since, self.told = problem, now, False
+
+
+@dataclass(slots=True)
 class Memory:
     """Of one rollout.
 
     Attributes:
-        identity: Its uid and generation, when it was last applied.
+        uid: Its identity; another rollout of its name has another one.
+        generation: Its spec's, when it was last applied.
         plan: What was applied last.
         pieces: What that is made of.
         settled: The change of the cache at which all of it was found in place.
@@ -33,10 +54,11 @@ class Memory:
         tallies: Restarts, by version.
         world: What was told last, and from what.
         notes: What people should hear.
-        complaint: What the router said against the route; empty for nothing.
+        complaint: What the router has against the route.
     """
 
-    identity: tuple[str, int] = ("", NEVER)
+    uid: str
+    generation: int = NEVER
     plan: Plan | None = None
     pieces: tuple[Piece, ...] = ()
     settled: int = NEVER
@@ -47,7 +69,7 @@ class Memory:
     tallies: dict[str, Tally] = field(default_factory=dict)
     world: tuple[object, World] | None = None
     notes: list[Note] = field(default_factory=list)
-    complaint: str = ""
+    complaint: Complaint = field(default_factory=Complaint)
 
     def tallies_of(self, models: tuple[ModelSpec, ...]) -> dict[str, Tally]:
         """Give the counts of some versions, and forget those of others."""

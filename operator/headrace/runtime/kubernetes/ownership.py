@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from headrace.runtime.kubernetes.cluster import FIELD_MANAGER
 
 _NOT_RECORDED = ("apiVersion", "kind")
-_IDENTITY = ("name", "namespace")
+_SEEN_OTHERWISE = ("name", "namespace", "ownerReferences")
 _ORDINARY = ("kube-controller-manager", f"{FIELD_MANAGER}-scaling")
 
 Owned = Mapping[str, Any]
@@ -34,7 +35,7 @@ def lost_fields(manifest: Mapping[str, Any], fields: str) -> tuple[str, ...]:
             continue
         ours = value
         if name == "metadata":
-            ours = {key: each for key, each in value.items() if key not in _IDENTITY}
+            ours = {key: each for key, each in value.items() if key not in _SEEN_OTHERWISE}
         lost += _lost(ours, owned.get(f"f:{name}"), name)
     return tuple(lost)
 
@@ -59,7 +60,9 @@ def who_else(fields: str) -> str:
     return ", ".join(sorted(others))
 
 
+@lru_cache(maxsize=256)
 def _entries(fields: str) -> list[tuple[str, str, Owned]]:
+    """Read a record; objects of one shape have the same, in all rollouts."""
     return json.loads(fields) if fields else []
 
 

@@ -61,8 +61,8 @@ class Placing:
         if piece.kind in self.absent():
             source = _SOURCES.get(piece.kind.kind, "what brings it")
             raise PlatformUnavailable(
-                f"This cluster knows no {piece.kind}: install {source}, or change the rollout's "
-                "spec so that it needs none."
+                f"This cluster knows no {piece.kind}, or Headrace may not list them: install "
+                f"{source}, or change the rollout's spec so that it needs none."
             )
         if seen is None:
             return self._make(piece, manifest)

@@ -22,6 +22,7 @@ from headrace.runtime.kubernetes.memory import NEVER, Memory, Note
 from headrace.runtime.kubernetes.pieces import manifests_of, uid_of
 from headrace.runtime.kubernetes.pods import PodState
 from headrace.runtime.kubernetes.seen import Seen
+from headrace.runtime.kubernetes.takeover import GRACE
 from headrace.runtime.kubernetes.tally import Tally
 from headrace.runtime.kubernetes.world import models_of, route_of, world_of
 
@@ -57,7 +58,7 @@ class KubernetesPlatform:
         self._cache.require()
         if self.settled(rollout, plan):
             return
-        memory = self._memory(rollout.key)
+        memory = self._memory(rollout)
         change = self._cache.change(rollout.key)
         memory.settled = NEVER
         now = self._clock()
@@ -66,10 +67,10 @@ class KubernetesPlatform:
 
     def settled(self, rollout: ModelRollout, plan: Plan) -> bool:
         """Tell whether a plan is in place and nothing is left of any other."""
-        memory = self._memory(rollout.key)
+        memory = self._memory(rollout)
         return (
             memory.settled == self._cache.change(rollout.key)
-            and memory.identity == (uid_of(rollout), rollout.metadata.generation)
+            and memory.generation == rollout.metadata.generation
             and memory.plan == plan
         )
 
@@ -81,20 +82,22 @@ class KubernetesPlatform:
             InvalidInput: The rollout was not read from a cluster.
         """
         self._cache.require()
-        memory = self._memory(rollout.key)
+        memory = self._memory(rollout)
         status = rollout.status
         models = models_of(status)
         change, generation = self._cache.change(rollout.key), rollout.metadata.generation
         basis = (change, generation, status.stable, status.candidate, models)
         if memory.world is not None and memory.world[0] == basis:
+            self._complain(rollout, memory)
             return memory.world[1]
         for servers in status.servers:
             told = Tally(servers.seen_restarts, servers.seen_oom_kills)
             memory.tallies.setdefault(servers.version, told)
-        children = _own(self._cache.children(rollout.key).values(), uid_of(rollout))
+        children = _own(self._cache.children(rollout.key).values(), memory.uid)
         world = world_of(rollout, models, children, memory.tallies_of(models))
         memory.world = (basis, world)
-        self._complain(rollout, memory, children)
+        route = route_of(rollout, children)
+        memory.complaint.hear("" if route is None else route.problem, self._clock())
         return world
 
     def notes(self, key: str) -> list[Note]:
@@ -103,7 +106,10 @@ class KubernetesPlatform:
         Args:
             key: `namespace/name`.
         """
-        memory = self._memory(key)
+        with self._lock:
+            memory = self._memories.get(key)
+        if memory is None:
+            return []
         notes, memory.notes = memory.notes, []
         return notes
 
@@ -136,17 +142,21 @@ class KubernetesPlatform:
         with self._lock:
             self._memories.pop(key, None)
 
-    def _memory(self, key: str) -> Memory:
+    def _memory(self, rollout: ModelRollout) -> Memory:
+        uid = uid_of(rollout)
         with self._lock:
-            return self._memories.setdefault(key, Memory())
+            memory = self._memories.get(rollout.key)
+            if memory is None or memory.uid != uid:
+                memory = self._memories[rollout.key] = Memory(uid)
+            return memory
 
-    def _complain(self, rollout: ModelRollout, memory: Memory, children: list[Seen]) -> None:
-        route = route_of(rollout, children)
-        problem = "" if route is None else route.problem
-        if problem and problem != memory.complaint:
+    def _complain(self, rollout: ModelRollout, memory: Memory) -> None:
+        """Tell what the router has against the route, once, if it lasts."""
+        now, problem = self._clock(), memory.complaint.problem
+        if problem and not memory.complaint.told and now - memory.complaint.since >= GRACE:
             provider = rollout.spec.routing.provider
             memory.notes.append(("RouteRefused", f"the router ({provider}) says: {problem}"))
-        memory.complaint = problem
+            memory.complaint.told = True
 
 
 def _own(children: Iterable[Seen], uid: str) -> list[Seen]:

@@ -26,6 +26,7 @@ class PodState:
 
     Attributes:
         ready: Whether it gets requests.
+        over: Whether it has ended, or is being deleted.
         restarts: Of all its containers.
         oom_kills: How many of them were for lack of memory, as far as has been seen.
         ending: What ended a container last, such as `ended with exit code 1`; empty before.
@@ -36,6 +37,7 @@ class PodState:
     """
 
     ready: bool
+    over: bool = False
     restarts: int = 0
     oom_kills: int = 0
     ending: str = ""
@@ -61,9 +63,11 @@ def read_pod(pod: Mapping[str, Any], before: PodState | None = None) -> PodState
         # A pod that is seen late may have been killed before; one is certain.
         kills += max(0, restarts - known.restarts) if before else min(1, restarts)
     leaving = bool(text(pod, "metadata", "deletionTimestamp"))
-    ready = not leaving and _condition(pod, "Ready").get("status") == "True"
+    over = leaving or text(pod, "status", "phase") in ("Failed", "Succeeded")
+    ready = not over and _condition(pod, "Ready").get("status") == "True"
     return PodState(
         ready=ready,
+        over=over,
         restarts=restarts,
         oom_kills=kills,
         ending="" if last is None else _how(last),

@@ -41,7 +41,7 @@ class RouteState:
 
 
 def read_route(kind: Kind, route: Mapping[str, Any]) -> RouteState | None:
-    """Read a route, in the cluster or about to be applied; None for kinds that route nothing."""
+    """Read a route, in the cluster or about to be applied; None for what routes nothing."""
     if kind == HTTP_ROUTE:
         return _http_route(route)
     if kind == VIRTUAL_SERVICE:
@@ -74,8 +74,13 @@ def _http_route(route: Mapping[str, Any]) -> RouteState:
 
 
 def _parents(route: Mapping[str, Any]) -> tuple[bool | None, str]:
-    """Tell whether every gateway has taken a route over as it is now."""
-    parents = list(mappings(route, "status", "parents"))
+    """Tell whether every gateway of a route has taken it over as it is now."""
+    named = {_gateway(route, each) for each in mappings(route, "spec", "parentRefs")}
+    parents = [
+        parent
+        for parent in mappings(route, "status", "parents")
+        if _gateway(route, mapping(parent, "parentRef")) in named
+    ]
     if not parents:
         return None, ""
     generation = count(route, "metadata", "generation")
@@ -93,6 +98,11 @@ def _parents(route: Mapping[str, Any]) -> tuple[bool | None, str]:
                 reason, message = text(condition, "reason"), text(condition, "message")
                 return False, f"{reason}: {message}" if message else reason
     return True, ""
+
+
+def _gateway(route: Mapping[str, Any], reference: Mapping[str, Any]) -> tuple[str, str]:
+    namespace = text(reference, "namespace") or text(route, "metadata", "namespace")
+    return namespace, text(reference, "name")
 
 
 def _virtual_service(route: Mapping[str, Any]) -> RouteState:
@@ -136,6 +146,8 @@ def _seldon_deployment(deployment: Mapping[str, Any]) -> RouteState:
 
 
 def _service(service: Mapping[str, Any]) -> RouteState | None:
+    if text(service, "metadata", "labels", REVISION):
+        return None  # of one version only: it is what routes lead to
     revision = text(service, "spec", "selector", REVISION)
     return RouteState({revision: 100}) if revision else None
 

@@ -56,9 +56,17 @@ class Seen:
 
 
 def place_of(thing: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Give namespace, name and the name of the rollout that it is of."""
+    """Give namespace, name, and the rollout that controls it, or else that its label names."""
     metadata = mapping(thing, "metadata")
-    return text(metadata, "namespace"), text(metadata, "name"), text(metadata, "labels", ROLLOUT)
+    owner = _controller(metadata)
+    controlled = owner.get("kind") == MODEL_ROLLOUT.kind
+    rollout = text(owner, "name") if controlled else text(metadata, "labels", ROLLOUT)
+    return text(metadata, "namespace"), text(metadata, "name"), rollout
+
+
+def is_labelled(thing: Mapping[str, Any], rollout: str) -> bool:
+    """Tell whether an object's label names a rollout."""
+    return text(mapping(thing, "metadata"), "labels", ROLLOUT) == rollout
 
 
 def see(kind: Kind, thing: Mapping[str, Any], before: Seen | None = None) -> Seen:
@@ -72,14 +80,13 @@ def see(kind: Kind, thing: Mapping[str, Any], before: Seen | None = None) -> See
     metadata = mapping(thing, "metadata")
     uid = text(metadata, "uid")
     same = before if before is not None and before.uid == uid else None
-    owners = (each for each in mappings(metadata, "ownerReferences") if each.get("controller"))
     return Seen(
         kind=kind,
         name=sys.intern(text(metadata, "name")),
         uid=uid,
         version=version_of(thing),
         generation=count(metadata, "generation"),
-        owner=sys.intern(text(next(owners, None), "uid")),
+        owner=sys.intern(text(_controller(metadata), "uid")),
         applied=text(metadata, "annotations", APPLIED),
         fields=_fields(metadata) if kind not in (POD, MODEL_ROLLOUT) else "",
         revision=sys.intern(text(metadata, "labels", REVISION)),
@@ -90,8 +97,13 @@ def see(kind: Kind, thing: Mapping[str, Any], before: Seen | None = None) -> See
 
 def version_of(thing: Mapping[str, Any]) -> int:
     """Give an object's resource version, which grows; 0 if it is no number."""
-    version = text(thing, "metadata", "resourceVersion")
+    version = text(thing.get("metadata"), "resourceVersion")
     return int(version) if version.isdecimal() else 0
+
+
+def _controller(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    owners = (each for each in mappings(metadata, "ownerReferences") if each.get("controller"))
+    return next(owners, {})
 
 
 def _reading(kind: Kind, thing: Mapping[str, Any], before: Seen | None) -> Reading:
@@ -104,10 +116,20 @@ def _reading(kind: Kind, thing: Mapping[str, Any], before: Seen | None) -> Readi
 
 
 def _fields(metadata: Mapping[str, Any]) -> str:
-    """Write who has which fields; what a status is made of changes often and is left out."""
+    """Write who has which fields, so that objects of the same shape have the same text.
+
+    A status changes often, and is nobody's that matters here. References to owners hold uids, and
+    `owner` tells of them.
+    """
     entries = [
-        [text(each, "manager"), text(each, "operation"), mapping(each, "fieldsV1")]
+        [text(each, "manager"), text(each, "operation"), _without_owners(each)]
         for each in mappings(metadata, "managedFields")
         if text(each, "subresource") != "status"
     ]
     return sys.intern(json.dumps(entries, separators=(",", ":")))
+
+
+def _without_owners(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    owned = mapping(entry, "fieldsV1")
+    kept = {k: v for k, v in mapping(owned, "f:metadata").items() if k != "f:ownerReferences"}
+    return {**owned, "f:metadata": kept} if kept else owned

@@ -23,8 +23,8 @@ from headrace.runtime.kubernetes.seen import version_of
 
 logger = logging.getLogger(__name__)
 
-LONGEST_PAUSE = 20.0
-"""Seconds between two tries, at most."""
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries, at most, unless the API server asks for more."""
 
 ABSENT_PAUSE = 120.0
 """Seconds between two looks for a kind that the cluster lacks."""
@@ -110,8 +110,12 @@ class Watcher:
             self._is_absent()
             return ABSENT_PAUSE
         except PlatformUnavailable as error:
-            return max(self._failed(error), 0.0 if self._stop.is_set() else error.retry_after / 4)
+            return max(self._failed(error), error.retry_after)
         except HeadraceError as error:
+            if self.kind.optional:
+                logger.info("doing without %s: %s", self.kind.plural, error)
+                self._is_absent()
+                return ABSENT_PAUSE
             self._failed(error)
             return LONGEST_PAUSE
 

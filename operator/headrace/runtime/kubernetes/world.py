@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from headrace.api import ModelRollout, ModelSpec, Status, Traffic
 from headrace.engine.observations import VersionState, World
-from headrace.render.names import revision, rollout_name, seldon_name, service_name
+from headrace.render.names import revision, rollout_name, seldon_name, service_name, version_name
 from headrace.runtime.kubernetes.deployments import DeploymentState
 from headrace.runtime.kubernetes.kinds import (
     HTTP_ROUTE,
@@ -44,15 +44,18 @@ def world_of(
         tallies: Counts restarts, by version; they are moved on.
     """
     seen = [each for each in children if not each.leaving or isinstance(each.reading, PodState)]
+    deployments = {e.name: e.reading for e in seen if isinstance(e.reading, DeploymentState)}
     versions = {}
     for model in models:
         named = revision(model)
-        of = [each.reading for each in seen if each.revision == named]
-        pods = [reading for reading in of if isinstance(reading, PodState)]
-        deployments = [reading for reading in of if isinstance(reading, DeploymentState)]
-        uids = [e.uid for e in seen if e.revision == named and isinstance(e.reading, PodState)]
-        restarts, kills = tallies[model.version].count(dict(zip(uids, pods, strict=True)))
-        versions[model.version] = _state(rollout, deployments, pods, restarts, kills)
+        pods = {
+            each.uid: each.reading
+            for each in seen
+            if each.revision == named and isinstance(each.reading, PodState)
+        }
+        restarts, kills = tallies[model.version].count(pods)
+        deployment = deployments.get(version_name(rollout, model))
+        versions[model.version] = _state(rollout, deployment, [*pods.values()], restarts, kills)
     return World(versions=versions, traffic=_traffic(rollout, models, seen))
 
 
@@ -79,7 +82,7 @@ def _router(rollout: ModelRollout) -> tuple[Kind, str]:
 
 def _state(
     rollout: ModelRollout,
-    deployments: list[DeploymentState],
+    deployment: DeploymentState | None,
     pods: list[PodState],
     restarts: int,
     oom_kills: int,
@@ -87,14 +90,18 @@ def _state(
     serving = rollout.spec.serving
     if serving.backend == "Seldon":
         # The operator's Deployments are its own; the pods are what carries our labels.
-        wanted = max(serving.replicas, len(pods)) if serving.autoscaling else serving.replicas
+        running = sum(not pod.over for pod in pods)
+        wanted = max(serving.replicas, running) if serving.autoscaling else serving.replicas
         ready = sum(pod.ready for pod in pods)
     else:
-        wanted = sum(each.wanted for each in deployments) if deployments else serving.replicas
-        ready = sum(each.ready for each in deployments)
+        wanted = serving.replicas if deployment is None else deployment.wanted
+        ready = 0 if deployment is None else deployment.ready
     last = max(pods, key=lambda pod: pod.ended, default=None)
     refused = next((pod.refused for pod in pods if pod.refused), "")
-    reasons = [pod.waiting for pod in pods] if pods else [each.problem for each in deployments]
+    current = sorted(pods, key=lambda pod: pod.over)
+    reasons = [pod.waiting for pod in current]
+    if deployment is not None and not pods:
+        reasons = [deployment.problem]
     return VersionState(
         wanted=wanted,
         ready=ready,

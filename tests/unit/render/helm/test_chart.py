@@ -85,7 +85,7 @@ def test_every_value_has_a_comment_and_a_schema_that_refuses_others(
     for name, value in values(files).items():
         part = schema["properties"][name]
         assert part["description"]
-        if isinstance(value, dict):
+        if "properties" in part:
             assert part["additionalProperties"] is False
             assert set(part["properties"]) == set(value)
             assert all("description" in field for field in part["properties"].values())
@@ -120,8 +120,14 @@ def test_a_secret_is_named_and_never_held(canary: dict[str, Chart]) -> None:
     [
         ("abTest", {"challengers": [model("8").model_dump()]}, "paused", "one candidate"),
         ("blueGreen", {}, "kept", "keeps a version without traffic"),
+        (
+            "canary",
+            {"serving": {"template": {"jinja": "kind: Service\nmetadata: {}\n"}}},
+            "promoted",
+            "makes text of a version",
+        ),
     ],
-    ids=["several candidates", "a version that is kept"],
+    ids=["several candidates", "a version that is kept", "a text of the user's"],
 )
 def test_what_a_chart_has_no_values_for_is_refused(
     strategy: str, more: dict[str, Any], stage: str, said: str

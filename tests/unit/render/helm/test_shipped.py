@@ -12,9 +12,12 @@ import yaml
 
 from headrace import __version__
 from headrace.api import ModelRollout, RolloutSpec
+from headrace.cli.controller import controller
+from headrace.metrics.access import COMPANIONS, PREFIX
 from headrace.render.helm.bases import bases
 from headrace.render.helm.shipped import rollout_schema, shipped
 from headrace.render.manifest import Manifest
+from headrace.runtime.kubernetes.kinds import EVENT, MODEL_ROLLOUT, OWNED, POD, Kind
 
 ROOT = Path(__file__).parents[4]
 CHARTS = ROOT / "helm"
@@ -90,6 +93,31 @@ def test_the_controller_may_write_every_kind_that_is_rendered_and_no_other() -> 
     assert all(allowed()[key] == every for key in writable)
 
 
+def test_every_kind_that_the_controller_knows_has_its_rule() -> None:
+    # The lease is in a Role of the controller's own namespace.
+    known = {(group_of(kind), kind.plural) for kind in (*OWNED, POD, MODEL_ROLLOUT, EVENT)}
+    assert known == set(allowed()) - {("headrace.dev", "modelrollouts/status")}
+    assert {key for key, verbs in allowed().items() if "delete" in verbs} == {
+        (group_of(kind), kind.plural) for kind in OWNED
+    }
+
+
+def group_of(kind: Kind) -> str:
+    return kind.api_version.rpartition("/")[0]
+
+
+def test_the_controller_takes_every_variable_that_the_chart_sets() -> None:
+    texts = [path.read_text("utf-8") for path in (CONTROLLER / "templates").glob("*.*")]
+    told = set(re.findall(r"name: (HEADRACE_\w+)", "".join(texts)))
+    options = {
+        name
+        for option in controller.params
+        for name in ([option.envvar] if isinstance(option.envvar, str) else option.envvar or ())
+    }
+    prometheus = {PREFIX + name for name in ("URL", *COMPANIONS)}
+    assert told - options - prometheus == set()
+
+
 def plural(manifest: Manifest) -> str:
     kind = str(manifest["kind"]).lower()
     return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
@@ -101,9 +129,10 @@ def test_the_controller_reads_no_secret_and_has_no_wildcard() -> None:
         assert not named & {"*", "secrets", "namespaces", "nodes", "clusterroles", "escalate"}
 
 
-def test_it_writes_no_spec_of_a_rollout() -> None:
-    assert allowed()["headrace.dev", "modelrollouts"] == {"get", "list", "watch"}
-    assert allowed()["headrace.dev", "modelrollouts/status"] == {"patch", "update"}
+def test_it_neither_makes_nor_deletes_a_rollout() -> None:
+    # A finalizer is metadata, which no rule tells apart from the rest.
+    assert allowed()["headrace.dev", "modelrollouts"] == {"get", "list", "watch", "patch"}
+    assert allowed()["headrace.dev", "modelrollouts/status"] == {"update"}
 
 
 def test_the_values_of_a_rollout_are_its_spec() -> None:

@@ -11,6 +11,7 @@ from headrace.render.helm.nodes import (
     Expression,
     Node,
     Number,
+    Spread,
     Whole,
     text,
 )
@@ -35,6 +36,10 @@ CASES: dict[str, tuple[Node, str]] = {
     "a whole from the values": (
         {"a": {"b": Whole(X)}},
         "a:\n  {{- with .Values.x }}\n  b:\n    {{- toYaml . | nindent 4 }}\n  {{- end }}",
+    ),
+    "entries from the values among one's own": (
+        {"a": {"b": 1, Spread(X): True}},
+        "a:\n  b: 1\n  {{- with .Values.x }}\n  {{- toYaml . | nindent 2 }}\n  {{- end }}",
     ),
     "a key that may be absent": (
         {"a": {"b": Choice(ASKED, 1, ABSENT), "c": 2}},

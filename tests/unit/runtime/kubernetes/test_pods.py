@@ -59,7 +59,7 @@ CASES: dict[str, tuple[dict[str, Any], PodState]] = {
             **pod(conditions=[condition("Ready", "True")]),
             "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"},
         },
-        NOT_READY,
+        PodState(ready=False, over=True),
     ),
     "there is no node for it": (
         pod(conditions=[condition("PodScheduled", "False", "Unschedulable", "0/3 nodes fit.")]),
@@ -129,7 +129,7 @@ CASES: dict[str, tuple[dict[str, Any], PodState]] = {
     ),
     "it was evicted": (
         pod(phase="Failed", reason="Evicted", message="The node was low on memory."),
-        PodState(ready=False, waiting="Evicted: The node was low on memory"),
+        PodState(ready=False, over=True, waiting="Evicted: The node was low on memory"),
     ),
 }
 

@@ -77,8 +77,9 @@ def test_a_service_in_front_leads_to_a_revision() -> None:
     assert read_route(SERVICE, front) == RouteState({revision(CANDIDATE): 100})
 
 
-def parent(*conditions: tuple[str, str, int]) -> dict[str, Any]:
+def parent(*conditions: tuple[str, str, int], name: str = "models") -> dict[str, Any]:
     return {
+        "parentRef": {"name": name, "namespace": "gateways"},
         "conditions": [
             {
                 "type": kind,
@@ -88,7 +89,7 @@ def parent(*conditions: tuple[str, str, int]) -> dict[str, Any]:
                 "message": "because",
             }
             for kind, status, generation in conditions
-        ]
+        ],
     }
 
 
@@ -108,6 +109,11 @@ TAKEN: dict[str, tuple[list[dict[str, Any]], bool | None, str]] = {
         "",
     ),
     "a gateway has said nothing of it yet": ([parent()], False, ""),
+    "a gateway that it left has said something once": (
+        [parent(("Accepted", "True", 3)), parent(("Accepted", "True", 1), name="old")],
+        True,
+        "",
+    ),
 }
 
 
@@ -115,7 +121,8 @@ TAKEN: dict[str, tuple[list[dict[str, Any]], bool | None, str]] = {
 def test_a_route_is_taken_over_when(
     parents: list[dict[str, Any]], taken: bool | None, problem: str
 ) -> None:
-    route = {"metadata": {"generation": 3}, "status": {"parents": parents}}
+    spec = {"parentRefs": [{"name": "models", "namespace": "gateways"}]}
+    route = {"metadata": {"generation": 3}, "spec": spec, "status": {"parents": parents}}
     state = read_route(HTTP_ROUTE, route)
     assert state is not None
     assert (state.taken, state.problem) == (taken, problem)

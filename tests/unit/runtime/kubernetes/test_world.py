@@ -114,8 +114,15 @@ def pod(of: ModelRollout, version: ModelSpec, **status: Any) -> dict[str, Any]:
     return {"metadata": metadata, "status": status}
 
 
-ACCEPTED = {"parents": [{"conditions": [{"type": "Accepted", "status": "True"}]}]}
-REFUSED = {"parents": [{"conditions": [{"type": "Accepted", "status": "False"}]}]}
+GATEWAY = {"name": "models", "namespace": "models"}
+
+
+def said(status: str) -> dict[str, Any]:
+    conditions = [{"type": "Accepted", "status": status}]
+    return {"parents": [{"parentRef": GATEWAY, "conditions": conditions}]}
+
+
+ACCEPTED, REFUSED = said("True"), said("False")
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
@@ -201,8 +208,8 @@ def test_why_a_version_is_not_ready_is_said_by_its_pod() -> None:
 
 def test_a_version_that_one_server_has_loaded_is_not_refused() -> None:
     of = rollout()
-    said = "headrace: refused: DigestMismatch: another one"
-    state = {"terminated": {"exitCode": 3, "message": said}}
+    words = "headrace: refused: DigestMismatch: another one"
+    state = {"terminated": {"exitCode": 3, "message": words}}
     refusing = pod(of, CANDIDATE, initContainerStatuses=[{"restartCount": 1, "state": state}])
     told = world(of, [*running(of, SPLIT, answering=0), refusing])
     assert told.versions["7"].refused == "DigestMismatch: another one"

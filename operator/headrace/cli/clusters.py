@@ -1,0 +1,142 @@
+"""Rollouts in a cluster, as commands read them and leave requests."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from kubernetes.config import ConfigException, list_kube_config_contexts
+
+from headrace.api import ModelRollout, Status
+from headrace.api.documents import rollout_from
+from headrace.cli.places import person
+from headrace.controller.kept import ASK
+from headrace.engine.observations import Wish
+from headrace.errors import HeadraceError, InvalidInput, NotFound
+from headrace.runtime.kubernetes.cluster import Cluster
+from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, SELF_SUBJECT_REVIEW
+
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_KEPT = ("name", "namespace", "uid", "generation", "annotations", "labels", "creationTimestamp")
+
+
+class ClusterPlace:
+    """A ModelRollout in a cluster."""
+
+    is_running = True
+
+    def __init__(self, cluster: Cluster, context: str, namespace: str, name: str) -> None:
+        """Take a rollout that is there.
+
+        Args:
+            cluster: Has it.
+            context: Its name, for people.
+            namespace: Of the rollout.
+            name: Of the rollout.
+        """
+        self._cluster, self._namespace, self._name = cluster, namespace, name
+        self.where = f"in {context}" if context else "in the cluster"
+
+    def read(self) -> ModelRollout:
+        """Give the resource with its status."""
+        found = self._cluster.get(MODEL_ROLLOUT, self._namespace, self._name)
+        if found is None:
+            raise NotFound(f"There is no ModelRollout {self._namespace}/{self._name} any more.")
+        return read_rollout(found)
+
+    def ask(self, wish: Wish) -> None:
+        """Leave a request as an annotation."""
+        ask = {"wish": wish.value, "identity": uuid.uuid4().hex, "by": self._by()}
+        merge = {"metadata": {"annotations": {ASK: json.dumps(ask)}}}
+        self._cluster.patch(MODEL_ROLLOUT, self._namespace, self._name, merge)
+
+    def _by(self) -> str:
+        """Give who asks: the person here, and whom the API server takes them for."""
+        review = {
+            "apiVersion": SELF_SUBJECT_REVIEW.api_version,
+            "kind": SELF_SUBJECT_REVIEW.kind,
+            "metadata": {},
+        }
+        try:
+            seen = self._cluster.create(review)
+        except HeadraceError:
+            # Old servers have no such kind, and some forbid it. Who asked is told as far as known.
+            return person()
+        user = seen.get("status", {}).get("userInfo", {}).get("username", "")
+        return f"{person()} as {user}" if user else person()
+
+
+def read_rollout(found: dict[str, Any]) -> ModelRollout:
+    """Make a ModelRollout of what the API server has.
+
+    Raises:
+        InvalidRollout: The spec is not valid.
+        InvalidInput: The status cannot be read.
+    """
+    metadata = found["metadata"]
+    key = f"{metadata.get('namespace', '')}/{metadata['name']}"
+    kept = {name: metadata[name] for name in _KEPT if name in metadata}
+    rollout = rollout_from({**found, "metadata": kept, "status": {}}, key)
+    try:
+        status = Status.model_validate(found.get("status") or {})
+    except ValueError as error:
+        raise InvalidInput(
+            f"The status of {key} was written by another version of Headrace: use the `headrace` "
+            "of the controller's version."
+        ) from error
+    return rollout.model_copy(update={"status": status})
+
+
+def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPlace:
+    """Find a rollout by name, or the only one of the namespace.
+
+    Args:
+        name: `name` or `namespace/name`; None for the only one.
+        namespace: Empty for that of the context.
+        context: Empty for the current one.
+
+    Raises:
+        NotFound: There is none, or none of several was named.
+        SetupError: No cluster is configured.
+        PlatformUnavailable: It does not answer.
+        PermanentError: Not permitted.
+    """
+    # The Kubernetes package has looked at the environment once, when it was imported.
+    kubeconfig = os.environ.get("KUBECONFIG") or None
+    cluster = Cluster.connect(kubeconfig, context or None, connections=2)
+    shown, default = _context(kubeconfig, context)
+    if name is not None and "/" in name:
+        namespace, _, name = name.partition("/")
+    namespace = namespace or default
+    if name is None:
+        name = _only_one(cluster, namespace, shown)
+    elif cluster.get(MODEL_ROLLOUT, namespace, name) is None:
+        raise NotFound(f"There is no ModelRollout {namespace}/{name} in {shown}.")
+    return ClusterPlace(cluster, shown, namespace, name)
+
+
+def _only_one(cluster: Cluster, namespace: str, context: str) -> str:
+    found, _ = cluster.list(MODEL_ROLLOUT, namespace)
+    names = sorted(str(each["metadata"]["name"]) for each in found)
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise NotFound(f"There is no ModelRollout in the namespace {namespace} of {context}.")
+    raise NotFound(
+        f"There are several ModelRollouts in the namespace {namespace} of {context}; name one of: "
+        f"{', '.join(names)}."
+    )
+
+
+def _context(kubeconfig: str | None, name: str) -> tuple[str, str]:
+    """Give a context's name for people, and its namespace."""
+    try:
+        contexts, current = list_kube_config_contexts(kubeconfig)
+    except ConfigException:
+        inside = _OWN_NAMESPACE.read_text("utf-8").strip() if _OWN_NAMESPACE.is_file() else ""
+        return "this cluster", inside or "default"
+    chosen = next((each for each in contexts if each["name"] == name), current)
+    return f"context {chosen['name']}", chosen["context"].get("namespace") or "default"

@@ -1,0 +1,141 @@
+"""A controller at work on a real API server and a real Prometheus, for its tests."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from headrace.api import Phase
+from headrace.controller.process import Controller, Settings
+from headrace.metrics.prometheus import PrometheusMetrics
+from headrace.runtime.kubernetes.cluster import Cluster
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, EVENT, MODEL_ROLLOUT
+from tests.cluster.api_server import ApiServer
+from tests.cluster.played import Play, played
+
+ROLLOUT = """
+apiVersion: headrace.dev/v1alpha1
+kind: ModelRollout
+metadata: {name: flights}
+spec:
+  model: {name: flights, version: "1", uri: "s3://models/flights/1", digest: "sha256:%s"}
+  routing: {provider: GatewayAPI, gateway: {name: models}}
+  strategy:
+    canary:
+      steps:
+      - {mirror: 100, hold: 2s}
+      - {weight: 20, hold: 2s}
+      - {weight: 50, hold: 2s}
+  analysis:
+    interval: 1s
+    checks:
+    - {name: errors, metric: error-rate, worseThanStable: {ratio: 3.0}}
+"""
+NUMBERS = itertools.count(1)
+
+
+@dataclass
+class Stage:
+    """A controller at work, and the play around it."""
+
+    cluster: Cluster
+    namespace: str
+    play: Play
+    kubeconfig: Path
+    folder: Path
+    name: str = "flights"
+    running: list[tuple[Controller, threading.Thread]] = field(default_factory=list)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, identity: str = "one", lease: tuple[str, str] | None = None) -> Controller:
+        settings = Settings(identity, (self.namespace,), lease, host="127.0.0.1", port=0)
+        controller = Controller(self.cluster, PrometheusMetrics(self.play.prometheus), settings)
+        thread = threading.Thread(target=controller.run, name=identity)
+        thread.start()
+        self.running.append((controller, thread))
+        return controller
+
+    def spawn(
+        self, identity: str = "one", *more: str, kubeconfig: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a controller as a process of its own."""
+        command = [
+            *(sys.executable, "-m", "headrace.cli.main", "controller", "--identity", identity),
+            *("--prometheus", self.play.prometheus, "--namespaces", self.namespace),
+            *("--kubeconfig", str(kubeconfig or self.kubeconfig)),
+            *("--host", "127.0.0.1", "--port", "0", "--log-format", "text", *more),
+        ]
+        with (self.folder / f"{identity}.log").open("ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.wait(30)
+        for controller, thread in self.running:
+            controller.stop()
+            thread.join(20)
+            assert not thread.is_alive()
+        self.running.clear()
+
+    def apply(self, version: str = "1", **changes: Any) -> None:
+        manifest = yaml.safe_load(ROLLOUT % (version * 64))
+        manifest["metadata"]["namespace"] = self.namespace
+        manifest["spec"]["model"]["version"] = version
+        manifest["spec"] |= changes
+        self.cluster.apply(manifest)
+
+    def status(self) -> dict[str, Any]:
+        found = self.cluster.get(MODEL_ROLLOUT, self.namespace, self.name)
+        assert found is not None
+        return dict(found.get("status") or {})
+
+    def until(self, phase: Phase, version: str, seconds: float = 90) -> dict[str, Any]:
+        def is_there(status: dict[str, Any]) -> bool:
+            live = status.get("stable", {}).get("version")
+            return bool(status.get("phase") == phase and live == version)
+
+        return self.when(is_there, seconds)
+
+    def when(self, check: Callable[[dict[str, Any]], bool], seconds: float = 90) -> dict[str, Any]:
+        until = time.monotonic() + seconds
+        while not check(status := self.status()):
+            assert time.monotonic() < until, yaml.safe_dump(status.get("decision"))
+            time.sleep(0.05)
+        return status
+
+    def generations(self) -> dict[str, int]:
+        found, _ = self.cluster.list(DEPLOYMENT, self.namespace)
+        return {each["metadata"]["name"]: each["metadata"]["generation"] for each in found}
+
+    def events(self) -> list[dict[str, Any]]:
+        found, _ = self.cluster.list(EVENT, self.namespace)
+        return found
+
+
+@contextmanager
+def staged(server: ApiServer, folder: Path) -> Iterator[Stage]:
+    """Give a stage in a namespace of its own; its controllers end with it."""
+    namespace = f"play-{next(NUMBERS)}"
+    server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    cluster = Cluster.connect(str(server.kubeconfig))
+    with played(cluster, namespace, folder) as play:
+        one = Stage(cluster, namespace, play, server.kubeconfig, folder)
+        try:
+            yield one
+        finally:
+            one.stop()

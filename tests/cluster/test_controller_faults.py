@@ -1,0 +1,162 @@
+"""What clusters do to controllers: a rollout goes on from where its resource says it was."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headrace.api import Phase
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, MODEL_ROLLOUT
+from tests.cluster.api_server import ApiServer
+from tests.cluster.doubles import eventually
+from tests.cluster.faults import Fault, proxy_before
+from tests.cluster.stage import Stage, staged
+
+WRITES = ("PUT", "PATCH", "POST", "DELETE")
+HISTORY = [("1", "Live"), ("2", "Promoted")]
+
+
+@pytest.fixture
+def stage(server: ApiServer, tmp_path: Path) -> Iterator[Stage]:
+    with staged(server, tmp_path) as one:
+        yield one
+
+
+def history(stage: Stage) -> list[tuple[str, str]]:
+    return [(entry["version"], entry["outcome"]) for entry in stage.status().get("history", ())]
+
+
+def test_killed_after_every_single_write_a_rollout_ends_as_if_nothing_had_been(
+    stage: Stage, server: ApiServer, tmp_path: Path
+) -> None:
+    kills = 0
+    with proxy_before(server, tmp_path) as proxy:
+        stage.apply("1")
+        asked = False
+        while history(stage) != HISTORY or stage.status()["phase"] != Phase.HEALTHY:
+            assert kills < 200, stage.status().get("decision")
+            process = stage.spawn("one", "--alone", kubeconfig=proxy.kubeconfig)
+            # One write, which lands; nobody ever hears of the answer.
+            fault = Fault(methods=WRITES, lost=True, then=process.kill)
+            proxy.faults[:] = [fault]
+            until = time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < until:
+                if not asked and history(stage) == HISTORY[:1]:
+                    stage.apply("2")
+                    asked = True
+                if history(stage) == HISTORY:
+                    break
+                time.sleep(0.02)
+            kills += fault.landed
+            process.kill()
+            process.wait(10)
+        proxy.faults.clear()
+    assert history(stage) == HISTORY
+    assert kills > 20
+    stage.spawn("one", "--alone")
+    stage.when(lambda _: stage.play.weights() == {"2": 100})
+    eventually(lambda: len(stage.cluster.list(DEPLOYMENT, stage.namespace)[0]) == 1, 60)
+
+
+def test_a_minute_without_the_api_server_changes_nothing_but_the_time(
+    stage: Stage, server: ApiServer, tmp_path: Path
+) -> None:
+    with proxy_before(server, tmp_path) as proxy:
+        stage.spawn("one", "--alone", kubeconfig=proxy.kubeconfig)
+        stage.apply("1")
+        stage.until(Phase.HEALTHY, "1")
+        stage.apply("2")
+        stage.when(lambda status: status.get("step", 0) >= 1 and "candidate" in status)
+        weights = stage.play.weights()
+        proxy.go_away()
+        time.sleep(60)
+        assert stage.play.weights() == weights
+        proxy.come_back()
+        stage.until(Phase.HEALTHY, "2", 120)
+    assert history(stage) == HISTORY
+    assert stage.play.unserved == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(methods=WRITES, code=409, times=3),
+        Fault(methods=WRITES, code=429, headers={"Retry-After": "1"}, times=5),
+        Fault(methods=WRITES, code=500, times=5),
+        Fault(methods=WRITES, delay=3.0, times=3),
+        Fault(methods=("GET",), watches=True, code=410, times=5),
+    ],
+    ids=["conflicts", "too_many_requests", "server_errors", "slow_answers", "expired_watches"],
+)
+def test_an_api_server_that_stumbles_costs_time_and_nothing_else(
+    stage: Stage, server: ApiServer, tmp_path: Path, fault: Fault
+) -> None:
+    with proxy_before(server, tmp_path) as proxy:
+        stage.spawn("one", "--alone", kubeconfig=proxy.kubeconfig)
+        stage.apply("1")
+        stage.until(Phase.HEALTHY, "1")
+        proxy.faults.append(fault)
+        stage.apply("2")
+        if fault.watches:
+            proxy.cut()
+        stage.until(Phase.HEALTHY, "2", 120)
+        assert fault.met
+    assert history(stage) == HISTORY
+    assert stage.play.unserved == 0
+
+
+def test_the_standby_takes_over_within_fifteen_seconds_of_the_leaders_death(stage: Stage) -> None:
+    lease = ("--lease-namespace", stage.namespace, "--lease-name", "controllers")
+    leader = stage.spawn("one", *lease)
+    stage.apply("1")
+    stage.until(Phase.HEALTHY, "1")
+    stage.spawn("two", *lease)
+    time.sleep(5)
+    stage.apply("2")
+    stage.when(lambda status: "candidate" in status)
+    leader.send_signal(signal.SIGKILL)
+    died, before = time.monotonic(), stage.status()
+    stage.when(lambda status: status != before, 30)
+    assert time.monotonic() - died < 20, "twelve of the lease, and some for a loaded machine"
+    stage.until(Phase.HEALTHY, "2", 120)
+    assert history(stage) == HISTORY
+
+
+def test_a_rollout_that_is_deleted_on_its_way_leaves_the_stable_version_serving(
+    stage: Stage,
+) -> None:
+    stage.spawn("one", "--alone")
+    stage.apply("1")
+    stage.until(Phase.HEALTHY, "1")
+    stage.apply("2")
+    stage.when(lambda _: stage.play.weights().get("2", 0) > 0)
+    found = stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name)
+    assert found is not None
+    stage.cluster.delete(MODEL_ROLLOUT, stage.namespace, stage.name, found["metadata"]["uid"])
+    eventually(
+        lambda: stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name) is None, seconds=60
+    )
+    assert stage.play.weights() == {"1": 100}
+    for kind in (DEPLOYMENT, HTTP_ROUTE):
+        left, _ = stage.cluster.list(kind, stage.namespace)
+        assert [each["metadata"].get("ownerReferences") for each in left] == [None]
+    assert stage.play.unserved == 0
+
+
+def test_a_new_version_on_the_way_takes_the_place_of_the_one_under_test(stage: Stage) -> None:
+    stage.spawn("one", "--alone")
+    stage.apply("1")
+    stage.until(Phase.HEALTHY, "1")
+    stage.apply("2")
+    stage.when(lambda _: stage.play.weights().get("2", 0) > 0)
+    stage.apply("3")
+    stage.until(Phase.HEALTHY, "3", 120)
+    assert [(v, o) for v, o in history(stage) if v != "1"] == [
+        ("2", "Superseded"),
+        ("3", "Promoted"),
+    ]
+    assert stage.play.unserved == 0
