@@ -17,12 +17,24 @@ from typing import Any
 import pytest
 import yaml
 
+from headrace.errors import SetupError
 from headrace.serving.digest import digest
 from tests.e2e.cluster import Deployed, kubectl
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "models"
 VERSIONS = ("1", "2")
+
+
+def given(name: str) -> str:
+    """Give what `make e2e` says of its cluster.
+
+    Raises:
+        SetupError: There is none.
+    """
+    if name not in os.environ:
+        raise SetupError("These tests need a cluster of their own. Run `make e2e`.")
+    return os.environ[name]
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +45,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("models")
     run("docs/examples/make_models.py", cwd=folder)
-    shared = Path(os.environ["HEADRACE_MODELS"])
+    shared = Path(given("HEADRACE_MODELS"))
     for version in VERSIONS:
         bundle = ["bundle", f"churn-{version}.onnx", "--name", "churn", "--version", version]
         target = shared / f"churn-{version}"
@@ -59,7 +71,7 @@ def here(models: Path, tmp_path: Path) -> Iterator[Deployed]:
     for file, version in (("before.yaml", "1"), ("rollout.yaml", "2")):
         text = yaml.safe_dump(document(version, models / f"churn-{version}"))
         (tmp_path / file).write_text(text, encoding="utf-8")
-    deployed = Deployed(tmp_path, os.environ["HEADRACE_GATEWAY"])
+    deployed = Deployed(tmp_path, given("HEADRACE_GATEWAY"))
     yield deployed
     deployed.delete()
 
