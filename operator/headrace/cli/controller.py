@@ -11,6 +11,9 @@ import click
 
 PREFIX = "HEADRACE"
 
+SETTLE = 1.0
+"""Seconds that a scrape may take in a cluster; see `PromQLMetrics`."""
+
 
 @click.command(context_settings={"auto_envvar_prefix": PREFIX, "show_default": True})
 @click.option(
@@ -118,7 +121,8 @@ def controller(
     )
     access = access_from({**os.environ, f"{PREFIX}_PROMETHEUS_URL": prometheus_url})
     assert access is not None, "it has an address"
-    running = Controller(Cluster.connect(kubeconfig, context), PrometheusMetrics(access), settings)
+    metrics = PrometheusMetrics(access, settle=SETTLE)
+    running = Controller(Cluster.connect(kubeconfig, context), metrics, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     running.run()
