@@ -26,7 +26,7 @@ from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
 from headrace.engine.plan import Plan
 from headrace.engine.suspension import invalid
-from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable
+from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable, TemporaryError
 from headrace.metrics.source import Measured, Metrics
 from headrace.render.counters import counters_of
 from headrace.runtime.platform import Platform
@@ -51,6 +51,8 @@ class Member:
         judged: The slot in which numbers were read last.
         looked: When it was looked at last, Unix seconds.
         acting: What is being carried out.
+        failures: How often in a row something did not work.
+        again: Before when it is not looked at again for that, Unix seconds.
         trouble: Why the last tick could not be carried out; empty if it was.
     """
 
@@ -60,6 +62,8 @@ class Member:
     judged: int = -1
     looked: float = 0.0
     acting: Future[None] | None = None
+    failures: int = 0
+    again: float = 0.0
     trouble: str = ""
 
     @property
@@ -77,6 +81,14 @@ class Member:
         """Whether nothing is under test."""
         return self.status.candidate is None
 
+
+SOON = 0.2
+"""Seconds after which something is tried again that was in nobody's way for long."""
+
+LATER = 15.0
+"""Seconds after which something is tried again at the latest, whatever is wrong with it."""
+
+_MOST_DOUBLINGS = 10
 
 OnTick = Callable[[ModelRollout, Tick], None]
 """Is told of a tick that was carried out: the rollout as it was judged, the engine's answer."""
@@ -146,7 +158,7 @@ class Fleet:
         Returns:
             When the next tick is due, Unix seconds.
         """
-        free = self._take_over(now)
+        free = {k: member for k, member in self._take_over(now).items() if now >= member.again}
         due = {key: member for key, member in free.items() if _wants_numbers(member, now)}
         for member in due.values():
             member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
@@ -155,7 +167,8 @@ class Fleet:
             if key in due or key in changed or _wants_look(member, now):
                 member.looked = now
                 self._judge(member, measured.get(key, _NOTHING_READ), now)
-        return next_slot(now, self._intervals())
+        waiting = [member.again for member in self._members.values() if member.again > now]
+        return min(next_slot(now, self._intervals()), *waiting, now + AT_REST_SECONDS)
 
     def settle(self, timeout: float) -> None:
         """Wait until all that was decided is carried out, at most so many seconds."""
@@ -254,12 +267,12 @@ class Fleet:
             self._write(member, answer.status, now)
         except (Conflict, NotFound):
             # It is judged again at once, with what was changed.
-            member.judged = -1
-            self._wake()
+            self._try_again(member, now, SOON)
             return
         except HeadraceError as error:
             # Nothing is decided, then: the next tick reads the same numbers again.
             self._tell(member, error)
+            self._try_again(member, now, _pause(error))
             return
         member.status = answer.status
         try:
@@ -267,10 +280,11 @@ class Fleet:
                 self._platform.apply(rollout, answer.plan)
                 if answer.farewell and self._part_with(rollout, answer.plan):
                     self._resources.let_go(member.resource)
-            member.trouble = ""
+            member.trouble, member.failures = "", 0
         except HeadraceError as error:
             # The next tick asks for the same plan.
             self._tell(member, error)
+            self._try_again(member, now, _pause(error))
         self._on_tick(member.rollout, answer)
 
     def _write(self, member: Member, status: Status, now: float) -> None:
@@ -282,10 +296,22 @@ class Fleet:
         member.resource = self._resources.write(member.resource, status)
         member.written = now
 
+    def _try_again(self, member: Member, now: float, pause: float) -> None:
+        """Have it judged again after a pause, which doubles as long as it does not work."""
+        member.judged, member.looked = -1, 0.0
+        member.again = now + min(LATER, pause * 2**member.failures)
+        member.failures = min(member.failures + 1, _MOST_DOUBLINGS)
+        self._wake()
+
     def _tell(self, member: Member, error: HeadraceError) -> None:
         if member.trouble != str(error):
             member.trouble = str(error)
             logger.warning("%s: %s", member.resource.rollout.key, error)
+
+
+def _pause(error: HeadraceError) -> float:
+    """Give the seconds to wait after something did not work."""
+    return max(SOON, error.retry_after) if isinstance(error, TemporaryError) else LATER
 
 
 def _wants_numbers(member: Member, now: float) -> bool:

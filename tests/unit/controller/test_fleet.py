@@ -482,3 +482,30 @@ def test_what_is_invalid_is_said_later_where_it_cannot_be_written_now() -> None:
     bench.shelf.down = ""
     bench.slots(1)
     assert bench.shelf.log[-1] == "refuse Invalid"
+
+
+def test_what_could_not_be_written_at_rest_is_tried_again_within_seconds() -> None:
+    bench = live()
+    bench.shelf.down = "the API server does not answer"
+    bench.want("2")
+    again = bench.tick()
+    assert bench.status().phase is Phase.HEALTHY
+    bench.shelf.down = ""
+    assert bench.tick() <= bench.now + 1
+    bench.now += 1
+    bench.tick()
+    assert bench.status().phase is Phase.PROGRESSING
+    assert again >= bench.now - 1
+
+
+def test_what_cannot_be_written_for_long_is_tried_ever_less_often() -> None:
+    bench = live()
+    bench.shelf.down = "the API server does not answer"
+    bench.want("2")
+    pauses = []
+    for _ in range(8):
+        bench.tick()
+        pauses.append(bench.tick() - bench.now)
+        bench.now += pauses[-1]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 15
