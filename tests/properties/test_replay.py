@@ -7,6 +7,7 @@ from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,3 +76,29 @@ def test_whatever_scrapes_are_lost_nothing_is_counted_twice_and_nobody_rolled_ba
         assert partly.replay.tick().action != Action.ROLL_BACK
     counted = partly.status.requests.model_dump()
     assert {name: most for name, most in all_requests().items() if counted[name] > most} == {}
+
+
+def single_samples_lost(seed: int, absent: bool) -> Callable[[RawSeries], Samples]:
+    """Lose 60 % of each target's scrapes, and 5 % of the samples of each series by itself."""
+
+    def damaged(one: RawSeries) -> Samples:
+        times, values = one.samples.times, one.samples.values.astype(float)
+        after = times > BEGAN + 2
+        scrapes = np.random.default_rng(crc32(f"{one.labels['instance']} {seed}".encode()))
+        kept = ~((scrapes.random(len(times)) < 0.6) & after)
+        own = np.random.default_rng(crc32(f"{sorted(one.labels.items())} {seed}".encode()))
+        gone = (own.random(len(times)) < 0.05) & after
+        if absent:
+            return Samples(times[kept & ~gone], values[kept & ~gone])
+        return Samples(times[kept], np.where(gone, np.nan, values)[kept])
+
+    return damaged
+
+
+@pytest.mark.parametrize("absent", [False, True], ids=["NaN", "absent"])
+def test_buckets_that_miss_single_samples_make_no_candidate_slower(absent: bool) -> None:
+    rollout, recording = steady_weight(), of(BETTER, "release-2")[1]
+    for seed in range(40):
+        partly = Controller(rollout, edited(recording, single_samples_lost(seed, absent)))
+        while partly.replay.now < BEGAN + 44:
+            assert partly.replay.tick().action != Action.ROLL_BACK, seed

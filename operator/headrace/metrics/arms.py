@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from headrace.engine.counters import Counters
 from headrace.metrics.answers import Unreadable
+from headrace.metrics.increments import GONE
 from headrace.metrics.series import Series
+from headrace.metrics.whole import whole
 
 SeriesOfArms = dict[str, list[Series]]
 """By version."""
@@ -40,9 +42,10 @@ class Share:
 
     def new(self) -> Iterable[Series]:
         """Give the series that seem to have begun since the watermark, with a value already."""
-        for group in self.arms.values():
+        for group in whole(self.arms, GONE * self.interval).values():
             for one in group:
-                if one.times and one.times[0] > self.since and one.values[0] and not one.goes_on:
+                known = one.goes_on and not ("le" in one.labels and one.unread)
+                if one.times and one.times[0] > self.since and one.values[0] and not known:
                     yield one
 
     def only_new(self) -> Counters:

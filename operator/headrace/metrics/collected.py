@@ -12,6 +12,7 @@ from headrace.metrics.replicas import without_copies
 from headrace.metrics.series import Series
 from headrace.metrics.source import Measured, Request
 from headrace.metrics.values import Span, is_binned, is_reference, reference_of, value_of
+from headrace.metrics.whole import whole
 
 _IDLE = 4.0
 """Intervals before now from which on counters are looked for that nobody has seen."""
@@ -66,10 +67,11 @@ class Collected:
         for share in shares.values():
             for version, group in share.arms.items():
                 share.arms[version] = without_copies(group, self._staleness)
+            share.arms = whole(share.arms, self._staleness)
         ours = [one for share in shares.values() for group in share.arms.values() for one in group]
         nonsense = sum(one.nonsense for one in ours)
         if nonsense and not any(one.times for one in ours):
-            message = f"all {nonsense} samples are NaN, infinite or negative"
+            message = f"no scrape can be used: {nonsense} samples are NaN, infinite or negative"
             self._problems.append(Problem(metric, NOT_A_NUMBER, message))
             return
         try:

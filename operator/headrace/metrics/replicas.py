@@ -63,4 +63,6 @@ def _one_of(copies: Sequence[Series], staleness: float) -> Series:
         last[rank] = (time, value)
     times, values = zip(*kept, strict=True) if kept else ((), ())
     went_on = any(copy.goes_on for copy in copies)
-    return Series(first.labels, times, values, went_on, sum(copy.nonsense for copy in copies))
+    nonsense = sum(copy.nonsense for copy in copies)
+    unread = {time for copy in copies for time in copy.unread}.difference(times)
+    return Series(first.labels, times, values, went_on, nonsense, tuple(sorted(unread)))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 MOST = 1e30
 """What no counter reaches, in any unit; sums of less stay finite."""
+
+_EARLIER = 10
+"""Samples from further back that are enough to find a scrape with all buckets among them."""
 
 Target = tuple[str, str]
 """Job and instance: what Prometheus scraped."""
@@ -26,6 +30,7 @@ class Series:
         values: >= 0 and <= `MOST`. Shape `(samples,)`.
         goes_on: Whether it had a value before the first of these: that one is then a base line.
         nonsense: How many samples were no counter values: NaN, endless or negative.
+        unread: The times of samples that are not used, though there was a scrape; Unix seconds.
     """
 
     labels: Mapping[str, str]
@@ -33,6 +38,7 @@ class Series:
     values: tuple[float, ...]
     goes_on: bool = False
     nonsense: int = 0
+    unread: tuple[float, ...] = ()
 
     @property
     def target(self) -> Target:
@@ -44,16 +50,35 @@ class Series:
         first = bisect.bisect_left(self.times, since)
         if first == 0:
             return self
-        return Series(self.labels, self.times[first:], self.values[first:], True, self.nonsense)
+        unread = tuple([time for time in self.unread if time >= since])
+        times, values = self.times[first:], self.values[first:]
+        return replace(self, times=times, values=values, goes_on=True, unread=unread)
 
     def preceded_by(self, earlier: Series) -> Series:
-        """Put the last sample of the same counter in front that is older than all of these."""
+        """Put the last samples of the same counter in front that are older than all of these."""
         end = bisect.bisect_left(earlier.times, self.times[0]) if self.times else 0
         if end == 0:
             return self
-        times = (earlier.times[end - 1], *self.times)
-        values = (earlier.values[end - 1], *self.values)
-        return Series(self.labels, times, values, self.goes_on, self.nonsense)
+        first = max(end - _EARLIER, 0)
+        times = earlier.times[first:end] + self.times
+        values = earlier.values[first:end] + self.values
+        unread = tuple([time for time in earlier.unread if times[0] < time]) + self.unread
+        return replace(self, times=times, values=values, unread=unread)
+
+    def without(self, lost: AbstractSet[float]) -> Series:
+        """Leave out the samples of some scrapes; what follows them did not begin at zero."""
+        if not lost:
+            return self
+        samples = [
+            (time, value)
+            for time, value in zip(self.times, self.values, strict=True)
+            if time not in lost
+        ]
+        times, values = zip(*samples, strict=True) if samples else ((), ())
+        goes_on = self.goes_on or (bool(times) and min(lost) < times[0])
+        return replace(
+            self, times=times, values=values, goes_on=goes_on, unread=tuple(sorted(lost))
+        )
 
 
 def bound_of(series: Series) -> float:
@@ -135,12 +160,18 @@ def _sorted_out(
         if math.isfinite(time) and 0 <= value <= MOST
     }
     nonsense = sum(not 0 <= value <= MOST for value in values)
+    unread = {
+        time
+        for time, value in zip(times, values, strict=True)
+        if math.isfinite(time) and not 0 <= value <= MOST
+    }
     ordered = sorted(samples.items())
     # What stood in the unreadable ones is not known: zero is the last thing to assume.
     return Series(
         labels,
         tuple(time for time, _ in ordered),
         tuple(value for _, value in ordered),
-        goes_on=nonsense > 0,
+        goes_on=bool(unread) and min(unread) < min(samples, default=math.inf),
         nonsense=nonsense,
+        unread=tuple(sorted(unread - samples.keys())),
     )
