@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.api import load_rollout
 from headrace.cli.simulate import simulate
 from headrace.engine.decision import Action
 from headrace.engine.observations import Metric
@@ -36,6 +37,7 @@ CHECKS = (
     " {name: latency, metric: latency, worseThanStable: {ratio: 1.5}},"
     " {name: same, metric: shadow-agreement, below: 0.95}]"
 )
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "simulate" / "rollout.yaml"
 SPEC = rollout(steps=STEPS, checks=CHECKS).spec
 
 
@@ -326,3 +328,13 @@ def test_what_makes_no_sense_is_refused(file: Path, more: list[str], named_probl
     said = CliRunner().invoke(simulate, [str(file), *more])
     assert isinstance(said.exception, InvalidInput)
     assert named_problem in str(said.exception)
+
+
+@pytest.mark.parametrize("index", [0.6, 1.0])
+def test_a_drift_that_begins_late_is_rolled_back_within_minutes(index: float) -> None:
+    spec = load_rollout(EXAMPLE).spec
+    scenario = Scenario("late drift", drift=index, onset=600.0)
+    for run in range(10):
+        ending = run_once(spec, scenario, 7, run)
+        assert (ending.action, ending.reason) == (Action.ROLL_BACK, "DriftWorse")
+        assert 600 < ending.seconds <= 600 + 180

@@ -481,3 +481,41 @@ def test_a_rollout_with_a_wrong_split_holds_for_ever_and_is_never_rolled_back() 
     assert world.status.decision.reason == "RequestSplitMismatch"
     assert world.status.step == 0
     assert not world.status.history[1:]
+
+
+DRIFTED = (0.06, 0.4, 0.53, 0.01)
+
+
+def turning(onset: int) -> Draw:
+    """Give values as in training, and from a block of the run on others."""
+    blocks = iter(range(10_000))
+
+    def draw(chance: random.Random, n: int) -> Value:
+        return binned(*(TRAINED if next(blocks) < onset else DRIFTED))(chance, n)
+
+    return draw
+
+
+def test_a_drift_that_begins_late_is_found_in_minutes() -> None:
+    check = BY_NAME["trained"]
+    good = binned(*TRAINED)
+    assert check.read(run(check, good, turning(200), 200)).proof > PROMOTE
+    assert check.read(run(check, good, turning(200), 216)).harm > ROLL_BACK
+
+
+@pytest.mark.parametrize("since", [4, 8, 16, 100])
+def test_a_proof_from_before_a_drift_promotes_nothing_after_it(since: int) -> None:
+    check = BY_NAME["trained"]
+    reading = check.read(run(check, binned(*TRAINED), turning(200), 200 + since))
+    assert reading.proof < PROMOTE
+
+
+def test_a_candidate_that_is_good_again_is_proved_anew() -> None:
+    check = BY_NAME["trained"]
+    blocks = iter(range(10_000))
+
+    def draw(chance: random.Random, n: int) -> Value:
+        drifted = 20 <= next(blocks) < 24
+        return binned(*(DRIFTED if drifted else TRAINED))(chance, n)
+
+    assert check.read(run(check, binned(*TRAINED), draw, 400)).proof > PROMOTE

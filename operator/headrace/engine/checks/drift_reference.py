@@ -8,8 +8,15 @@ Every comparison with fixed data finds a difference in the end; so the null has 
 population stability index. It is judged as twice the divergence `KL(reference || live)`, to which
 it is close. Bins with hardly any training data are taken together: nothing can be said of them.
 
-Harm is judged block by block, so that the time of day may move the data within the limit. Proof is
-about all values together since the rollout began (`kernels.divergence`).
+Harm is judged block by block, so that the time of day may move the data within the limit, and
+with alternatives of several memories, so that it is found whenever it begins.
+
+Proof is about all values together (`kernels.divergence`), and begins anew when the recent ones
+contradict it: what was good for an hour says nothing of a drift that began since. Each beginning
+has its part of the risk, `0.75` and then `0.25 / (k (k + 1))`, so that however often that happens
+a candidate beyond the limit is promoted with no more than the risk of a missed regression, counted
+from the beginning at which it was beyond. While the recent values only lie beyond the limit, and
+chance may have done it, the proof waits.
 """
 
 from __future__ import annotations
@@ -22,10 +29,15 @@ from typing import Any
 from headrace.engine.checks.base import State
 from headrace.engine.checks.bins import Bins, bins, shrunk
 from headrace.engine.checks.jumps import Jumps
-from headrace.engine.checks.reference import KEEP
+from headrace.engine.checks.memories import LOG_WEIGHTS, RECENT, empty, followed
 from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, number
-from headrace.engine.kernels.divergence import divergence, log_close, log_drifted
+from headrace.engine.kernels.divergence import (
+    divergence,
+    log_close,
+    log_contradiction,
+    log_drifted,
+)
 from headrace.engine.kernels.mixture import Onsets
 from headrace.engine.observations import Interval, MetricKey
 from headrace.engine.verdicts import Reading
@@ -33,6 +45,9 @@ from headrace.engine.verdicts import Reading
 _RARE = 0.01
 _TOGETHER = "rare ones"
 _HALF_A_ROW = 0.5
+_CONTRADICTED = 3.0
+"""Logarithm of the likelihood ratio of what the recent values show over the limit."""
+_FIRST, _LATER = 0.75, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +77,7 @@ class DriftFromTraining:
 
     @property
     def _test(self) -> str:
-        return f"drift-training/1 {self.metric} {self.limit!r}"
+        return f"drift-training/2 {self.metric} {self.limit!r}"
 
     @property
     def _tau(self) -> float:
@@ -81,6 +96,8 @@ class DriftFromTraining:
             "rows": 0.0,
             "learned": [],
             "counts": [],
+            "proving": [],
+            "restarts": 0,
             "jumps": dump(Jumps()),
             "harm": Onsets().to_json(),
             "unknown": 0.0,
@@ -102,21 +119,45 @@ class DriftFromTraining:
             return parts | {"unknown": 1.0}
         reference_shares = parts["reference"]
         jumps = load(Jumps, parts["jumps"])
-        if sum(parts["learned"]) > 0:
+        learned = parts["learned"]
+        if sum(parts["counts"]) > 0:
             weight = len(x) / 2
-            alternative = shrunk(parts["learned"], reference_shares, weight)
-            step = log_drifted(x, alternative, reference_shares, self._tau)
-            harm = Onsets.from_json(parts["harm"]).grown([step], jumps.dispersion)
+            alternatives = (shrunk(memory, reference_shares, weight) for memory in learned)
+            steps = [log_drifted(x, a, reference_shares, self._tau) for a in alternatives]
+            harm = Onsets.from_json(parts["harm"]).grown(steps, jumps.dispersion)
             parts["harm"] = harm.to_json()
-        parts["jumps"] = dump(jumps.learned(x, shrunk(parts["learned"], reference_shares, 1.0)))
-        parts["learned"] = [a * KEEP + n for a, n in zip(parts["learned"], x, strict=True)]
-        parts["counts"] = [a + n for a, n in zip(parts["counts"], x, strict=True)]
+        parts["jumps"] = dump(jumps.learned(x, shrunk(learned[0], reference_shares, 1.0)))
+        parts["learned"] = followed(learned, x)
+        for name in ("counts", "proving"):
+            parts[name] = [a + n for a, n in zip(parts[name], x, strict=True)]
+        if self._contradiction(parts) > _CONTRADICTED:
+            parts["proving"] = [0.0] * len(x)
+            parts["restarts"] += 1
         return parts
+
+    def _contradiction(self, parts: Mapping[str, Any]) -> float:
+        reference, phi = parts["reference"], load(Jumps, parts["jumps"]).dispersion
+        recent = ([n / phi for n in parts["learned"][place]] for place in RECENT)
+        return max(log_contradiction(x, reference, self._tau) for x in recent)
+
+    def _proof(self, parts: Mapping[str, Any]) -> float:
+        """Give the logarithm of the evidence that the candidate is within the limit."""
+        reference, phi = parts["reference"], load(Jumps, parts["jumps"]).dispersion
+        beyond = any(self._beyond(parts["learned"][place], reference, phi) for place in RECENT)
+        close = log_close([n / phi for n in parts["proving"]], reference, self._tau)
+        restarts = parts["restarts"]
+        part = _LATER / (restarts * (restarts + 1)) if restarts else _FIRST
+        return (min(close, 0.0) if beyond else close) + math.log(part)
+
+    def _beyond(self, recent: Sequence[float], reference: Sequence[float], phi: float) -> bool:
+        # Chance alone makes a divergence of half a value per bin but one.
+        chance = phi * (len(recent) - 1) / 2 / max(sum(recent), 1.0)
+        return divergence(reference, shrunk(recent, reference, 1.0)) - chance > self._tau
 
     def read(self, state: State) -> Reading:
         """Say what the evidence is now."""
         parts = own(state, self._test, self.initial)
-        harm = Onsets.from_json(parts["harm"]).log_evidence((0.0,))
+        harm = Onsets.from_json(parts["harm"]).log_evidence(LOG_WEIGHTS)
         total = sum(parts["counts"])
         if not total:
             sentence = f"no {self.noun}s{self.of} of the candidate yet"
@@ -126,8 +167,7 @@ class DriftFromTraining:
                 )
             return Reading(harm, 0.0, 0.0, 0.0, None, None, sentence)
         reference = parts["reference"]
-        phi = load(Jumps, parts["jumps"]).dispersion
-        proof = log_close([n / phi for n in parts["counts"]], reference, self._tau)
+        proof = self._proof(parts)
         index = 2 * divergence(reference, shrunk(parts["counts"], reference, 1.0))
         sentence = (
             f"candidate's {count(total, self.noun)}{self.of} are at a stability index of "
@@ -149,8 +189,9 @@ def _begun(reference: Bins) -> Mapping[str, Any]:
         "names": named,
         "reference": [n / sum(smoothed) for n in smoothed],
         "rows": rows,
-        "learned": [0.0] * len(named),
+        "learned": empty(len(named)),
         "counts": [0.0] * len(named),
+        "proving": [0.0] * len(named),
     }
 
 

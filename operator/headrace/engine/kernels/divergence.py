@@ -79,6 +79,27 @@ def log_drifted(x: Shares, alternative: Shares, reference: Shares, tau: float) -
     return sum(n * math.log(a / q) for n, a, q in zip(x, alternative, nearest, strict=True) if n)
 
 
+def log_contradiction(x: Shares, reference: Shares, tau: float) -> float:
+    """Give by how much counts are likelier as they are than with a divergence of `tau`.
+
+    This is a likelihood ratio after the fact, and no e-value: it says when to look again.
+
+    Args:
+        x: Counts per bin, >= 0; not all need to be whole.
+        reference: The known distribution, all > 0, summing to 1.
+        tau: > 0.
+
+    Returns:
+        In nats; 0 where they are within it.
+    """
+    n = sum(x)
+    if n <= 0:
+        return 0.0
+    weight = len(x) / 2
+    seen = [(count + weight * r) / (n + weight) for count, r in zip(x, reference, strict=True)]
+    return log_drifted(x, seen, reference, tau)
+
+
 def log_close(x: Shares, reference: Shares, tau: float) -> float:
     """Give the logarithm of the evidence of all blocks that the divergence is below `tau`.
 
