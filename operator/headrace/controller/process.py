@@ -42,6 +42,9 @@ COALESCE = 0.05
 STUCK = 60.0
 """Seconds without a tick after which a leader says that it is not well, and is restarted."""
 
+PATIENCE = 300.0
+"""Seconds for which a deletion waits for the stable version to be in place alone."""
+
 LISTING = 60.0
 """Seconds within which everything must have been listed once."""
 
@@ -95,6 +98,7 @@ class Controller:
         self._cache = Cache(cluster, settings.namespaces, self._on_change)
         self._platform = KubernetesPlatform(cluster, self._cache)
         self._seen: dict[str, int] = {}
+        self._parting: dict[str, float] = {}
         self._fleet: Fleet | None = None
         self._leadership = _leadership(cluster, settings)
         self._events = Events(cluster, settings.identity)
@@ -231,9 +235,13 @@ class Controller:
     def _part_with(self, rollout: ModelRollout, plan: Plan) -> bool:
         """Leave the stable version to itself, so that it is not deleted with its rollout."""
         if plan.stable is not None:
-            if not self._platform.settled(rollout, plan):
+            asked = self._parting.setdefault(rollout.key, time.monotonic())
+            late = time.monotonic() - asked > PATIENCE
+            # A plan that can never be in place must not keep a resource for ever.
+            if not late and not self._platform.settled(rollout, plan):
                 return False
             self._platform.release(rollout, plan)
+        self._parting.pop(rollout.key, None)
         self._platform.forget(rollout.key)
         with self._outside_lock:
             self._outside.forget(rollout.key)

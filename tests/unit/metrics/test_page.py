@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from headrace.api import Traffic
+from headrace.cli.controller import SETTLE
 from headrace.engine.counters import NAMESPACE
 from headrace.engine.plan import Plan
 from headrace.metrics import access, replicas
-from headrace.metrics.prometheus import SETTLE
 from headrace.render.counters import counters_of
 from headrace.render.pods import METRICS_PORT, scrape_annotations
 from tests.unit.render.rollouts import built, model
@@ -38,8 +38,8 @@ def test_every_variable_is_explained() -> None:
 def test_ports_and_labels_are_those_of_the_code() -> None:
     assert f"port {METRICS_PORT}, `/metrics`" in PAGE
     assert all(f"`{label}`" in PAGE for label in replicas.REPLICA_LABELS)
-    assert SETTLE == 0.25
-    assert "a quarter of a second, for which the controller waits" in PAGE
+    assert SETTLE == 1.0
+    assert "longer than a second, for which the controller waits" in PAGE
 
 
 def test_the_scrape_configuration_follows_the_annotations_and_names_the_namespace() -> None:
