@@ -496,11 +496,12 @@ def turning(onset: int) -> Draw:
     return draw
 
 
-def test_a_drift_that_begins_late_is_found_in_minutes() -> None:
-    check = BY_NAME["trained"]
+@pytest.mark.parametrize("name", ["trained", "moved"])
+def test_a_drift_that_begins_late_is_found_in_minutes(name: str) -> None:
+    check = BY_NAME[name]
     good = binned(*TRAINED)
-    assert check.read(run(check, good, turning(200), 200)).proof > PROMOTE
-    assert check.read(run(check, good, turning(200), 216)).harm > ROLL_BACK
+    assert check.read(run(check, good, turning(400), 400)).proof > PROMOTE
+    assert check.read(run(check, good, turning(400), 416)).harm > ROLL_BACK
 
 
 @pytest.mark.parametrize("since", [4, 8, 16, 100])

@@ -4,10 +4,13 @@ For a model's inputs a random split must give both arms the same distribution, s
 fault on the way to the model. Predictions of a new model differ a little by nature: the limit is
 the share that may lie in other bins.
 
-Harm is looked for in all bins together (`kernels.moved`), with what was seen of the candidate
-before as the alternative; while that is within the limit nothing is staked. Proof is that no bin
-has more than its part of the limit too much: if `m` of the values had moved, at least one of k bins
-would have gained `m / (k - 1)`. So it needs many values when there are many bins.
+Harm is looked for in all bins together (`kernels.moved`), with what several memories have of the
+candidate as alternatives; while one is within the limit nothing is staked on it.
+
+Proof is that no bin has more than its part of the limit too much: if `m` of the values had moved,
+at least one of k bins would have gained `m / (k - 1)`. So it needs many values when there are many
+bins. It waits while the candidate's recent values differ by more than the limit from stable's of
+the same blocks.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import Any
 from headrace.engine.checks.base import State
 from headrace.engine.checks.bins import bins, ordered, shrunk, variation
 from headrace.engine.checks.jumps import Jumps
-from headrace.engine.checks.reference import KEEP
+from headrace.engine.checks.memories import RECENT, WEIGHTS, empty, followed
 from headrace.engine.checks.state import dump, load, own
 from headrace.engine.checks.wording import count, percent
 from headrace.engine.kernels.categories import Ratios
@@ -31,7 +34,8 @@ from headrace.engine.verdicts import Reading
 
 _STAKES = (1.0, 0.5, 0.25)
 """How much of the excess over the limit the alternatives stake on."""
-LOG_WEIGHTS = (math.log(1 / len(_STAKES)),) * len(_STAKES)
+LOG_WEIGHTS = tuple(math.log(weight / len(_STAKES)) for weight in WEIGHTS for _ in _STAKES)
+_MEAN_DEVIATION = math.sqrt(2 / math.pi)
 _TOWARDS_STABLE = 20.0
 _LEAST_RATIO = 0.3
 
@@ -63,7 +67,7 @@ class DriftFromStable:
 
     @property
     def _test(self) -> str:
-        return f"drift-stable/1 {self.metric} {self.limit!r}"
+        return f"drift-stable/2 {self.metric} {self.limit!r}"
 
     def reads(self, *, live: bool) -> tuple[MetricKey, ...]:
         """Name the bins; the servers count them for copies too."""
@@ -99,7 +103,7 @@ class DriftFromStable:
                 return parts
             parts |= {
                 "names": sorted(stable),
-                "stable": [0.0] * len(stable),
+                "stable": empty(len(stable)),
                 "jumps": dump(Jumps()),
             }
         names = parts["names"]
@@ -111,18 +115,22 @@ class DriftFromStable:
             self._judge(parts, x_c, x_s)
         elif parts["candidate"]:
             return parts
-        parts["stable"] = _followed(parts["stable"], x_s)
-        expected = shrunk(parts["stable"], _even(x_s), 1.0)
+        parts["stable"] = followed(parts["stable"], x_s)
+        expected = shrunk(parts["stable"][0], _even(x_s), 1.0)
         parts["jumps"] = dump(load(Jumps, parts["jumps"]).learned(x_s, expected))
         return parts
 
     def _judge(self, parts: dict[str, Any], x_c: Sequence[float], x_s: Sequence[float]) -> None:
         even = _even(x_s)
-        known_s = shrunk(parts["stable"], even, 1.0)
-        before = parts["candidate"] or [0.0] * len(x_c)
-        known_c = shrunk(before, known_s, _TOWARDS_STABLE)
+        known_s = shrunk(parts["stable"][0], even, 1.0)
+        before = parts["candidate"] or empty(len(x_c))
+        alternatives = [
+            ratios
+            for memory in before
+            for ratios in self._alternatives(shrunk(memory, known_s, _TOWARDS_STABLE), known_s)
+        ]
         phi = load(Jumps, parts["jumps"]).dispersion
-        harm = log_moved(x_c, x_s, self._alternatives(known_c, known_s), self.limit)
+        harm = log_moved(x_c, x_s, alternatives, self.limit)
         parts["harm"] = Onsets.from_json(parts["harm"]).grown(harm, phi).to_json()
         n_c, n_s = sum(x_c), sum(x_s)
         part = self.limit / (len(x_c) - 1)
@@ -131,7 +139,7 @@ class DriftFromStable:
             log + log_not_moved(x, n_c, y, n_s, p, max(1 - part / p, _LEAST_RATIO), part) / phi
             for log, x, y, p in zip(proof, x_c, x_s, known_s, strict=True)
         ]
-        parts["candidate"] = _followed(before, x_c)
+        parts["candidate"] = followed(before, x_c)
         parts["moved"] = [
             [a + x for a, x in zip(arm or [0.0] * len(block), block, strict=True)]
             for arm, block in zip(parts["moved"], (x_s, x_c), strict=True)
@@ -170,12 +178,21 @@ class DriftFromStable:
                 f"; {parts['names'][most]} has {percent(shares[1][most])} of them, "
                 f"stable's {percent(shares[0][most])}"
             )
-        return Reading(harm, min(parts["proof"]), n_s, n_c, None, None, sentence)
+        proof = min(parts["proof"])
+        if any(self._beyond(parts, place) for place in RECENT):
+            proof = min(proof, 0.0)
+        return Reading(harm, proof, n_s, n_c, None, None, sentence)
+
+    def _beyond(self, parts: dict[str, Any], place: int) -> bool:
+        """Tell whether recent values differ by more than the limit and what chance makes."""
+        of_c, of_s = parts["candidate"][place], parts["stable"][place]
+        n_c, n_s = sum(of_c), sum(of_s)
+        both = [(c + s) / (n_c + n_s) for c, s in zip(of_c, of_s, strict=True)]
+        each = (1 / n_c + 1 / n_s) * load(Jumps, parts["jumps"]).dispersion
+        chance = _MEAN_DEVIATION * sum(math.sqrt(p * (1 - p) * each) for p in both) / 2
+        moved = variation([c / n_c for c in of_c], [s / n_s for s in of_s])
+        return moved - chance > self.limit
 
 
 def _even(counts: Sequence[float]) -> list[float]:
     return [1 / len(counts)] * len(counts)
-
-
-def _followed(learned: Sequence[float], counts: Sequence[float]) -> list[float]:
-    return [a * KEEP + x for a, x in zip(learned, counts, strict=True)]
