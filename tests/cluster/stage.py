@@ -99,6 +99,12 @@ class Stage:
         manifest["spec"] |= changes
         self.cluster.apply(manifest)
 
+    def go_live(self) -> None:
+        """Have version 1 live; that nobody answered before it was is nobody's fault."""
+        self.apply("1")
+        self.until(Phase.HEALTHY, "1")
+        self.play.unserved = 0
+
     def status(self) -> dict[str, Any]:
         found = self.cluster.get(MODEL_ROLLOUT, self.namespace, self.name)
         assert found is not None

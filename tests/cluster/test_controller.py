@@ -20,8 +20,7 @@ def stage(server: ApiServer, tmp_path: Path) -> Iterator[Stage]:
 
 def test_a_first_version_goes_live_and_a_better_one_takes_its_place(stage: Stage) -> None:
     stage.start()
-    stage.apply("1")
-    stage.until(Phase.HEALTHY, "1")
+    stage.go_live()
     before = stage.generations()
     stage.apply("2")
     status = stage.until(Phase.HEALTHY, "2")
@@ -40,8 +39,7 @@ def test_a_first_version_goes_live_and_a_better_one_takes_its_place(stage: Stage
 def test_a_worse_one_is_taken_back_with_the_numbers_in_a_sentence(stage: Stage) -> None:
     stage.play.behave("2").errors = 0.3
     stage.start()
-    stage.apply("1")
-    stage.until(Phase.HEALTHY, "1")
+    stage.go_live()
     stage.apply("2")
     status = stage.until(Phase.ROLLED_BACK, "1")
     assert "candidate failed" in status["decision"]["message"]

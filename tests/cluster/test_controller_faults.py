@@ -68,8 +68,7 @@ def test_a_minute_without_the_api_server_changes_nothing_but_the_time(
 ) -> None:
     with proxy_before(server, tmp_path) as proxy:
         stage.spawn("one", "--alone", kubeconfig=proxy.kubeconfig)
-        stage.apply("1")
-        stage.until(Phase.HEALTHY, "1")
+        stage.go_live()
         stage.apply("2")
         stage.when(lambda _: stage.play.weights().get("2", 0) > 0)
         weights = stage.play.weights()
@@ -98,8 +97,7 @@ def test_an_api_server_that_stumbles_costs_time_and_nothing_else(
 ) -> None:
     with proxy_before(server, tmp_path) as proxy:
         stage.spawn("one", "--alone", kubeconfig=proxy.kubeconfig)
-        stage.apply("1")
-        stage.until(Phase.HEALTHY, "1")
+        stage.go_live()
         proxy.faults.append(fault)
         stage.apply("2")
         if fault.watches:
@@ -113,8 +111,7 @@ def test_an_api_server_that_stumbles_costs_time_and_nothing_else(
 def test_the_standby_takes_over_within_fifteen_seconds_of_the_leaders_death(stage: Stage) -> None:
     lease = ("--lease-namespace", stage.namespace, "--lease-name", "controllers")
     leader = stage.spawn("one", *lease)
-    stage.apply("1")
-    stage.until(Phase.HEALTHY, "1")
+    stage.go_live()
     stage.spawn("two", *lease)
     time.sleep(5)
     stage.apply("2")
@@ -131,8 +128,7 @@ def test_a_rollout_that_is_deleted_on_its_way_leaves_the_stable_version_serving(
     stage: Stage,
 ) -> None:
     stage.spawn("one", "--alone")
-    stage.apply("1")
-    stage.until(Phase.HEALTHY, "1")
+    stage.go_live()
     stage.apply("2")
     stage.when(lambda _: stage.play.weights().get("2", 0) > 0)
     found = stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name)
@@ -150,8 +146,7 @@ def test_a_rollout_that_is_deleted_on_its_way_leaves_the_stable_version_serving(
 
 def test_a_new_version_on_the_way_takes_the_place_of_the_one_under_test(stage: Stage) -> None:
     stage.spawn("one", "--alone")
-    stage.apply("1")
-    stage.until(Phase.HEALTHY, "1")
+    stage.go_live()
     stage.apply("2")
     stage.when(lambda _: stage.play.weights().get("2", 0) > 0)
     stage.apply("3")
