@@ -13,6 +13,7 @@ from headrace.engine.kernels.divergence import (
     divergence,
     log_best_beyond,
     log_close,
+    log_contradiction,
     log_drifted,
     project,
 )
@@ -153,3 +154,11 @@ def test_a_means_interval_is_around_it_and_narrows() -> None:
     wide, narrow = mean_interval(2.0, 1.0, 100.0), mean_interval(2.0, 1.0, 10_000.0)
     assert wide[0] < narrow[0] < 2.0 < narrow[1] < wide[1]
     assert wide[1] - 2.0 == pytest.approx(2.0 - wide[0])
+
+
+def test_only_counts_beyond_the_limit_contradict_it_and_more_of_them_more() -> None:
+    beyond = (200.0, 300.0, 500.0)
+    assert log_contradiction((0.0, 0.0, 0.0), REFERENCE, 0.1) == 0.0
+    assert log_contradiction((50.0, 30.0, 20.0), REFERENCE, 0.1) == 0.0
+    few = log_contradiction([n / 40 for n in beyond], REFERENCE, 0.1)
+    assert 0 < few < 3 < log_contradiction(beyond, REFERENCE, 0.1)
