@@ -15,6 +15,7 @@ from headrace.engine.observations import (
     Metric,
     MetricKey,
     Problem,
+    Segments,
     Sums,
     Value,
     VersionState,
@@ -24,7 +25,7 @@ from headrace.engine.plan import Plan
 from headrace.errors import PlatformUnavailable
 from headrace.metrics.source import Measured, Request
 
-SCRIPTED = (Metric.REQUESTS, Metric.MIRRORED, Metric.REWARD)
+SCRIPTED = (Metric.REQUESTS, Metric.MIRRORED, Metric.REWARD, Metric.SEGMENTS)
 """What a script says something of."""
 
 
@@ -100,6 +101,7 @@ class Script:
         errors: By version, where candidates differ.
         rewards: By version, the mean reward; versions that are not in it get none.
         feedback: Share of live requests whose reward comes back.
+        segments: By segment and version, the mean reward; the segments are of the same size.
     """
 
     requests: float = 600.0
@@ -108,6 +110,7 @@ class Script:
     errors: dict[str, float] = field(default_factory=dict)
     rewards: dict[str, float] = field(default_factory=dict)
     feedback: float = 1.0
+    segments: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -167,4 +170,13 @@ class FakeMetrics:
         mean, count = script.rewards.get(version), script.requests * weight / 100 * script.feedback
         if mean is not None and count:
             did[Metric.REWARD] = Sums(count, count * mean)
+        if script.segments and count:
+            each = count / len(script.segments)
+            did[Metric.SEGMENTS] = Segments(
+                {
+                    name: Sums(each, each * means[version])
+                    for name, means in script.segments.items()
+                    if version in means
+                }
+            )
         return did

@@ -23,6 +23,7 @@ from headrace.engine.observations import (
     Level,
     Metric,
     MetricKey,
+    Segments,
     Sums,
     feature_metric,
 )
@@ -84,6 +85,10 @@ def page(step: int) -> str:
             f'headrace_requests_total{{{model},code="500"}} {step}',
             f"headrace_reward_sum{{{model}}} {0.5 * step}",
             f"headrace_reward_count{{{model}}} {2 * step}",
+            f'headrace_segment_reward_sum{{{model},segment="at"}} {0.5 * step}',
+            f'headrace_segment_reward_count{{{model},segment="at"}} {step}',
+            f'headrace_segment_reward_sum{{{model},segment="a \\"b\\""}} 0',
+            f'headrace_segment_reward_count{{{model},segment="a \\"b\\""}} {step}',
         ]
         for name in ("prediction", "feature"):
             of = f'{model},feature="age"' if name == "feature" else model
@@ -109,7 +114,12 @@ class World:
             f"check:{name}": Check.model_validate({"name": name, **CHECKS[name]})
             for name in names or CHECKS
         }
-        own: list[MetricKey] = [Metric.SERVED, Metric.REWARD, Metric.PREDICTION]
+        own: list[MetricKey] = [
+            Metric.SERVED,
+            Metric.REWARD,
+            Metric.SEGMENTS,
+            Metric.PREDICTION,
+        ]
         wanted = [*own, feature_metric("age"), *made]
         since = dict.fromkeys(wanted, self.started)
         counters = local_counters("models/m", "1.0", ("2.0",))
@@ -206,6 +216,11 @@ def test_every_query_is_one_that_prometheus_takes(world: World) -> None:
     reward = last(Metric.REWARD).candidate
     assert isinstance(reward, Sums)
     assert reward.sum == reward.count / 4 > 0
+    segments = last(Metric.SEGMENTS).candidate
+    assert isinstance(segments, Segments)
+    number = segments.sums["at"].count
+    assert number > 0
+    assert segments.sums == {"at": Sums(number, number / 2), 'a "b"': Sums(number, 0.0)}
     for metric in (Metric.PREDICTION, feature_metric("age")):
         bins = last(metric)
         assert isinstance(bins.candidate, Categories)

@@ -41,11 +41,13 @@ class TickRecord(Part):
     """Further versions under test."""
     rewards: list[Rewards] = []
     """What every arm of an experiment has earned, stable first."""
+    segments: str = ""
+    """Which segments of the users differ from the whole, in one sentence."""
 
     @model_serializer(mode="wrap")
     def _without_nobody(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
-        for name in ("challengers", "rewards"):
+        for name in ("challengers", "rewards", "segments"):
             if not getattr(self, name):
                 written.pop(name, None)
         return written

@@ -164,6 +164,15 @@ class Rewards(Part):
     """The mean with its anytime-valid interval."""
 
 
+class Segment(Part):
+    """What the arms earned of some of the users."""
+
+    name: str
+    """The value of the tag; `other` for those without it, and for all beyond the first ones."""
+    arms: list[Rewards] = []
+    """What each arm earned, stable first. All intervals of all segments hold together."""
+
+
 class Goal(Part):
     """What the arms of an experiment earned since it began, and what that proves."""
 
@@ -173,6 +182,10 @@ class Goal(Part):
     """End of the last interval that was used."""
     message: str = ""
     """What is proved, in one sentence."""
+    segments: list[Segment] = []
+    """The same by segment, in the order in which they came; reported, never decided by."""
+    segments_message: str = ""
+    """Which segments differ from the whole beyond chance, in one sentence."""
     state: dict[str, JsonValue] = {}
     """The tests between the arms, opaque to readers."""
 

@@ -185,6 +185,11 @@ class AbTest(Promotes):
     minimum_effect: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """The smallest gain in the goal that is worth a change; once every candidate is proved to
     gain less, the test ends without a winner."""
+    segments: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=63)] | None = (
+        None
+    )
+    """The tag of feedback's requests, such as `country`, by which the goal is also reported. It
+    decides nothing."""
     hold: Duration = 0.0
     """How long the arms must have been observed before a winner is declared: whole weeks, where
     weekdays differ."""
@@ -273,3 +278,8 @@ class Strategy(Part):
         found = self.canary or self.shadow or self.blue_green or self.ab_test or self.bandit
         assert found is not None, "the schema asks for exactly one"
         return found
+
+    @property
+    def segments(self) -> str | None:
+        """The tag by which rewards are counted apart; None where they are not."""
+        return None if self.ab_test is None else self.ab_test.segments

@@ -47,4 +47,5 @@ def record(rollout: ModelRollout, answer: Tick, now: float) -> TickRecord:
             for challenger in status.challengers
         ],
         rewards=[arm for arm in goal.arms if arm.version not in out] if goal else [],
+        segments=goal.segments_message if goal else "",
     )

@@ -29,15 +29,13 @@ from itertools import combinations
 from typing import Any
 
 from headrace.api import Goal, Rewards, Status
-from headrace.api.status import Interval as Estimate
 from headrace.engine.checks.reference import FailureReference
 from headrace.engine.kernels.affine import log_affine
-from headrace.engine.kernels.confidence import share_interval
 from headrace.engine.kernels.gro import log_gro
 from headrace.engine.kernels.mixture import grown, log_mean
 from headrace.engine.kernels.one_sample import odds_times
-from headrace.engine.observations import Counts, Observations, Sums
-from headrace.engine.rewards import candidates_of, rewards_in, sums
+from headrace.engine.observations import Counts, Metric, Observations, Sums
+from headrace.engine.rewards import candidates_of, cuts, rewards_of, sums
 
 EFFECTS = (1.04, 1.1, 1.2, 1.4, 1.8, 3.0)
 """How many times the other arm's odds of a reward."""
@@ -65,7 +63,7 @@ def learn(status: Status, observations: Observations, minimum_effect: float | No
     tests = _Tests(goal.state, {arm.version: (arm.count, arm.total) for arm in goal.arms})
     until = goal.observed_until
     versions = tuple(candidates_of(status))
-    for end, block in _cuts(stable.version, status, observations):
+    for end, block in cuts(Metric.REWARD, sums, status, observations.intervals):
         candidates = [version for version in versions if version in block]
         other = block.get(stable.version)
         if not candidates and until is None:
@@ -81,21 +79,7 @@ def learn(status: Status, observations: Observations, minimum_effect: float | No
         for version, more in block.items():
             tests.count(version, more)
     arms = [tests.rewards(version) for version in (stable.version, *versions)]
-    return Goal(arms=arms, observed_until=until, state=tests.state)
-
-
-def _cuts(
-    stable: str, status: Status, observations: Observations
-) -> list[tuple[float, dict[str, Sums]]]:
-    """Give what all arms earned between two cuts, in order of time, with where each block ends."""
-    blocks: dict[tuple[float, float], dict[str, Sums]] = {}
-    for version, challenger in candidates_of(status).items():
-        for interval in rewards_in(observations.intervals, challenger):
-            block = blocks.setdefault((interval.end, interval.start), {})
-            for arm, value in ((stable, interval.stable), (version, interval.candidate)):
-                if (earned := sums(value)) is not None:
-                    block[arm] = earned
-    return [(end, blocks[end, start]) for end, start in sorted(blocks)]
+    return goal.model_copy(update={"arms": arms, "observed_until": until, "state": tests.state})
 
 
 def evidence_better(goal: Goal | None, arm: str, other: str) -> float:
@@ -177,12 +161,8 @@ class _Tests:
         self._totals[version] = (count + more.count, total + more.sum)
 
     def rewards(self, version: str) -> Rewards:
-        count, total = self._totals.get(version, (0.0, 0.0))
-        if not count:
-            return Rewards(version=version)
-        low, high = share_interval(total, count, self._reference.dispersion.short)
-        figure = Estimate(value=total / count, low=low, high=high)
-        return Rewards(version=version, count=count, total=total, interval=figure)
+        total = Sums(*self._totals.get(version, (0.0, 0.0)))
+        return rewards_of(version, total, self._reference.dispersion.short)
 
     def _tempering(self, x: Sums, y: Sums) -> float:
         self._reference = self._reference.fixed()

@@ -39,6 +39,8 @@ class Metric(StrEnum):
     """Compared pairs of answers, and those that disagree; candidate only. `Counts`."""
     REWARD = "reward"
     """Rewards in [0, 1] that came back as feedback, counted by the model server. `Sums`."""
+    SEGMENTS = "segments"
+    """The same rewards by segment of the users. `Segments`."""
     PREDICTION = "prediction"
     """Predictions by bin, counted by the model server. `Categories`, with the reference."""
 
@@ -166,7 +168,19 @@ class Level:
         return 1.0
 
 
-Value = Counts | Halves | Histogram | Sums | Categories | Level
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """The same kind of sums, by segment of the users."""
+
+    sums: Mapping[str, Sums]
+
+    @property
+    def size(self) -> float:
+        """The number of exposures."""
+        return sum(each.size for each in self.sums.values())
+
+
+Value = Counts | Halves | Histogram | Sums | Categories | Level | Segments
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ DISAGREEMENTS = "headrace_shadow_disagreements_total"
 REWARD_SUM = "headrace_reward_sum"
 REWARD_COUNT = "headrace_reward_count"
 
+SEGMENT_SUM = "headrace_segment_reward_sum"
+SEGMENT_COUNT = "headrace_segment_reward_count"
+
 PREDICTION = "headrace_prediction"
 FEATURE = "headrace_feature"
 REFERENCE = "headrace_reference_"
@@ -97,6 +100,7 @@ def counters_for(metric: MetricKey, request: Request) -> Mapping[str, Counters]:
         Metric.SERVER_LATENCY: (SERVER_SECONDS,),
         Metric.AGREEMENT: (AGREEMENTS, DISAGREEMENTS),
         Metric.REWARD: (REWARD_COUNT, REWARD_SUM),
+        Metric.SEGMENTS: (SEGMENT_COUNT, SEGMENT_SUM),
         Metric.PREDICTION: _bins(PREDICTION),
     }[Metric(metric)]
     return {"": of_servers(request.rollout, request.model, versions, *names)}

@@ -14,13 +14,25 @@ from headrace.engine.observations import (
     Histogram,
     Metric,
     MetricKey,
+    Segments,
     Sums,
     Value,
     feature_of,
 )
+from headrace.engine.segments import OTHER
 from headrace.metrics.increments import Watch, bucket_increments, increment, level
-from headrace.metrics.queries import DISAGREEMENTS, REFERENCE, REWARD_COUNT, REWARD_SUM
+from headrace.metrics.queries import (
+    DISAGREEMENTS,
+    REFERENCE,
+    REWARD_COUNT,
+    REWARD_SUM,
+    SEGMENT_COUNT,
+    SEGMENT_SUM,
+)
 from headrace.metrics.series import Series, bound_of
+
+_LONGEST_SEGMENT = 63
+"""Characters of a segment's name."""
 
 Roles = Mapping[str, Sequence[Series]]
 """An arm's series by role: the field of a user's check, or empty."""
@@ -87,9 +99,9 @@ def value_of(metric: MetricKey, roles: Roles, span: Span, counters: Counters) ->
     if metric in (Metric.LATENCY, Metric.SERVER_LATENCY):
         return _histogram(own, span, counters.per_second)
     if metric == Metric.REWARD:
-        count = span.grown(one for one in own if one.labels.get("__name__") == REWARD_COUNT)
-        total = span.grown(one for one in own if one.labels.get("__name__") == REWARD_SUM)
-        return Sums(count, total)
+        return _sums(own, span, REWARD_COUNT, REWARD_SUM)
+    if metric == Metric.SEGMENTS:
+        return _segments(own, span)
     if is_binned(metric):
         return _categories((one, span.grown([one])) for one in own)
     if metric == Metric.SERVED:
@@ -132,6 +144,24 @@ def _halves(series: Sequence[Series], span: Span, code: str) -> Halves | None:
     return Halves(
         _answers([one for one in series if one.target not in second], span, code),
         _answers([one for one in series if one.target in second], span, code),
+    )
+
+
+def _sums(series: Sequence[Series], span: Span, count: str, total: str) -> Sums:
+    named = {
+        name: [s for s in series if s.labels.get("__name__") == name] for name in (count, total)
+    }
+    return Sums(span.grown(named[count]), span.grown(named[total]))
+
+
+def _segments(series: Sequence[Series], span: Span) -> Segments:
+    groups: dict[str, list[Series]] = {}
+    for one in series:
+        # Model servers keep to this length; whoever else is scraped may not.
+        name = one.labels.get("segment", "")[:_LONGEST_SEGMENT] or OTHER
+        groups.setdefault(name, []).append(one)
+    return Segments(
+        {name: _sums(group, span, SEGMENT_COUNT, SEGMENT_SUM) for name, group in groups.items()}
     )
 
 

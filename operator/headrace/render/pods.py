@@ -168,6 +168,8 @@ def _environment(rollout: ModelRollout, model: ModelSpec) -> list[dict[str, str]
         "GUNICORN_KEEPALIVE": "75",
         "PYTHONUNBUFFERED": "1",
     }
+    if rollout.spec.strategy.segments is not None:
+        variables["HEADRACE_SEGMENTS"] = rollout.spec.strategy.segments
     if rollout.spec.serving.backend != "Seldon":
         variables["PREDICTIVE_UNIT_HTTP_SERVICE_PORT"] = str(HTTP_PORT)
         variables["PREDICTIVE_UNIT_METRICS_SERVICE_PORT"] = str(SELDON_METRICS_PORT)

@@ -111,6 +111,7 @@ def _ended(
         affected=who_was_affected(entry.outcome, requests, failed),
         checks=_check_entries(said, metrics),
         candidates=_candidates(ticks, metrics),
+        segments=next((tick.segments for tick in reversed(ticks) if tick.segments), ""),
         ticks=ticks,
     )
 
@@ -141,6 +142,7 @@ def _in_progress(
         affected=who_was_affected(outcome, requests, failed),
         checks=_check_entries(_last_checks(ticks) or status.checks, metrics),
         candidates=_candidates(ticks, metrics),
+        segments=next((tick.segments for tick in reversed(ticks) if tick.segments), ""),
         ticks=ticks,
     )
 

@@ -110,6 +110,8 @@ class Release(Value):
     checks: tuple[CheckEntry, ...]
     candidates: tuple[CandidateEntry, ...] = ()
     """Every candidate where there were several, the first one first; else none."""
+    segments: str = ""
+    """Which segments of the users differed from the whole, in one sentence."""
     ticks: tuple[TickRecord, ...] = Field(default=(), exclude=True, repr=False)
 
 

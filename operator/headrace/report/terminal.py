@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from headrace.api import CheckStatus, Condition, ModelRollout, Phase, Traffic
+from headrace.api import CheckStatus, Condition, Goal, ModelRollout, Phase, Rewards, Traffic
 from headrace.api.fields import format_duration
 from headrace.engine.asks import command
 from headrace.engine.observations import Wish
@@ -128,6 +128,8 @@ def render_status(rollout: ModelRollout, now: float) -> RenderableType:
             _sentence(decision.message),
         )
         facts.add_row("decision", told)
+    if status.goal is not None and status.goal.segments_message:
+        facts.add_row("segments", Text(_sentence(status.goal.segments_message)))
     if status.wishes:
         wished = status.wishes[-1]
         ago = wording.span(max(0.0, now - wished.time))
@@ -140,6 +142,8 @@ def render_status(rollout: ModelRollout, now: float) -> RenderableType:
         parts += [Text(""), _checks(status.checks)]
         for challenger in status.challengers:
             parts += [Text(f"\nchallenger {challenger.model.version}"), _checks(challenger.checks)]
+    if status.goal is not None and status.goal.segments:
+        parts += [Text(""), _segments(status.goal)]
     return Group(*parts)
 
 
@@ -263,3 +267,19 @@ def _checks(checks: list[CheckStatus]) -> Table:
             Text(check.name), Text(outcome, style=_STYLES[outcome]), Text(_sentence(check.message))
         )
     return table
+
+
+def _segments(goal: Goal) -> Table:
+    """Show the mean reward of every arm in every segment, with its interval."""
+    table = Table.grid(padding=(0, 2))
+    versions = [Text(f"{wording.plain(arm.version)} earns") for arm in goal.segments[0].arms]
+    table.add_row(Text("segment"), *versions, style="dim")
+    for segment in goal.segments:
+        name = wording.shorten(wording.plain(segment.name), 20)
+        table.add_row(Text(name), *(Text(_earned(arm)) for arm in segment.arms))
+    return table
+
+
+def _earned(arm: Rewards) -> str:
+    mean = wording.estimate("reward", arm.interval)
+    return f"{mean}, {wording.count(round(arm.count))} rewards"

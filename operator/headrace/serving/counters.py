@@ -19,6 +19,9 @@ from headrace.serving.request import Cell
 
 Labels: TypeAlias = Mapping[str, str]
 
+MOST_SEGMENTS = 50
+"""Segments of the users whose rewards count apart: each is three series more of every server."""
+
 
 @dataclass(frozen=True)
 class ValueSample:
@@ -139,15 +142,21 @@ class Counters:
         model: The model's name, a label of every sample.
         version: Its version, a label of every sample.
         reference: Gives the bins of features and predictions.
+        segmented: Whether rewards are also counted by segment.
     """
 
-    def __init__(self, model: str, version: str, reference: Reference) -> None:
+    def __init__(
+        self, model: str, version: str, reference: Reference, *, segmented: bool = False
+    ) -> None:
         self._labels = {"model": model, "version": version}
         self._lock = threading.Lock()
         # From zero, so that the first error is an increase and not a new series.
         self._requests = {200: 0, 400: 0, 413: 0, 500: 0}
         self._seconds = Bins(LATENCY_SECONDS)
         self._reward = Bins(REWARD)
+        # Without bounds: counts and sums are enough, and each segment is more series. One is there
+        # from the start, so that the others are seen to begin at zero.
+        self._segments = {OTHER: Bins(())} if segmented else {}
         self._prediction = Tally(reference.prediction, missing=False)
         self._features = {name: Tally(each) for name, each in reference.features.items()}
         # It never changes, so it is made once.
@@ -180,10 +189,20 @@ class Counters:
                 tally.add(columns[name])
             self._prediction.add(predictions)
 
-    def count_reward(self, reward: float) -> None:
-        """Count the reward of an answer, in [0, 1]; zero counts as every other."""
+    def count_reward(self, reward: float, segment: str = OTHER) -> None:
+        """Count the reward of an answer.
+
+        Args:
+            reward: In [0, 1]; zero counts as every other.
+            segment: Of whom it is. Where rewards are counted by segment, the first
+                `MOST_SEGMENTS` names count apart, and all further ones as `other`.
+        """
         with self._lock:
             self._reward.add(reward)
+            if self._segments:
+                if segment not in self._segments and len(self._segments) > MOST_SEGMENTS:
+                    segment = OTHER
+                self._segments.setdefault(segment, Bins(())).add(reward)
 
     def samples(self) -> list[Sample]:
         """Give all counts of one moment."""
@@ -218,6 +237,14 @@ class Counters:
                     "headrace_reward", "Rewards that came back as feedback.", self._labels
                 )
             )
+            for segment, bins in self._segments.items():
+                found.append(
+                    bins.sample(
+                        "headrace_segment_reward",
+                        "Rewards that came back as feedback, by segment of the users.",
+                        {**self._labels, "segment": segment},
+                    )
+                )
         return found + self._reference
 
     def _reference_samples(self, reference: Reference) -> list[Sample]:

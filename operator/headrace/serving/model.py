@@ -19,7 +19,7 @@ from headrace.errors import InvalidBundle, InvalidInput
 from headrace.serving.answers import AnswersPage
 from headrace.serving.bundle import Bundle, Example
 from headrace.serving.counters import Counters
-from headrace.serving.feedback import read_reward
+from headrace.serving.feedback import read_feedback
 from headrace.serving.request import Cell, Columns, RequestReader, example_body
 from headrace.serving.ring import LONGEST_ID, Ring
 from headrace.serving.runtimes import load_model
@@ -51,6 +51,7 @@ class ServedModel:
         transform: Computes the model's inputs; None when requests have them already.
         request_columns: What requests must have; None for the model's own inputs.
         share: Of request ids whose answers are kept for the comparator, 0 to 1.
+        segments: The tag of feedback's requests by which rewards are also counted; None for none.
 
     Raises:
         InvalidBundle: The model cannot be loaded, or cannot answer the bundle's examples.
@@ -62,9 +63,16 @@ class ServedModel:
         transform: Transform | None = None,
         request_columns: Sequence[Column] | None = None,
         share: float = 1.0,
+        segments: str | None = None,
     ) -> None:
         self.signature = bundle.signature
-        self.counters = Counters(bundle.signature.name, bundle.signature.version, bundle.reference)
+        self._segments = segments
+        self.counters = Counters(
+            bundle.signature.name,
+            bundle.signature.version,
+            bundle.reference,
+            segmented=segments is not None,
+        )
         self.ring = Ring(share)
         self._reader = RequestReader(request_columns or bundle.signature.inputs)
         self._transform = transform
@@ -108,13 +116,16 @@ class ServedModel:
         return Reply(200, {"data": data, "meta": self._meta})
 
     def feedback(self, body: bytes) -> Reply:
-        """Count the reward of `{"reward": 0.0 to 1.0}`; other fields are left alone.
+        """Count the reward of `{"reward": 0.0 to 1.0}`, and for its segment where that is asked.
+
+        Other fields are left alone.
 
         Returns:
             200, or 400 when there is no such reward.
         """
         try:
-            self.counters.count_reward(read_reward(body))
+            feedback = read_feedback(body, self._segments)
+            self.counters.count_reward(feedback.reward, feedback.segment)
         except InvalidInput as error:
             return self.refusal(400, "InvalidFeedback", str(error))
         return Reply(200, {"meta": self._meta})

@@ -100,6 +100,7 @@ class ModelServer:
             transform=self.transform if overridden else None,
             request_columns=self.request_columns,
             share=self._settings.share,
+            segments=self._settings.segments,
         )
         pages = {"/metrics": metrics_page(self._samples), "/answers": answers_page(served.answers)}
         self._served = served

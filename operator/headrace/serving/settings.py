@@ -21,6 +21,8 @@ class Settings:
         host: HEADRACE_HOST, where the metrics port is bound.
         metrics_port: HEADRACE_METRICS_PORT; 0 takes a free one.
         share: HEADRACE_SAMPLE_SHARE of the request ids whose answers are kept, 0 to 1.
+        segments: HEADRACE_SEGMENTS, the tag of feedback's requests by which rewards are also
+            counted; None counts them together only.
     """
 
     bundle: str
@@ -29,6 +31,7 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104, within a pod; locally HEADRACE_HOST says 127.0.0.1
     metrics_port: int = DEFAULT_METRICS_PORT
     share: float = 1.0
+    segments: str | None = None
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
@@ -46,6 +49,7 @@ class Settings:
             host=environ.get("HEADRACE_HOST") or cls.host,
             metrics_port=_port(environ.get("HEADRACE_METRICS_PORT") or str(cls.metrics_port)),
             share=_share(environ.get("HEADRACE_SAMPLE_SHARE") or str(cls.share)),
+            segments=environ.get("HEADRACE_SEGMENTS") or None,
         )
 
 

@@ -81,6 +81,11 @@ def test_an_idle_candidate_stays_idle_when_it_is_written() -> None:
             id="a split that leaves stable nothing",
         ),
         pytest.param(
+            {"abTest": {"goal": "reward", "segments": "the country"}},
+            "spec.strategy.abTest.segments: is 'the country'",
+            id="segments by what is no name of a tag",
+        ),
+        pytest.param(
             {"shadow": {"hold": "0s"}},
             "spec.strategy.shadow.hold: is zero; expected a duration above zero",
             id="a shadow that lasts no time",

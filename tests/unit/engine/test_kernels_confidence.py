@@ -63,6 +63,15 @@ def test_the_truth_is_hardly_ever_left_however_often_one_looks() -> None:
     assert left <= 0.05 * 200
 
 
+@pytest.mark.parametrize("bad", [0, 3, 500, 998, 1000])
+@pytest.mark.parametrize("alpha", [0.5, 0.05, 1e-3, 1e-9])
+def test_bounds_are_those_of_the_probability_that_is_asked_for(bad: int, alpha: float) -> None:
+    for bound in share_interval(bad, 1000, alpha=alpha):
+        if 0 < bound < 1:
+            found = evidence_against(bound, bad, 1000)
+            assert found == pytest.approx(math.log(1 / alpha), rel=1e-3)
+
+
 def test_dispersion_widens() -> None:
     narrow, wide = share_interval(50, 1000), share_interval(50, 1000, 4.0)
     assert wide[0] < narrow[0]

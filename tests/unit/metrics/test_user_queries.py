@@ -14,6 +14,7 @@ from headrace.engine.observations import (
     Histogram,
     Level,
     Metric,
+    Segments,
     Sums,
     feature_metric,
 )
@@ -116,6 +117,25 @@ def test_rewards_are_sums_of_the_servers_histogram(prometheus: Prometheus) -> No
     assert interval.candidate == Sums(10.0, 2.5)
     assert prometheus.queries[0].startswith(
         '{__name__=~"headrace_reward_count|headrace_reward_sum"'
+    )
+
+
+def test_rewards_by_segment_are_one_query_of_counters_of_their_own(prometheus: Prometheus) -> None:
+    def of(segment: str, count: float, total: float) -> list[dict[str, object]]:
+        labels = {"model": "flight-delay", "version": "2.0", "segment": segment}
+        return [
+            series("headrace_segment_reward_count", 1, 1 + count, **labels),
+            series("headrace_segment_reward_sum", 0.5, 0.5 + total, **labels),
+        ]
+
+    prometheus.answer = [*of("at", 10, 2.5), *of("ch", 4, 1), *of("", 2, 1), *of("x" * 99, 1, 0)]
+    (interval,) = prometheus.observe(request(Metric.SEGMENTS)).intervals
+    assert interval.stable is None
+    assert interval.candidate == Segments(
+        {"at": Sums(10, 2.5), "ch": Sums(4, 1), "other": Sums(2, 1), "x" * 63: Sums(1, 0)}
+    )
+    assert prometheus.queries[0].startswith(
+        '{__name__=~"headrace_segment_reward_count|headrace_segment_reward_sum"'
     )
 
 

@@ -166,6 +166,21 @@ def test_status_of_an_experiment_tells_every_arm() -> None:
     assert "challenger 4 errors " in text
 
 
+def test_status_tells_what_every_segment_earned() -> None:
+    world = live(strategy="abTest: {goal: reward, segments: country}")
+    world.metrics.script.rewards = {"1": 0.1, "2": 0.101}
+    world.metrics.script.segments = {"[at]": {"1": 0.1, "2": 0.12}, "c\x1bh": {"1": 0.1}}
+    world.want("2")
+    world.until("Comparing")
+    for _ in range(4):
+        world.tick()
+    text = on_one_line(shown(render_status(world.rollout, world.clock.now), 160))
+    assert "segments no segment differs beyond chance from the whole, where 2 leads (the" in text
+    assert "segment 1 earns 2 earns [at] 0.1 (" in text
+    assert "c\ufffdh 0.1 (" in text
+    assert "\u2013, 0 rewards" in text
+
+
 def test_status_tells_of_the_watch_and_of_the_way_back() -> None:
     world = live(strategy="blueGreen: {prePromotion: {hold: 1m}, postPromotion: {hold: 5m}}")
     world.want("2")

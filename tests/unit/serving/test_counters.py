@@ -10,7 +10,7 @@ import pytest
 
 from headrace.serving.bounds import DIFFERENCE, LATENCY_SECONDS, REWARD
 from headrace.serving.bundle import Reference
-from headrace.serving.counters import Counters, HistogramSample, Sample
+from headrace.serving.counters import MOST_SEGMENTS, Counters, HistogramSample, Sample
 from headrace.serving.reference import Categories
 from headrace.serving.request import Cell
 
@@ -127,6 +127,38 @@ def test_rewards_of_zero_are_counted(counters: Counters) -> None:
     assert found.counts[0] == 2
     assert sum(found.counts) == 4
     assert found.total == 1.5
+
+
+def segments_of(counters: Counters) -> dict[str, tuple[int, float | None]]:
+    return {
+        each.labels["segment"]: (sum(each.counts), each.total)
+        for each in counters.samples()
+        if each.name == "headrace_segment_reward" and isinstance(each, HistogramSample)
+    }
+
+
+def test_rewards_are_counted_by_segment_only_where_that_is_asked(
+    counters: Counters, reference: Reference
+) -> None:
+    segmented = Counters("flight-delay", "2", reference, segmented=True)
+    assert segments_of(segmented) == {"other": (0, 0.0)}
+    for each in (counters, segmented):
+        for reward, segment in ((1, "at"), (0, "at"), (0.5, "ch"), (1, "other")):
+            each.count_reward(reward, segment)
+        assert histogram(each, "headrace_reward").total == 2.5
+    assert segments_of(segmented) == {"other": (1, 1.0), "at": (2, 1.0), "ch": (1, 0.5)}
+    assert segments_of(counters) == {}
+
+
+def test_segments_beyond_the_most_are_counted_as_other(reference: Reference) -> None:
+    counters = Counters("flight-delay", "2", reference, segmented=True)
+    for number in range(MOST_SEGMENTS + 7):
+        counters.count_reward(1, f"segment {number}")
+    counters.count_reward(1, "segment 0")
+    found = segments_of(counters)
+    assert len(found) == MOST_SEGMENTS + 1
+    assert found["other"] == (7, 7.0)
+    assert found["segment 0"] == (2, 2.0)
 
 
 def test_counts_are_exact_when_many_threads_count(counters: Counters) -> None:

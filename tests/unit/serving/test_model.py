@@ -13,6 +13,7 @@ import pytest
 from headrace.errors import InvalidBundle, InvalidInput
 from headrace.serving.bundle import Bundle, Column, Example, Output
 from headrace.serving.counters import HistogramSample
+from headrace.serving.exposition import metrics_page
 from headrace.serving.model import ServedModel, checked
 from headrace.serving.request import Cell, Columns, example_body
 
@@ -225,6 +226,17 @@ def test_a_reward_of_zero_is_counted_and_a_missing_one_is_refused(model: ServedM
     assert isinstance(found, HistogramSample)
     assert found.counts[0] == 1
     assert sum(found.counts) == 1
+
+
+def test_feedback_is_counted_by_the_tag_that_was_asked_for(bundle: Bundle) -> None:
+    model = ServedModel(bundle, segments="country")
+    body = {"reward": 1, "request": {"meta": {"tags": {"country": "at", "device": "phone"}}}}
+    assert model.feedback(json.dumps(body).encode()).code == 200
+    page = metrics_page(model.counters.samples)({}).content.decode()
+    labels = 'model="flight-delay",segment="at",version="2"'
+    assert f"headrace_segment_reward_sum{{{labels}}} 1.0" in page
+    assert f"headrace_segment_reward_count{{{labels}}} 1.0" in page
+    assert "phone" not in page
 
 
 PROBABILITY = Output("late", "probability", 0.5)

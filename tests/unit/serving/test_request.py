@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.errors import InvalidInput
-from headrace.serving.feedback import read_reward
+from headrace.serving.feedback import Feedback, read_feedback
 from headrace.serving.request import MOST_ROWS, RequestReader, example_body
 from headrace.serving.signature import Column
 
@@ -202,7 +202,7 @@ def test_whatever_bytes_come_are_refused(content: bytes) -> None:
     ids=["zero", "one, with other fields", "a part"],
 )
 def test_a_reward_is_read(content: bytes, reward: float) -> None:
-    assert read_reward(content) == reward
+    assert read_feedback(content).reward == reward
 
 
 @pytest.mark.parametrize(
@@ -234,4 +234,44 @@ def test_a_reward_is_read(content: bytes, reward: float) -> None:
 )
 def test_what_is_no_reward_is_refused(content: bytes, problem: str) -> None:
     with pytest.raises(InvalidInput, match=problem):
-        read_reward(content)
+        read_feedback(content)
+
+
+def feedback(tags: object) -> bytes:
+    return json.dumps({"reward": 1, "request": {"meta": {"tags": tags}}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "segment"),
+    [
+        (feedback({"country": "at"}), "at"),
+        (feedback({"country": "S\u00e3o Tom\u00e9"}), "S\u00e3o Tom\u00e9"),
+        (feedback({"country": "x" * 63}), "x" * 63),
+        (feedback({"country": "x" * 64}), "other"),
+        (feedback({"country": ""}), "other"),
+        (feedback({"country": 7}), "other"),
+        (feedback({"country": "a\nb"}), "other"),
+        (feedback({"country": "\ud800"}), "other"),
+        (feedback({"device": "phone"}), "other"),
+        (feedback("country"), "other"),
+        (b'{"reward": 1, "request": []}', "other"),
+        (b'{"reward": 1}', "other"),
+    ],
+    ids=[
+        "a text",
+        "letters of any language",
+        "the longest",
+        "too long",
+        "empty",
+        "a number",
+        "two lines",
+        "half of a surrogate pair",
+        "another tag",
+        "no tags",
+        "a request that is no object",
+        "no request",
+    ],
+)
+def test_the_segment_is_a_tag_of_the_request(content: bytes, segment: str) -> None:
+    assert read_feedback(content, "country") == Feedback(1.0, segment)
+    assert read_feedback(content) == Feedback(1.0)

@@ -13,7 +13,14 @@ def test_only_the_bundle_must_be_set() -> None:
 
 def test_a_variable_that_is_empty_is_not_set() -> None:
     environ = dict.fromkeys(
-        ["HEADRACE_DIGEST", "HEADRACE_HOST", "HEADRACE_METRICS_PORT", "HEADRACE_SAMPLE_SHARE"], ""
+        [
+            "HEADRACE_DIGEST",
+            "HEADRACE_HOST",
+            "HEADRACE_METRICS_PORT",
+            "HEADRACE_SAMPLE_SHARE",
+            "HEADRACE_SEGMENTS",
+        ],
+        "",
     )
     assert Settings.read({"HEADRACE_BUNDLE": "b", **environ}) == Settings("b")
 
@@ -26,8 +33,10 @@ def test_every_variable_is_read() -> None:
         "HEADRACE_HOST": "127.0.0.1",
         "HEADRACE_METRICS_PORT": "0",
         "HEADRACE_SAMPLE_SHARE": "0.25",
+        "HEADRACE_SEGMENTS": "country",
     }
-    assert Settings.read(environ) == Settings("b", "sha256:0", "flights", "127.0.0.1", 0, 0.25)
+    expected = Settings("b", "sha256:0", "flights", "127.0.0.1", 0, 0.25, "country")
+    assert Settings.read(environ) == expected
 
 
 @pytest.mark.parametrize(

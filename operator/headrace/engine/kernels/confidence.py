@@ -37,33 +37,36 @@ _CURVE, _HALF_PI = 1 / 12, math.pi / 2
 _STEPS = 50
 
 
-def share_interval(bad: float, total: float, phi: float = 1.0) -> tuple[float, float]:
+def share_interval(
+    bad: float, total: float, phi: float = 1.0, alpha: float = ALPHA
+) -> tuple[float, float]:
     """Bound a share.
 
     Args:
         bad: 0 <= bad <= total.
         total: Exposures, > 0.
         phi: Dispersion, >= 1.
+        alpha: The probability that it ever misses the share, in (0, 1).
 
     Returns:
-        `(low, high)`, which contain `bad / total`, at a confidence of 95 %.
+        `(low, high)`, which contain `bad / total`.
     """
-    x, good = bad / phi, (total - bad) / phi
+    x, good, limit = bad / phi, (total - bad) / phi, math.log(1 / alpha)
     if x <= good:
-        return _rarer_share(x, good)
-    low, high = _rarer_share(good, x)
+        return _rarer_share(x, good, limit)
+    low, high = _rarer_share(good, x, limit)
     return 1.0 - high, 1.0 - low
 
 
-def _rarer_share(x: float, rest: float) -> tuple[float, float]:
+def _rarer_share(x: float, rest: float, limit: float) -> tuple[float, float]:
     """Bound the share of x among x and the rest, of which there is as much or more."""
     n = x + rest
     log_beta = math.lgamma(0.5 + x) + math.lgamma(0.5 + rest) - math.lgamma(1 + n)
-    constant = log_beta - _LOG_BETA_PRIOR - _LOG_LIMIT
+    constant = log_beta - _LOG_BETA_PRIOR - limit
     if x <= 0:
         return 0.0, -math.expm1(constant / rest)
     estimate = math.log(x) - math.log(n)
-    depth = _depth(n)
+    depth = _depth(n, limit)
     # Where the expansion of the evidence to third order is at the limit.
     width = math.sqrt(2 * depth * (rest / n) / x)
     skew = (n + x) / (6 * rest)
@@ -75,9 +78,9 @@ def _rarer_share(x: float, rest: float) -> tuple[float, float]:
     return low, math.exp(_log_share(x, rest, constant, start, tolerance))
 
 
-def _depth(n: float) -> float:
+def _depth(n: float, limit: float) -> float:
     """Give how far the evidence is from the limit at the estimate (by Stirling's formula)."""
-    return _LOG_LIMIT + 0.5 * math.log(max(_HALF_PI * n, 1.0))
+    return limit + 0.5 * math.log(max(_HALF_PI * n, 1.0))
 
 
 def _log_share(x: float, rest: float, constant: float, start: float, tolerance: float) -> float:
@@ -116,7 +119,7 @@ def rank_interval(quantile: float, total: float, phi: float = 1.0) -> tuple[floa
     log_odds = math.log(quantile) - math.log1p(-quantile)
     constant = _LOG_LIMIT + _LOG_BETA_PRIOR + math.lgamma(1 + n) + n * math.log1p(-quantile)
     middle = quantile * n
-    depth = _depth(n)
+    depth = _depth(n, _LOG_LIMIT)
     # Where the expansion of the evidence to third order is at the limit.
     width = math.sqrt(2 * depth * middle * (1 - quantile))
     skew = depth * (1 - 2 * quantile) / 3

@@ -16,6 +16,7 @@ from headrace.engine.decision import Action, Decision
 from headrace.engine.goal import best_of, evidence_small, learn
 from headrace.engine.observations import Metric, Observations
 from headrace.engine.rewards import arms_of, candidates_of
+from headrace.engine.segments import with_segments
 from headrace.engine.shares import evenly
 from headrace.engine.steps import traffic_of, withhold
 from headrace.engine.strategies import experiment
@@ -29,19 +30,21 @@ class AbTestStrategy(Strategy):
     Attributes:
         split: Per cent for all candidates together; None gives every arm the same.
         least: The smallest gain that is worth a change.
+        segmented: Whether the goal is also reported by segment.
         hold: Observed seconds before which nobody wins.
         if_undecided: What happens when the time is up.
     """
 
     split: int | None
     least: float
+    segmented: bool
     hold: float
     if_undecided: IfUndecided
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Name the goal."""
-        return (Metric.REWARD,)
+        return (Metric.REWARD, Metric.SEGMENTS) if self.segmented else (Metric.REWARD,)
 
     @property
     def sticky(self) -> bool:
@@ -62,7 +65,10 @@ class AbTestStrategy(Strategy):
 
     def learn(self, status: Status, observations: Observations, now: float) -> Status:
         """Use fresh rewards."""
-        return status.model_copy(update={"goal": learn(status, observations, self.least)})
+        goal = learn(status, observations, self.least)
+        if self.segmented:
+            goal = with_segments(goal, status, observations)
+        return status.model_copy(update={"goal": goal})
 
     def favourite(self, status: Status) -> str:
         """Name the candidate that earned most."""
@@ -99,6 +105,7 @@ def ab_test_strategy(test: AbTest) -> AbTestStrategy:
         max_duration=test.max_duration,
         split=test.split,
         least=test.minimum_effect,
+        segmented=test.segments is not None,
         hold=test.hold,
         if_undecided=test.if_inconclusive,
     )

@@ -22,7 +22,7 @@ from headrace.engine.decision import Action, Decision
 from headrace.engine.goal import learn
 from headrace.engine.observations import Interval, Metric, Observations, Sums
 from headrace.engine.posterior import believe
-from headrace.engine.rewards import arms_of, candidates_of, rewards_in, sums
+from headrace.engine.rewards import arms_of, candidates_of, intervals_of, sums
 from headrace.engine.shares import evenly, whole
 from headrace.engine.steps import traffic_of, withhold
 from headrace.engine.strategies import experiment
@@ -159,7 +159,7 @@ def _learned(
 
     challengers = candidates_of(status)
     for version in versions:
-        for interval in rewards_in(observations.intervals, challengers[version]):
+        for interval in intervals_of(Metric.REWARD, observations.intervals, challengers[version]):
             if interval.end <= started:
                 continue
             remember(version, interval, sums(interval.candidate))

@@ -81,7 +81,9 @@ class Fleet:
                     "digest or handler: give the changed model another spec.model.version."
                 )
 
-    def ensure(self, rollout: str, plan: Plan, replicas: int, now: float) -> None:
+    def ensure(
+        self, rollout: str, plan: Plan, replicas: int, now: float, segments: str | None = None
+    ) -> None:
         """Have the servers of a plan, and its comparator.
 
         Args:
@@ -89,6 +91,8 @@ class Fleet:
             plan: What is asked for; `check` has taken it.
             replicas: Servers per version.
             now: Seconds that only grow.
+            segments: The tag by which servers count rewards apart. Those that run are not told:
+                users would have to wait for their restart.
 
         Raises:
             PlatformUnavailable: There are no ports to be had.
@@ -107,6 +111,7 @@ class Fleet:
                     self.folder,
                     self.logs,
                     self._environ,
+                    segments,
                 )
             servers.scale(replicas, self._replica, stop_at=now + self.drain)
         for servers in self._versions.values():

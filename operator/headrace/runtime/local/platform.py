@@ -93,6 +93,7 @@ class LocalPlatform:
         self._rollout = ""
         self._plan: Plan | None = None
         self._replicas = 0
+        self._segments: str | None = None
         self._looked = -IDLE_VIEW
         self._problem = ""
 
@@ -163,7 +164,7 @@ class LocalPlatform:
                     f"its own, for {rollout.key}."
                 )
             self._fleet.check(plan)
-            self._rollout = rollout.key
+            self._rollout, self._segments = rollout.key, rollout.spec.strategy.segments
             wanted = (plan, rollout.spec.serving.replicas)
             if wanted == (self._plan, self._replicas):
                 return
@@ -310,7 +311,7 @@ class LocalPlatform:
             plan = self._plan
             if plan is None:
                 return
-            self._fleet.ensure(self._rollout, plan, self._replicas, now)
+            self._fleet.ensure(self._rollout, plan, self._replicas, now, self._segments)
             if view is not None:
                 ports = self._fleet.endpoints()
                 in_use = self._router.converge(self._rollout, plan, ports, view, now)

@@ -63,13 +63,16 @@ class Replica:
         """All of them."""
         return (self.http, self.metrics, self.seldon_metrics)
 
-    def environment(self, rollout: str, model: ModelSpec, bundle: Path) -> dict[str, str]:
+    def environment(
+        self, rollout: str, model: ModelSpec, bundle: Path, segments: str | None
+    ) -> dict[str, str]:
         """Give what the server is told by its environment.
 
         Args:
             rollout: `namespace/name`.
             model: The version.
             bundle: Its folder.
+            segments: The tag by which rewards are counted apart.
         """
         return {
             "HEADRACE_BUNDLE": str(bundle),
@@ -77,6 +80,7 @@ class Replica:
             "HEADRACE_ROLLOUT": rollout,
             "HEADRACE_HOST": LOOPBACK,
             "HEADRACE_METRICS_PORT": str(self.metrics),
+            "HEADRACE_SEGMENTS": segments or "",
             "PREDICTIVE_UNIT_HTTP_SERVICE_PORT": str(self.http),
             "PREDICTIVE_UNIT_METRICS_SERVICE_PORT": str(self.seldon_metrics),
             "GUNICORN_WORKERS": "1",
@@ -126,6 +130,7 @@ class VersionServers:
         folder: Where servers run, so that handlers of the user are found.
         logs: Where their logs go.
         environ: What they inherit.
+        segments: The tag by which they count rewards apart; None for none.
     """
 
     rollout: str
@@ -135,6 +140,7 @@ class VersionServers:
     folder: Path
     logs: Path
     environ: Mapping[str, str]
+    segments: str | None = None
     replicas: list[Replica] = field(default_factory=list)
     _ready: dict[str, int] = field(default_factory=dict)
     """Process ids that were found ready, by replica."""
@@ -171,7 +177,7 @@ class VersionServers:
         if bundle is None:
             return ending
         for replica in self.replicas:
-            own = replica.environment(self.rollout, self.model, bundle)
+            own = replica.environment(self.rollout, self.model, bundle, self.segments)
             log = self.logs / f"{replica.name}.log"
             environment = {**self.environ, **own}
             command = Command(self.arguments(self.model), log, environment, self.folder)
