@@ -497,6 +497,23 @@ def test_rewards_are_counted_with_zeros(server: Server) -> None:
     assert total(after, bucket, le="0.0") - total(before, bucket, le="0.0") == 1
 
 
+def test_rewards_are_counted_by_the_segment_of_the_request(
+    bundles: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with microservice(bundles[0], tmp_path, environ={"HEADRACE_SEGMENTS": "country"}) as found:
+        server = wait_until_ready(found)
+        name = "headrace_segment_reward_count"
+        assert total(server.metrics(), name, segment="other") == 0
+        asked = request() | {"meta": {"tags": {"country": "São Tomé", "device": "phone"}}}
+        assert server.predict(asked)[0] == 200
+        assert server.feedback({"reward": 0.5, "request": asked})[0] == 200
+        assert server.feedback({"reward": 1})[0] == 200
+        after = server.metrics()
+        assert total(after, name, segment="São Tomé") == total(after, name, segment="other") == 1
+        assert total(after, "headrace_segment_reward_sum", segment="São Tomé") == 0.5
+        assert total(after, "headrace_reward_count") == 2
+
+
 @pytest.mark.parametrize("body", [{}, {"reward": "1"}, {"reward": 2}, {"reward": True}, []])
 def test_feedback_without_a_reward_is_refused_and_not_counted(server: Server, body: Any) -> None:
     before = server.metrics()

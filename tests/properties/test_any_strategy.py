@@ -46,6 +46,7 @@ STRATEGIES = {
     "blue/green": f"blueGreen: {{prePromotion: {{hold: 1m}}, {AFTER}}}",
     "blue/green that is idle": "blueGreen: {prePromotion: {hold: 1m, mirror: 0}}",
     "A/B": "abTest: {goal: reward, minimumEffect: 0.05, maxDuration: 5m}",
+    "A/B by segment": "abTest: {goal: reward, segments: country, maxDuration: 3m}",
     "A/B that promotes": "abTest: {goal: reward, maxDuration: 3m, ifInconclusive: Promote, "
     f"{AFTER}}}",
     "bandit": f"bandit: {{reward: reward, update: 30s, {AFTER}}}",

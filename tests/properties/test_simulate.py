@@ -82,6 +82,7 @@ def test_copies_reach_no_user() -> None:
         "blueGreen: {prePromotion: {hold: 2m}}",
         "bandit: {reward: reward, update: 1m, stop: {probabilityBest: 0.95}, maxDuration: 1h}",
         "abTest: {goal: reward, maxDuration: 30m}",
+        "abTest: {goal: reward, segments: country, maxDuration: 30m}",
     ],
     ids=lambda text: text.split(":")[0],
 )

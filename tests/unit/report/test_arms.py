@@ -107,6 +107,16 @@ def test_the_journal_keeps_them_and_says_nothing_of_what_is_not_there(
     assert requests_of([alone], "2").candidate == 0
 
 
+def test_the_page_says_which_segments_differ(world: NoisyWorld, ticks: list[TickRecord]) -> None:
+    told = "no segment differs <beyond> chance"
+    last = ticks[-1].model_copy(update={"segments": ""})
+    some = [ticks[0].model_copy(update={"segments": told}), *ticks[1:-1], last]
+    assert build_report(world.rollout, some).releases[-1].segments == told
+    page = render_html(build_report(world.rollout, some))
+    assert "By segment of the users: no segment differs &lt;beyond&gt; chance." in page
+    assert "By segment" not in render_html(build_report(world.rollout, ticks))
+
+
 def test_the_terminal_counts_each_candidates_requests() -> None:
     world = noisy(STRATEGY, ["errors"], challengers="3")
     for _ in range(6):
