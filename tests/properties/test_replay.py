@@ -98,7 +98,8 @@ def single_samples_lost(seed: int, absent: bool) -> Callable[[RawSeries], Sample
 @pytest.mark.parametrize("absent", [False, True], ids=["NaN", "absent"])
 def test_buckets_that_miss_single_samples_make_no_candidate_slower(absent: bool) -> None:
     rollout, recording = steady_weight(), of(BETTER, "release-2")[1]
-    for seed in range(24, 36):
+    # 31 and 80 rolled back when each bucket was read by itself.
+    for seed in (*range(29, 33), 80):
         partly = Controller(rollout, edited(recording, single_samples_lost(seed, absent)))
         while partly.replay.now < BEGAN + 44:
             assert partly.replay.tick().action != Action.ROLL_BACK, seed

@@ -24,6 +24,7 @@ from headrace.controller.lease import Leadership
 from headrace.controller.lease_object import LeaseObject
 from headrace.controller.meters import Meters
 from headrace.controller.outside import Outside
+from headrace.controller.schedule import AT_REST_SECONDS
 from headrace.engine.decision import Action, Tick
 from headrace.engine.observations import Observations
 from headrace.engine.plan import Plan
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 COALESCE = 0.05
 """Seconds for which changes are gathered: what is applied for one rollout comes back as several."""
 
-STUCK = 60.0
+STUCK = 3 * AT_REST_SECONDS
 """Seconds without a tick after which a leader says that it is not well, and is restarted."""
 
 PATIENCE = 300.0

@@ -111,7 +111,8 @@ def _learned(check: Check, state: dict[str, Any], initial: dict[str, Any]) -> di
             kept = ("history",)
         case "prediction-drift" | "feature-drift":
             kept = ("names", "reference", "rows", "learned", "jumps")
-            initial = initial | {"counts": [0.0] * len(state.get("names", ()))}
+            nothing = [0.0] * len(state.get("names", ()))
+            initial = initial | {"counts": nothing, "proving": nothing}
         case "latency" | "Histogram":
             return initial | {"places": _places(state.get("places", {}))}
     # A state that was never used has nothing to keep.
