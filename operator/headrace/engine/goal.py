@@ -79,7 +79,7 @@ def learn(status: Status, observations: Observations, minimum_effect: float | No
         for version, more in block.items():
             tests.count(version, more)
     arms = [tests.rewards(version) for version in (stable.version, *versions)]
-    return goal.model_copy(update={"arms": arms, "observed_until": until, "state": tests.state})
+    return Goal(arms=arms, observed_until=until, state=tests.state)
 
 
 def evidence_better(goal: Goal | None, arm: str, other: str) -> float:

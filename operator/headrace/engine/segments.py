@@ -35,15 +35,15 @@ def with_segments(goal: Goal, status: Status, observations: Observations) -> Goa
     """Use fresh rewards by segment, each once.
 
     Args:
-        goal: With the arms on the whole, the dispersion of rewards, and the segments so far.
-        status: With the versions under test.
+        goal: With the arms on the whole, and the dispersion of rewards.
+        status: With the segments so far, and the versions under test.
         observations: Fresh intervals.
     """
     assert status.stable is not None
     versions = (status.stable.version, *candidates_of(status))
     totals: Totals = {
         each.name: {arm.version: Sums(arm.count, arm.total) for arm in each.arms}
-        for each in goal.segments
+        for each in (status.goal.segments if status.goal else [])
     }
     for _, block in cuts(Metric.SEGMENTS, by_segment, status, observations.intervals):
         # What stable earned before there was a candidate is no comparison.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.api import Goal, Rewards, Status
+from headrace.api import Goal, Rewards, Status, Strategy
 from headrace.engine.goal import learn
 from headrace.engine.observations import Interval, Metric, Observations, Segments, Sums
 from headrace.engine.segments import MOST, OTHER, with_segments
@@ -163,6 +163,21 @@ def test_the_same_to_the_bit_however_often_one_looks_and_through_json(
     at_once = goal_of(tuple(interval for each in blocks for interval in each))
     assert steady.goal == at_once
     assert len(at_once.segments) <= MOST
+
+
+def test_segments_that_are_not_asked_for_any_more_are_not_told() -> None:
+    world = live(strategy="abTest: {goal: reward, segments: country}")
+    world.metrics.script.rewards = {"1": 0.1, "2": 0.1}
+    world.metrics.script.segments = {"at": {"1": 0.1, "2": 0.1}}
+    world.want("2")
+    world.until("Comparing")
+    world.tick()
+    assert world.status.goal is not None
+    assert world.status.goal.segments
+    world.edit(strategy=Strategy.model_validate({"abTest": {"goal": "reward"}}))
+    goal = world.tick().status.goal
+    assert goal is not None
+    assert (goal.segments, goal.segments_message) == ([], "")
 
 
 MEAN = st.floats(0, 1)
