@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from headrace.api import ModelRollout, Status
 from headrace.controller.telling import Told, is_warning
 from headrace.engine.decision import Decision
+from headrace.engine.foresight import PROVABLE
 from headrace.errors import Conflict, HeadraceError, TemporaryError
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Events:
         """
         self._creator, self._identity = creator, identity
         self._told: dict[str, Told] = {}
+        self._forecasts: dict[str, tuple[str, float | None]] = {}
         self._lock = threading.Lock()
         self._queue: queue.Queue[Object | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -92,6 +94,23 @@ class Events:
             self._tell(rollout, decision.reason, message, since, is_warning(decision))
         return news
 
+    def foreseen(self, rollout: ModelRollout) -> None:
+        """Tell once of each rollout what it can prove in its time; a warning if that is nothing.
+
+        Args:
+            rollout: With the status of the tick.
+        """
+        status = rollout.status
+        forecast = next((one for one in status.conditions if one.type == PROVABLE), None)
+        if forecast is None or status.started is None or forecast.status == "Unknown":
+            return
+        told = (forecast.status, status.started)
+        with self._lock:
+            known, self._forecasts[rollout.key] = self._forecasts.get(rollout.key), told
+        if known != told:
+            warn = forecast.status == "False"
+            self._tell(rollout, forecast.reason, forecast.message, status.started, warn)
+
     def happened(
         self, rollout: ModelRollout, reason: str, message: str, now: float, *, warn: bool = True
     ) -> None:
@@ -102,6 +121,7 @@ class Events:
         """Forget a rollout that is gone."""
         with self._lock:
             self._told.pop(key, None)
+            self._forecasts.pop(key, None)
 
     def close(self, timeout: float = 5.0) -> None:
         """Tell what waits, for at most so many seconds."""

@@ -220,6 +220,7 @@ class Controller:
     def _on_tick(self, rollout: ModelRollout, answer: Tick) -> None:
         now, decision = self._clock(), answer.decision
         news = self._events.decided(rollout, answer.status, decision, now)
+        self._events.foreseen(rollout)
         if news and decision.action is not Action.HOLD:
             self._meters.decided(decision)
         with self._outside_lock:

@@ -114,9 +114,9 @@ class LatencyAgainstStable:
             slow_c = coarsened(candidate, reference.bounds)
             if slow_s is not None and slow_c is not None:
                 if reference.ready and not overlaps(interval, parts["used"]):
-                    asked = reference.slow
+                    asked = reference.asked
                     reference = reference.prepared(self.quantile, self.ratio, self.margin)
-                    if asked not in (-1, reference.slow) and parts["proof"]:
+                    if asked.bound >= 0 and reference.asked != asked and parts["proof"]:
                         parts["proof"] = _asked_anew(parts["proof"])
                     self._judge(parts, reference, slow_c, slow_s)
                     place = _counted(place, slow_c, slow_s)

@@ -10,7 +10,7 @@ from typing import Any
 from headrace.engine.checks.blocks import coarsened
 from headrace.engine.checks.reference import KEEP
 from headrace.engine.checks.shares import WithinLimit
-from headrace.engine.checks.slow_limit import is_misplaced, slow_limit
+from headrace.engine.checks.slow_limit import SlowLimit, is_misplaced, slow_limit
 from headrace.engine.checks.state import dump, load
 from headrace.engine.kernels.dispersion import Dispersion, Scatter
 from headrace.engine.kernels.slowdowns import smoothed_share
@@ -135,7 +135,7 @@ class LatencyReference:
         reference, question = self, {"quantile": quantile, "ratio": ratio, "margin": margin}
         if not self.basis or self.age >= _REFRESH:
             recent = self._recent()
-            if self.slow >= 0 and is_misplaced(self.slow, recent, self.bounds, **question):
+            if self.slow >= 0 and is_misplaced(self.asked, recent, self.bounds, **question):
                 reference = replace(self, learned=recent, slow=-1)
             reference = replace(reference, basis=reference.learned, age=0)
         if reference.slow >= 0:
@@ -162,6 +162,11 @@ class LatencyReference:
     def limit(self) -> WithinLimit:
         """The proof's limit on the candidate's slow share."""
         return WithinLimit(self.ratio, self.margin)
+
+    @property
+    def asked(self) -> SlowLimit:
+        """The proof's question; its bound is -1 before it is chosen."""
+        return SlowLimit(self.slow, self.limit)
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON values."""

@@ -18,6 +18,8 @@ from headrace.engine.kernels.slowdowns import distribution, smoothed
 _LEAST_RATIO, _MOST_RATIO = 1.2, 2.0
 _OF_TAIL = 0.1
 _MOST = 0.95
+_HOPELESS = 3.0
+"""How many times as long a proof may take as with the best limit before it is asked anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def slow_limit(
 
 
 def is_misplaced(
-    bound: int,
+    chosen: SlowLimit,
     learned: Sequence[float],
     bounds: Sequence[float],
     *,
@@ -93,13 +95,14 @@ def is_misplaced(
     ratio: float,
     margin: float,
 ) -> bool:
-    """Tell whether a bound that was chosen lies far above where one would look for it now.
+    """Tell whether a bound or its limit is far from what one would choose now.
 
-    So it is after a cold start: stable's first requests were slow, and at their bound nothing
-    would ever be proved.
+    So it is after a cold start, whose first requests were slow. The bound may lie where no request
+    comes any more, or the limit may be a multiple of a share that has become next to nothing: then
+    even a perfect candidate would have to be watched for ever.
 
     Args:
-        bound: Index of the bound.
+        chosen: Before.
         learned: Stable's counts per bucket; one more than the bounds.
         bounds: Finite upper bounds in seconds, rising.
         quantile: In (0, 1).
@@ -107,7 +110,18 @@ def is_misplaced(
         margin: As for `slow_limit`.
     """
     below = list(accumulate(smoothed(learned)))
-    return bound > _places(below, bounds, quantile, ratio, margin).stop
+    if chosen.bound > _places(below, bounds, quantile, ratio, margin).stop:
+        return True
+    question = {"quantile": quantile, "ratio": ratio, "margin": margin}
+    best = slow_limit(learned, bounds, **question)
+    return _information(best, below) > _HOPELESS * _information(chosen, below)
+
+
+def _information(chosen: SlowLimit, below: Sequence[float]) -> float:
+    """Give what one request of a candidate as good as stable tells, for the proof."""
+    share = 1 - below[chosen.bound]
+    allowed = min(chosen.limit.ratio * share + chosen.limit.margin, _MOST)
+    return _divergence(share, allowed) if allowed > share else 0.0
 
 
 def _places(
