@@ -40,6 +40,7 @@ def definition() -> dict[str, Any]:
 
 def test_rollouts_are_kept_as_they_are_and_their_changes_are_told(scene: Scene) -> None:
     key, metadata = scene.rollout.key, scene.rollout.metadata
+    eventually(lambda: key in scene.cache.rollouts())
     known = scene.cache.rollouts()[key]
     found = scene.cluster.get(MODEL_ROLLOUT, metadata.namespace, metadata.name)
     assert found is not None

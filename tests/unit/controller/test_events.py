@@ -1,0 +1,106 @@
+"""What becomes an Event, with which name and how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from headrace.api import Condition, ModelRollout
+from headrace.controller.events import LONGEST, TRIES, Events
+from headrace.engine.decision import Action, Decision
+from headrace.errors import Conflict, PlatformUnavailable
+from tests.unit.engine.rollouts import live
+
+NOW = 1_000_000.0
+
+
+@dataclass
+class Kept:
+    """Events in memory, each name once; the first few requests may fail."""
+
+    failing: int = 0
+    events: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        if self.failing:
+            self.failing -= 1
+            raise PlatformUnavailable("the API server does not answer")
+        name = manifest["metadata"]["name"]
+        if name in self.events:
+            raise Conflict("there is one")
+        self.events[name] = manifest
+        return manifest
+
+    def told(self) -> list[tuple[str, str]]:
+        return [(event["type"], event["reason"]) for event in self.events.values()]
+
+
+def under_test() -> ModelRollout:
+    world = live()
+    world.want("2")
+    world.until("StepHeld")
+    return world.rollout
+
+
+def with_forecast(rollout: ModelRollout, truth: str) -> ModelRollout:
+    forecast = Condition.model_validate(
+        {
+            "type": "Provable",
+            "status": truth,
+            "reason": "ProvableInTime" if truth == "True" else "NotProvableInTime",
+            "message": "errors: proved in about 12 minutes",
+            "lastTransitionTime": NOW,
+        }
+    )
+    conditions = [c for c in rollout.status.conditions if c.type != "Provable"]
+    status = rollout.status.model_copy(update={"conditions": [*conditions, forecast]})
+    return rollout.model_copy(update={"status": status})
+
+
+def test_a_decision_that_is_told_again_after_a_crash_makes_no_second_event() -> None:
+    kept, rollout = Kept(), under_test()
+    decision = Decision(Action.ROLL_BACK, "MoreErrors", "14 of 812")
+    for _ in range(2):
+        events = Events(kept, "one")
+        assert events.decided(rollout, rollout.status, decision, NOW)
+        events.close()
+    assert kept.told() == [("Warning", "MoreErrors")]
+
+
+@pytest.mark.parametrize(("truth", "kind"), [("True", "Normal"), ("False", "Warning")])
+def test_what_a_rollout_can_prove_is_told_once(truth: str, kind: str) -> None:
+    kept, rollout = Kept(), with_forecast(under_test(), truth)
+    events = Events(kept, "one")
+    for _ in range(3):
+        events.foreseen(rollout)
+    events.close()
+    assert [told for told, _ in kept.told()] == [kind]
+
+
+def test_nothing_is_foreseen_where_nothing_is_known() -> None:
+    kept, rollout = Kept(), with_forecast(under_test(), "Unknown")
+    events = Events(kept, "one")
+    events.foreseen(rollout)
+    events.close()
+    assert kept.told() == []
+
+
+def test_an_event_is_tried_again_and_given_up_at_last() -> None:
+    rollout = under_test()
+    for failing, told in ((TRIES - 1, 1), (TRIES, 0)):
+        kept = Kept(failing)
+        events = Events(kept, "one")
+        events.happened(rollout, "EditUndone", "somebody changed it", NOW)
+        events.close()
+        assert len(kept.events) == told
+
+
+def test_a_long_sentence_is_cut_as_the_api_server_wants_it() -> None:
+    kept, rollout = Kept(), under_test()
+    events = Events(kept, "one")
+    events.happened(rollout, "EditUndone", "x" * 3000, NOW)
+    events.close()
+    (event,) = kept.events.values()
+    assert len(event["message"]) == LONGEST
