@@ -26,7 +26,7 @@ from tests.cluster.api_server import ApiServer
 from tests.unit.render.rollouts import built
 
 
-def eventually(check: Callable[[], object], seconds: float = 20.0) -> None:
+def eventually(check: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until something holds, and fail if it never does."""
     until = time.monotonic() + seconds
     while not check():

@@ -110,14 +110,14 @@ class Stage:
         assert found is not None
         return dict(found.get("status") or {})
 
-    def until(self, phase: Phase, version: str, seconds: float = 90) -> dict[str, Any]:
+    def until(self, phase: Phase, version: str, seconds: float = 180) -> dict[str, Any]:
         def is_there(status: dict[str, Any]) -> bool:
             live = status.get("stable", {}).get("version")
             return bool(status.get("phase") == phase and live == version)
 
         return self.when(is_there, seconds)
 
-    def when(self, check: Callable[[dict[str, Any]], bool], seconds: float = 90) -> dict[str, Any]:
+    def when(self, check: Callable[[dict[str, Any]], bool], seconds: float = 180) -> dict[str, Any]:
         until = time.monotonic() + seconds
         while not check(status := self.status()):
             assert time.monotonic() < until, yaml.safe_dump(status.get("decision"))

@@ -39,7 +39,8 @@ def environment(
         file.chmod(0o755)
     (home / "kubectl").symlink_to(program("kubectl"))
     made = server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": "models"}})
-    assert made.code == 201, made.message
+    # Other pages have their rollouts there too.
+    assert made.code in (201, 409), made.message
     Kept(Cluster.connect(str(server.kubeconfig)), "models", server.kubeconfig, home).write(trying())
     yield os.environ | {
         "PATH": f"{home}{os.pathsep}{os.environ['PATH']}",
@@ -47,7 +48,8 @@ def environment(
         "HEADRACE_HOME": str(home / "local"),
         "KUBECONFIG": str(server.kubeconfig),
     }
-    server.ask("DELETE", "/api/v1/namespaces/models")
+    if made.code == 201:
+        server.ask("DELETE", "/api/v1/namespaces/models")
 
 
 def test_the_page_has_commands() -> None:
