@@ -13,15 +13,14 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from headrace.api import ModelRollout, Status
-from headrace.controller.asking import CountersOf, request_of, with_names
+from headrace.controller.asking import CountersOf, request_of
 from headrace.controller.resources import Resource, Resources, Unreadable
 from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
-from headrace.controller.tick import noted, see
+from headrace.controller.tick import judge
 from headrace.controller.writing import is_due
-from headrace.engine.decide import decide
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
 from headrace.engine.plan import Plan
@@ -247,12 +246,17 @@ class Fleet:
 
     def _judge(self, member: Member, read: Measured, now: float) -> None:
         rollout, resource = member.rollout, member.resource
-        world = see(rollout, self._platform)
-        seen = replace(noted(read), world=world, ask=resource.ask, deleting=resource.deleting)
         try:
-            seen = self._beside(rollout, seen, now)
-            answer = decide(rollout.spec, rollout.status, seen, now)
-            answer = with_names(rollout, answer, now, self._counters_of)
+            answer = judge(
+                rollout,
+                read,
+                self._platform,
+                now,
+                resource.ask,
+                self._counters_of,
+                lambda observations: self._beside(rollout, observations, now),
+                resource.deleting,
+            )
         except HeadraceError as error:
             self._tell(member, error)
             return

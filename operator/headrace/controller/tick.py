@@ -44,9 +44,7 @@ def tick(
     """
     request = request_of(rollout, now, counters_of)
     read = Measured() if request is None else metrics.observe([request], now)[rollout.key]
-    observations = replace(noted(read), world=see(rollout, platform), ask=ask)
-    answer = decide(rollout.spec, rollout.status, beside(observations), now)
-    answer = with_names(rollout, answer, now, counters_of)
+    answer = judge(rollout, read, platform, now, ask, counters_of, beside)
     try:
         platform.apply(rollout, answer.plan)
     except PlatformUnavailable as error:
@@ -59,13 +57,39 @@ def tick(
     return answer
 
 
-def noted(read: Measured) -> Observations:
-    """Give the engine what was read, and nothing of the world yet."""
-    return Observations(read.intervals, read.watermarks, read.problems)
+def judge(
+    rollout: ModelRollout,
+    read: Measured,
+    platform: Platform,
+    now: float,
+    ask: Ask | None,
+    counters_of: CountersOf,
+    beside: Callable[[Observations], Observations],
+    deleting: float | None = None,
+) -> Tick:
+    """Look at the world and let the engine decide; change nothing.
+
+    Args:
+        rollout: As for `tick`, and so are `platform`, `now`, `ask`, `counters_of` and `beside`.
+        read: The numbers.
+        deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
+
+    Raises:
+        InvalidRollout: What the engine asks for cannot be rendered.
+    """
+    observations = Observations(
+        read.intervals,
+        read.watermarks,
+        read.problems,
+        world=_see(rollout, platform),
+        ask=ask,
+        deleting=deleting,
+    )
+    answer = decide(rollout.spec, rollout.status, beside(observations), now)
+    return with_names(rollout, answer, now, counters_of)
 
 
-def see(rollout: ModelRollout, platform: Platform) -> World:
-    """Look at the world; a platform that cannot be seen is told of as such."""
+def _see(rollout: ModelRollout, platform: Platform) -> World:
     try:
         return platform.observe(rollout)
     except PlatformUnavailable as error:

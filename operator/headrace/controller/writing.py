@@ -42,7 +42,7 @@ def _decided(status: Status) -> object:
         status.observed_generation,
         status.stable,
         status.candidate,
-        [(challenger.model) for challenger in status.challengers],
+        [challenger.model for challenger in status.challengers],
         [dropped.version for dropped in status.dropped],
         status.rejected,
         status.also_rejected,
