@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 
 from headrace.api import ModelRollout, Status
@@ -20,6 +21,7 @@ from headrace.controller.asking import CountersOf, request_of
 from headrace.controller.resources import Resource, Resources, Unreadable
 from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
 from headrace.controller.tick import judge
+from headrace.controller.tracing import Spans, no_spans
 from headrace.controller.writing import is_due
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
@@ -115,6 +117,7 @@ class Fleet:
         may_act: Callable[[], bool] = lambda: True,
         wake: Callable[[], None] = lambda: None,
         workers: int = WORKERS,
+        spans: Spans = no_spans,
     ) -> None:
         """Start nothing yet.
 
@@ -129,11 +132,13 @@ class Fleet:
             may_act: Whether this process still leads; asked before every write.
             wake: Is called when a tick is due at once, from any thread.
             workers: Rollouts that are carried out at the same time.
+            spans: Times what is done.
         """
         self._resources, self._metrics, self._platform = resources, metrics, platform
         self._counters_of = counters_of
         self._beside, self._part_with = beside, part_with
         self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
+        self._spans = spans
         self._members: dict[str, Member] = {}
         self._refusing: dict[str, Future[None]] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
@@ -158,6 +163,10 @@ class Fleet:
             When the next tick is due, Unix seconds.
         """
         free = {k: member for k, member in self._take_over(now).items() if now >= member.again}
+        for key in changed:
+            if key not in free and key in self._members:
+                # What it was busy with has come back as a change, maybe: it is looked at after it.
+                self._members[key].looked = 0.0
         due = {key: member for key, member in free.items() if _wants_numbers(member, now)}
         for member in due.values():
             member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
@@ -242,21 +251,25 @@ class Fleet:
                 continue
             if request is not None:
                 wanted.append(request)
-        return self._metrics.observe(wanted, now) if wanted else {}
+        if not wanted:
+            return {}
+        with self._spans("observe", rollouts=str(len(wanted))):
+            return self._metrics.observe(wanted, now)
 
     def _judge(self, member: Member, read: Measured, now: float) -> None:
         rollout, resource = member.rollout, member.resource
         try:
-            answer = judge(
-                rollout,
-                read,
-                self._platform,
-                now,
-                resource.ask,
-                self._counters_of,
-                lambda observations: self._beside(rollout, observations, now),
-                resource.deleting,
-            )
+            with self._spans("judge", rollout=rollout.key):
+                answer = judge(
+                    rollout,
+                    read,
+                    self._platform,
+                    now,
+                    resource.ask,
+                    self._counters_of,
+                    lambda observations: self._beside(rollout, observations, now),
+                    resource.deleting,
+                )
         except HeadraceError as error:
             self._tell(member, error)
             return
@@ -264,11 +277,15 @@ class Fleet:
             # A fault of ours in one rollout must not end the judgement of all the others.
             logger.exception("%s could not be judged; it stays as it is", rollout.key)
             return
-        member.acting = self._pool.submit(self._carry_out, member, rollout, answer, now)
+        # Its spans belong to this tick.
+        run = copy_context().run
+        acting = self._pool.submit(run, self._carry_out, member, rollout, answer, now)
+        member.acting = acting
+        acting.add_done_callback(lambda _: member.looked or self._wake())
 
     def _carry_out(self, member: Member, rollout: ModelRollout, answer: Tick, now: float) -> None:
         try:
-            self._write(member, answer.status, now)
+            self._write(member, answer, now)
         except (Conflict, NotFound):
             # It is judged again at once, with what was changed.
             self._try_again(member, now, SOON)
@@ -281,7 +298,8 @@ class Fleet:
         member.status = answer.status
         try:
             if self._may_act():
-                self._platform.apply(rollout, answer.plan)
+                with self._spans("apply", rollout=rollout.key):
+                    self._platform.apply(rollout, answer.plan)
                 if answer.farewell and self._part_with(rollout, answer.plan):
                     self._resources.let_go(member.resource)
             member.trouble, member.failures = "", 0
@@ -291,13 +309,15 @@ class Fleet:
             self._try_again(member, now, _pause(error))
         self._on_tick(member.rollout, answer)
 
-    def _write(self, member: Member, status: Status, now: float) -> None:
-        kept = member.resource.rollout.status
-        if not is_due(kept, status, now - member.written):
+    def _write(self, member: Member, answer: Tick, now: float) -> None:
+        kept, decision = member.resource.rollout.status, answer.decision
+        if not is_due(kept, answer.status, now - member.written):
             return
         if not self._may_act():
             raise PlatformUnavailable("another controller leads now")
-        member.resource = self._resources.write(member.resource, status)
+        key = member.resource.rollout.key
+        with self._spans("write", rollout=key, action=decision.action, reason=decision.reason):
+            member.resource = self._resources.write(member.resource, answer.status)
         member.written = now
 
     def _try_again(self, member: Member, now: float, pause: float) -> None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from headrace.api import ModelRollout, Status
 from headrace.api.documents import rollout_from
 from headrace.api.fields import parse_instant
+from headrace.controller.alike import Alike
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.observations import Ask, Wish
 from headrace.errors import Conflict, InvalidRollout, NotFound, PlatformUnavailable
@@ -69,7 +70,8 @@ class KeptRollouts:
             server: Keeps them.
         """
         self._objects, self._server = objects, server
-        self._read: dict[str, Resource | Unreadable] = {}
+        self._known: dict[str, Resource | Unreadable] = {}
+        self._alike = Alike()
         self._lock = threading.Lock()
 
     def all(self) -> Mapping[str, Resource | Unreadable]:
@@ -78,12 +80,12 @@ class KeptRollouts:
         objects = self._objects()
         with self._lock:
             for key, seen in objects.items():
-                known = self._read.get(key)
+                known = self._known.get(key)
                 fence = str(seen["metadata"]["resourceVersion"])
                 # The watch may still show what was before our own write.
                 is_known = known is not None and _is_as_new(known.fence, fence)
-                found[key] = known if known is not None and is_known else _read(key, seen)
-            self._read = dict(found)
+                found[key] = known if known is not None and is_known else self._read(key, seen)
+            self._known = dict(found)
         return found
 
     def write(self, resource: Resource, status: Status) -> Resource:
@@ -100,7 +102,7 @@ class KeptRollouts:
         kept = rollout.model_copy(update={"status": status})
         fresh = replace(resource, rollout=kept, fence=fence)
         with self._lock:
-            self._read[rollout.key] = fresh
+            self._known[rollout.key] = fresh
         return fresh
 
     def refuse(self, resource: Unreadable, status: Status) -> None:
@@ -120,7 +122,7 @@ class KeptRollouts:
         except Conflict:
             self._look_again(resource.rollout)
             raise
-        read = _read(resource.rollout.key, seen)
+        read = self._read(resource.rollout.key, seen)
         if isinstance(read, Unreadable):
             raise PlatformUnavailable(read.message)
         return read
@@ -137,9 +139,33 @@ class KeptRollouts:
         metadata = rollout.metadata
         seen = self._server.get(MODEL_ROLLOUT, metadata.namespace, metadata.name)
         if seen is not None:
-            read = _read(rollout.key, seen)
+            read = self._read(rollout.key, seen)
             with self._lock:
-                self._read[rollout.key] = read
+                self._known[rollout.key] = read
+
+    def _read(self, key: str, seen: Mapping[str, Any]) -> Resource | Unreadable:
+        metadata = seen["metadata"]
+        fence = str(metadata["resourceVersion"])
+        kept = {name: metadata[name] for name in _KEPT_METADATA if name in metadata}
+        deleted = metadata.get("deletionTimestamp")
+        deleting = None if deleted is None else parse_instant(deleted)
+        generation = int(metadata.get("generation", 0))
+        try:
+            status = Status.model_validate(seen.get("status") or {})
+        except ValidationError as error:
+            message = (
+                f"the status of {key} cannot be read ({error.error_count()} faults): it was "
+                "written by another version of Headrace or changed by hand. What runs is left as "
+                "it is; remove .status to begin anew"
+            )
+            return Unreadable(key, fence, message, None, generation, deleting)
+        try:
+            document = {**seen, "metadata": kept, "status": {}}
+            rollout = self._alike.share(rollout_from(document, key), document["spec"])
+        except InvalidRollout as error:
+            return Unreadable(key, fence, str(error), status, generation, deleting)
+        ask = ask_of(metadata.get("annotations") or {})
+        return Resource(rollout.model_copy(update={"status": status}), fence, ask, deleting)
 
 
 def _written(key: str, fence: str, status: Status) -> Object:
@@ -162,30 +188,6 @@ def _is_as_new(known: str, seen: str) -> bool:
     if known.isdecimal() and seen.isdecimal():
         return int(known) >= int(seen)
     return known == seen
-
-
-def _read(key: str, seen: Mapping[str, Any]) -> Resource | Unreadable:
-    metadata = seen["metadata"]
-    fence = str(metadata["resourceVersion"])
-    kept = {name: metadata[name] for name in _KEPT_METADATA if name in metadata}
-    deleted = metadata.get("deletionTimestamp")
-    deleting = None if deleted is None else parse_instant(deleted)
-    generation = int(metadata.get("generation", 0))
-    try:
-        status = Status.model_validate(seen.get("status") or {})
-    except ValidationError as error:
-        message = (
-            f"the status of {key} cannot be read ({error.error_count()} faults): it was written by "
-            "another version of Headrace or changed by hand. What runs is left as it is; "
-            "remove .status to begin anew"
-        )
-        return Unreadable(key, fence, message, None, generation, deleting)
-    try:
-        rollout = rollout_from({**seen, "metadata": kept, "status": {}}, key)
-    except InvalidRollout as error:
-        return Unreadable(key, fence, str(error), status, generation, deleting)
-    ask = ask_of(metadata.get("annotations") or {})
-    return Resource(rollout.model_copy(update={"status": status}), fence, ask, deleting)
 
 
 def _finalizers(rollout: ModelRollout) -> list[str]:

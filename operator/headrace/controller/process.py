@@ -25,6 +25,7 @@ from headrace.controller.lease_object import LeaseObject
 from headrace.controller.meters import Meters
 from headrace.controller.outside import Outside
 from headrace.controller.schedule import AT_REST_SECONDS
+from headrace.controller.tracing import Spans, no_spans
 from headrace.engine.decision import Action, Tick
 from headrace.engine.observations import Observations
 from headrace.engine.plan import Plan
@@ -83,6 +84,7 @@ class Controller:
         settings: Settings,
         *,
         clock: Callable[[], float] = time.time,
+        spans: Spans = no_spans,
     ) -> None:
         """Start nothing yet.
 
@@ -91,9 +93,10 @@ class Controller:
             metrics: Where the numbers come from.
             settings: How it runs.
             clock: Gives Unix seconds.
+            spans: Times what is done.
         """
         self._cluster, self._metrics, self._settings = cluster, metrics, settings
-        self._clock = clock
+        self._clock, self._spans = clock, spans
         self._stopping = threading.Event()
         self._changes = Changes()
         self._cache = Cache(cluster, settings.namespaces, self._on_change)
@@ -172,7 +175,7 @@ class Controller:
         now = self._clock()
         if due and now > due:
             self._meters.tick_delay_seconds.observe(now - due)
-        with self._meters.tick_seconds.time():
+        with self._meters.tick_seconds.time(), self._spans("tick"):
             again = fleet.tick(now, self._changes.take())
         self._ticked = time.monotonic()
         return again
@@ -195,6 +198,7 @@ class Controller:
             on_tick=self._on_tick,
             may_act=lambda: self.leads,
             wake=self._changes.wake,
+            spans=self._spans,
         )
 
     def _stop_fleet(self) -> None:
