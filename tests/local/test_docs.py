@@ -54,7 +54,10 @@ def commands_of(heading: str, file: str = "docs/local.md") -> str:
 
 
 def run(commands: str, folder: Path) -> None:
-    """Run them one after the other, as a reader would."""
+    """Run them one after the other, as a reader would.
+
+    A rollout that waits for a person never ends here: what it wrote tells why.
+    """
     binaries = Path(sys.executable).parent
     said = subprocess.run(
         ["sh", "-eu", "-c", commands],
@@ -63,5 +66,7 @@ def run(commands: str, folder: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
+        # Before the test's own limit, so that a failure tells what was written until then.
+        timeout=800,
     )
     assert said.returncode == 0, said.stdout + said.stderr
