@@ -65,6 +65,14 @@ SETTLE = 1.0
 @click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Outside a pod.")
 @click.option("--context", help="Of the kubeconfig.")
 @click.option(
+    "--service-account",
+    type=click.Path(path_type=Path),
+    default="/var/run/secrets/kubernetes.io/serviceaccount",
+    envvar=f"{PREFIX}_SERVICE_ACCOUNT",
+    metavar="FOLDER",
+    help="Within a pod: where its token and the API server's certificate are.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["json", "text"]),
     default="json",
@@ -90,6 +98,7 @@ def controller(
     port: int,
     kubeconfig: str | None,
     context: str | None,
+    service_account: Path,
     log_format: str,
     log_level: str,
 ) -> None:
@@ -122,7 +131,8 @@ def controller(
     access = access_from({**os.environ, f"{PREFIX}_PROMETHEUS_URL": prometheus_url})
     assert access is not None, "it has an address"
     metrics = PrometheusMetrics(access, settle=SETTLE)
-    running = Controller(Cluster.connect(kubeconfig, context), metrics, settings)
+    cluster = Cluster.connect(kubeconfig, context, service_account=service_account)
+    running = Controller(cluster, metrics, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     running.run()
