@@ -25,7 +25,7 @@ from headrace.controller.lease_object import LeaseObject
 from headrace.controller.meters import Meters
 from headrace.controller.outside import Outside
 from headrace.controller.schedule import AT_REST_SECONDS
-from headrace.engine.decision import Action, Tick
+from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
 from headrace.engine.plan import Plan
 from headrace.errors import HeadraceError
@@ -218,11 +218,11 @@ class Controller:
         self._changes.note(key)
 
     def _on_tick(self, rollout: ModelRollout, answer: Tick) -> None:
-        now, decision = self._clock(), answer.decision
-        news = self._events.decided(rollout, answer.status, decision, now)
+        now = self._clock()
+        self._events.decided(rollout, answer.status, answer.decision, now)
         self._events.foreseen(rollout)
-        if news and decision.action is not Action.HOLD:
-            self._meters.decided(decision)
+        if answer.is_new:
+            self._meters.decided(answer.decision)
         with self._outside_lock:
             self._outside.follow(rollout, answer, now)
         for reason, message in self._platform.notes(rollout.key):

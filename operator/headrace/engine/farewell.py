@@ -6,6 +6,8 @@ then nobody looks after it any more. `onDelete: Delete` takes everything away at
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headrace.api import OnDelete, Phase, RolloutSpec, Status, Traffic
 from headrace.engine.answer import answer
 from headrace.engine.decision import Action, Decision, Tick
@@ -53,8 +55,8 @@ def _hold(message: str) -> Decision:
 
 def _empty(spec: RolloutSpec, status: Status, message: str, now: float) -> Tick:
     said = answer(spec, status, _hold(message), Traffic(), now)
-    return Tick(said.decision, Plan(None, None, Traffic()), said.status, farewell=True)
+    return replace(said, plan=Plan(None, None, Traffic()), farewell=True)
 
 
 def _gone(tick: Tick) -> Tick:
-    return Tick(tick.decision, tick.plan, tick.status, farewell=True)
+    return replace(tick, farewell=True)

@@ -11,13 +11,10 @@ from collections.abc import Sequence
 from headrace.api import Condition, News, RolloutSpec, Status
 from headrace.api.fields import format_instant, parse_instant
 from headrace.engine.conditions import STALLED
-from headrace.engine.decision import Action, Decision
+from headrace.engine.decision import Decision
 
 KEPT = 20
 """News that wait at most; of more, the oldest are dropped."""
-
-_LASTING = (Action.PROMOTE, Action.ROLL_BACK, Action.DISCARD)
-"""Decided anew at every tick until the traffic has moved, and told once."""
 
 
 def with_news(
@@ -27,7 +24,7 @@ def with_news(
     decision: Decision,
     now: float,
     *,
-    same: bool,
+    is_new: bool,
 ) -> Status:
     """Add what is to be told of this tick.
 
@@ -37,23 +34,17 @@ def with_news(
         before: Those of the last one.
         decision: Of this tick.
         now: Unix seconds.
-        same: Whether the last tick decided the same for the same reason.
+        is_new: Whether it was decided at this tick.
     """
     if not spec.notifications:
         return status.model_copy(update={"news": []}) if status.news else status
-    told = [decision.action] if _is_news(decision, same=same) else []
+    told = [decision.action] if is_new else []
     fresh = [_news(status, one, decision.reason, decision.message, now) for one in told]
     stalled = _of(status.conditions, STALLED)
     was = _of(before, STALLED)
     if stalled is not None and stalled.status == "True" and (was is None or was.status != "True"):
         fresh.append(_news(status, STALLED, stalled.reason, stalled.message, now))
     return status.model_copy(update={"news": [*status.news, *fresh][-KEPT:]}) if fresh else status
-
-
-def _is_news(decision: Decision, *, same: bool) -> bool:
-    if decision.action is Action.HOLD:
-        return False
-    return not (same and decision.action in _LASTING)
 
 
 def _news(status: Status, action: str, reason: str, message: str, now: float) -> News:
