@@ -51,6 +51,7 @@ def _decided(status: Status) -> object:
         status.step,
         status.weights.asked,
         status.asked,
+        status.registered,
         status.ended_by,
         len(status.history),
         status.history[-1:],
