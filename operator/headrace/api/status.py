@@ -310,6 +310,9 @@ class Status(Part):
     """Where the rollout is."""
     observed_generation: int = 0
     """The generation of the spec that this status is about."""
+    writes: int = 0
+    """How often this was written. What has not a greater number than the last one was not written
+    by a controller, and is put back."""
     stable: ModelSpec | None = None
     """The version that has the users now."""
     candidate: ModelSpec | None = None

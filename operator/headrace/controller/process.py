@@ -199,6 +199,7 @@ class Controller:
             beside=self._known_outside,
             part_with=self._part_with,
             on_tick=self._on_tick,
+            on_undone=self._on_undone,
             may_act=lambda: self.leads,
             wake=self._changes.wake,
         )
@@ -233,6 +234,9 @@ class Controller:
             self._outside.follow(rollout, answer, now)
         for reason, message in self._platform.notes(rollout.key):
             self._events.happened(rollout, reason, message, now)
+
+    def _on_undone(self, rollout: ModelRollout, message: str) -> None:
+        self._events.happened(rollout, "StatusUndone", message, self._clock())
 
     def _known_outside(
         self, rollout: ModelRollout, observations: Observations, now: float

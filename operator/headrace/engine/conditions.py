@@ -9,6 +9,7 @@ from __future__ import annotations
 from headrace.api import Condition, Outcome, Phase, Registered, RolloutSpec, Status, Truth
 from headrace.api.fields import format_duration, parse_instant
 from headrace.engine.barriers import BARRED, UNKNOWN
+from headrace.engine.foresight import PROVABLE
 from headrace.engine.servers import health_of
 
 READY, PROGRESSING, HEALTHY = "Ready", "Progressing", "Healthy"
@@ -42,8 +43,9 @@ def conditions_of(spec: RolloutSpec, status: Status, now: float) -> list[Conditi
     }
     if status.registered is not None:
         states[REGISTERED] = _registered(status, status.registered)
-    # What is said of the rollout under test goes with it.
-    others = [c for c in status.conditions if c.type not in states and status.candidate]
+    # What is said of the rollout under test goes with it; what others say is theirs.
+    own = {REGISTERED, PROVABLE} if status.candidate is None else {REGISTERED}
+    others = [c for c in status.conditions if c.type not in states and c.type not in own]
     return [*others, *(with_state(status, kind, state, now) for kind, state in states.items())]
 
 
