@@ -91,11 +91,12 @@ class Play:
         """Give a version's behaviour, to be changed."""
         return self.behaviours.setdefault(version, Behaviour())
 
-    def weights(self) -> dict[str, int]:
-        """Give the live weights by version, as the route has them now."""
+    def weights(self, name: str) -> dict[str, int]:
+        """Give the live weights by version, as the route of this name has them now."""
         routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
         versions = self._versions()
-        live = [rule for route in routes for rule in route["spec"]["rules"][:1]]
+        named = [route for route in routes if route["metadata"]["name"] == name]
+        live = [rule for route in named for rule in route["spec"]["rules"][:1]]
         return {
             versions.get(backend["name"], "?"): backend.get("weight", 1)
             for rule in live

@@ -1,4 +1,4 @@
-"""All that is neither numbers nor servers: calendars, gates, and those who are told.
+"""All that is neither numbers nor servers: calendars, gates, a registry, and those who are told.
 
 One object for a whole fleet. Before a tick it says what the engine should know of them, after the
 tick it asks and tells; both return at once, whatever other people's servers do.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from headrace.api import ModelRollout
 from headrace.api.freeze import frozen
+from headrace.controller.champion import Champion
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from headrace.controller.gates import Gates
     from headrace.controller.notify import Notifier
     from headrace.controller.posting import Poster
+    from headrace.registry.server import Promotes
 
 
 class Outside:
@@ -30,17 +32,21 @@ class Outside:
         say: Callable[[str, str], None],
         wake: Callable[[str], None] = lambda rollout: None,
         folder: Path | None = None,
+        registry: Promotes | None = None,
     ) -> None:
         """Start nothing: most rollouts ask and tell nobody.
 
         Args:
             say: Is told, with the rollout's key, why somebody could not be told.
-            wake: Is called with a rollout's key when a gate has answered, from another thread.
+            wake: Is called with a rollout's key when a gate or the registry has answered, from
+                another thread.
             folder: Holds addresses that are secrets, as `Notifier` has it.
+            registry: Whose alias follows the traffic; None for none.
         """
         self._say, self._wake, self._folder = say, wake, folder
         self._running: tuple[Poster, Gates, Notifier] | None = None
         self._told: dict[str, frozenset[str]] = {}
+        self._champion = None if registry is None else Champion(registry, say, wake)
 
     def known(self, rollout: ModelRollout, observations: Observations, now: float) -> Observations:
         """Add what the engine should know of the outside.
@@ -57,6 +63,7 @@ class Outside:
             gates=gates,
             generation=rollout.metadata.generation,
             told=self._told.get(rollout.key, frozenset()),
+            registered=None if self._champion is None else self._champion.known(rollout),
         )
 
     def follow(self, rollout: ModelRollout, answer: Tick, now: float) -> None:
@@ -68,15 +75,22 @@ class Outside:
             answer: The tick.
             now: Unix seconds.
         """
+        if self._champion is not None:
+            self._champion.follow(rollout)
         if not (answer.questions or rollout.status.news):
-            self.forget(rollout.key)
+            self._forget_mail(rollout.key)
             return
         _, gates, notifier = self._started()
         gates.follow(rollout, answer.questions, now)
         self._told[rollout.key] = notifier.follow(rollout, now)
 
     def forget(self, rollout: str) -> None:
-        """Forget a rollout that is gone, or wants nothing."""
+        """Forget a rollout that is gone."""
+        if self._champion is not None:
+            self._champion.forget(rollout)
+        self._forget_mail(rollout)
+
+    def _forget_mail(self, rollout: str) -> None:
         self._told.pop(rollout, None)
         if self._running is not None:
             self._running[1].forget(rollout)
@@ -84,6 +98,8 @@ class Outside:
 
     def close(self) -> None:
         """End what is under way."""
+        if self._champion is not None:
+            self._champion.close()
         if self._running is not None:
             self._running[0].close()
             self._running = None

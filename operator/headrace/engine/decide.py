@@ -91,6 +91,7 @@ def _seen(status: Status, observations: Observations, now: float) -> Status:
             "servers": note_servers(status, observations.world, now),
             "observed_generation": observations.generation,
             "news": [one for one in status.news if one.identity not in observations.told],
+            "registered": observations.registered or status.registered,
         }
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from headrace.api import Traffic
+from headrace.api import Registered, Traffic
 from headrace.engine.gates import GateAnswer
 
 
@@ -314,6 +314,7 @@ class Observations:
         generation: Of the spec, as Kubernetes counts.
         told: Identities of the news that every receiver was told of, or has refused.
         deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
+        registered: What became of telling the registry; None where nothing new is known of that.
     """
 
     intervals: tuple[Interval, ...] = ()
@@ -326,3 +327,4 @@ class Observations:
     generation: int = 0
     told: frozenset[str] = frozenset()
     deleting: float | None = None
+    registered: Registered | None = None
