@@ -60,6 +60,13 @@ SETTLE = 1.0
     envvar=f"{PREFIX}_ADDRESSES",
     help="A folder, such as a mounted Secret, with the addresses that notifications name by key.",
 )
+@click.option(
+    "--registry",
+    "registry_url",
+    envvar=f"{PREFIX}_REGISTRY_URL",
+    metavar="URL",
+    help="An MLflow server whose alias `champion` follows the version that has the users.",
+)
 @click.option("--host", default="0.0.0.0", help="Where /metrics, /healthz and /readyz answer.")  # noqa: S104
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, help="The same.")
 @click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Outside a pod.")
@@ -86,6 +93,7 @@ def controller(
     lease_name: str,
     identity: str | None,
     addresses: Path | None,
+    registry_url: str | None,
     host: str,
     port: int,
     kubeconfig: str | None,
@@ -102,12 +110,14 @@ def controller(
 
     Every option can be given as an environment variable, such as HEADRACE_PROMETHEUS_URL. How to
     reach Prometheus is said by variables only: HEADRACE_PROMETHEUS_TOKEN_FILE, _USERNAME,
-    _PASSWORD_FILE, _CA_FILE, _CERT_FILE, _KEY_FILE, _INSECURE and _TENANT.
+    _PASSWORD_FILE, _CA_FILE, _CERT_FILE, _KEY_FILE, _INSECURE and _TENANT. Credentials of the
+    registry are MLflow's own: MLFLOW_TRACKING_TOKEN, or _USERNAME and _PASSWORD.
     """
     from headrace.controller.logs import set_up
     from headrace.controller.process import Controller, Settings
     from headrace.metrics.access import access_from
     from headrace.metrics.prometheus import PrometheusMetrics
+    from headrace.registry.server import RegistryServer
     from headrace.runtime.kubernetes.cluster import Cluster
 
     set_up("json" if log_format == "json" else "text", log_level)
@@ -122,7 +132,9 @@ def controller(
     access = access_from({**os.environ, f"{PREFIX}_PROMETHEUS_URL": prometheus_url})
     assert access is not None, "it has an address"
     metrics = PrometheusMetrics(access, settle=SETTLE)
-    running = Controller(Cluster.connect(kubeconfig, context), metrics, settings)
+    promote = RegistryServer(registry_url).promote if registry_url else None
+    cluster = Cluster.connect(kubeconfig, context)
+    running = Controller(cluster, metrics, settings, promote=promote)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     running.run()

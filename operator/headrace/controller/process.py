@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.api import ModelRollout
+from headrace.controller.champion import Champions, Promote
 from headrace.controller.changes import Changes
 from headrace.controller.endpoints import Endpoints, probe
 from headrace.controller.events import Events
@@ -82,6 +83,7 @@ class Controller:
         metrics: Metrics,
         settings: Settings,
         *,
+        promote: Promote | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Start nothing yet.
@@ -90,6 +92,7 @@ class Controller:
             cluster: Which.
             metrics: Where the numbers come from.
             settings: How it runs.
+            promote: Moves the alias of a registry; None for none.
             clock: Gives Unix seconds.
         """
         self._cluster, self._metrics, self._settings = cluster, metrics, settings
@@ -104,6 +107,7 @@ class Controller:
         self._leadership = _leadership(cluster, settings)
         self._events = Events(cluster, settings.identity)
         self._outside = Outside(_say, self._changes.note, settings.addresses)
+        self._champions = None if promote is None else Champions(promote, self._on_champion)
         self._outside_lock = threading.Lock()
         asked = metrics.asked if isinstance(metrics, PromQLMetrics) else Counter[str]()
         self._meters = Meters(self._rollouts, lambda: cluster.requests, lambda: asked)
@@ -130,6 +134,8 @@ class Controller:
             running.enter_context(endpoints)
             self.port = endpoints.port
             running.callback(self._outside.close)
+            if self._champions is not None:
+                running.callback(self._champions.close)
             running.callback(self._events.close)
             running.callback(self._cache.stop)
             self._cache.start()
@@ -225,8 +231,14 @@ class Controller:
             self._meters.decided(decision)
         with self._outside_lock:
             self._outside.follow(rollout, answer, now)
+            if self._champions is not None:
+                self._champions.follow(rollout)
         for reason, message in self._platform.notes(rollout.key):
             self._events.happened(rollout, reason, message, now)
+
+    def _on_champion(self, rollout: ModelRollout, moved: bool, message: str) -> None:
+        reason = "ChampionMoved" if moved else "ChampionNotMoved"
+        self._events.happened(rollout, reason, message, self._clock(), warn=not moved)
 
     def _known_outside(
         self, rollout: ModelRollout, observations: Observations, now: float
@@ -247,6 +259,8 @@ class Controller:
         self._platform.forget(rollout.key)
         with self._outside_lock:
             self._outside.forget(rollout.key)
+            if self._champions is not None:
+                self._champions.forget(rollout.key)
         self._events.forget(rollout.key)
         return True
 

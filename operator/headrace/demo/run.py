@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from headrace.demo.replay import replay_file
 from headrace.engine.steps import describe
 from headrace.errors import NotFound, PermanentError
 from headrace.load.process import Traffic
+from headrace.registry import Registry
 from headrace.report.build import build_report
 from headrace.report.client import client_counts
 from headrace.report.journal import read_journal
@@ -77,8 +79,12 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
         exit_stack.enter_context(owned(home))
         _clear(home)
         replays = exit_stack.enter_context(_writing_replays(home))
-        champion = Champion(places.registry_uri, narrator.say)
-        exit_stack.callback(champion.close)
+        worker = exit_stack.enter_context(ThreadPoolExecutor(max_workers=1))
+        champion = Champion(
+            Registry(places.registry_uri).promote,
+            lambda rollout, moved, said: narrator.say(f"registry: {said}"),
+            worker,
+        )
 
         def on_tick(rollout: ModelRollout, record: TickRecord) -> None:
             champion.follow(rollout)

@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 import urllib.parse
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -273,30 +275,36 @@ def settled(version: str, phase: Phase = Phase.HEALTHY) -> ModelRollout:
     return wanted.model_copy(update={"status": Status(phase=phase, stable=wanted.spec.model)})
 
 
-def followed(champion: Champion, now: ModelRollout) -> None:
-    champion.follow(now)
-    champion.close()  # waits for what is under way
-    champion.follow(now)
+@contextmanager
+def following(uri: str, said: list[str]) -> Iterator[tuple[Champion, Callable[[], None]]]:
+    """Give a champion, and what waits for the registry."""
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        promote = Registry(uri).promote
+        champion = Champion(promote, lambda rollout, moved, text: said.append(text), worker)
+        yield champion, lambda: worker.submit(lambda: None).result(60)
 
 
 def test_the_alias_follows_the_version_that_has_the_users(uri: str, tmp_path: Path) -> None:
     registry = registered(uri, bundle(tmp_path, "1"))
     said: list[str] = []
-    champion = Champion(uri, said.append)
-    champion.follow(settled("1", Phase.PROMOTING))
-    assert registry.version_of(NAME, CHAMPION) is None, "never before the traffic has moved"
-    followed(champion, settled("1"))
+    with following(uri, said) as (champion, wait):
+        champion.follow(settled("1", Phase.PROMOTING))
+        wait()
+        assert registry.version_of(NAME, CHAMPION) is None, "never before the traffic has moved"
+        champion.follow(settled("1"))
+        wait()
     found = registry.version_of(NAME, CHAMPION)
     assert found is not None
     assert (found.version, champion.version) == ("1", "1")
-    assert said == ["registry: the alias champion is on version 1"]
+    assert said == [f"the alias champion of {NAME} is on version 1"]
 
 
 def test_a_version_that_the_registry_does_not_know_is_told_of_once(uri: str) -> None:
     said: list[str] = []
-    champion = Champion(uri, said.append)
-    followed(champion, settled("9"))
-    champion.follow(settled("9"))
+    with following(uri, said) as (champion, wait):
+        for _ in range(3):
+            champion.follow(settled("9"))
+            wait()
     assert champion.version == ""
     assert len(said) == 1
     assert "9" in said[0]
