@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -29,6 +28,7 @@ from headrace.runtime.local.monitoring import Monitoring
 from headrace.runtime.local.ports import Ports
 from headrace.runtime.local.prometheus_binary import find_prometheus
 from tests.cluster.doubles import GatewayController, Nodes
+from tests.guarded import Guarded
 
 SCRAPE = 0.5
 """Seconds between two scrapes."""
@@ -259,9 +259,7 @@ def _prometheus(folder: Path, target: int) -> Iterator[str]:
         command = monitoring.command(binary, folder / "prometheus.log")
         ports.hand_over([port])
         log = held.enter_context((folder / "prometheus.log").open("wb"))
-        process = subprocess.Popen(command.arguments, stdout=log, stderr=subprocess.STDOUT)
-        held.callback(process.wait, 20)
-        held.callback(process.terminate)
+        held.callback(Guarded(command.arguments, log).stop)
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + 60
         while not _is_up(url):

@@ -19,6 +19,7 @@ from headrace.runtime.kubernetes.applying import Application, unavailable
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.complaint import Note
+from headrace.runtime.kubernetes.disowning import disown
 from headrace.runtime.kubernetes.memory import NEVER, Memory
 from headrace.runtime.kubernetes.pieces import manifests_of, uid_of
 from headrace.runtime.kubernetes.pods import PodState
@@ -136,6 +137,26 @@ class KubernetesPlatform:
                 raise
             except HeadraceError as error:
                 raise unavailable(error) from error
+
+    def abandon(self, key: str, uid: str) -> None:
+        """Let all that a rollout has outlive it, as it is.
+
+        Args:
+            key: `namespace/name`.
+            uid: Of the rollout.
+
+        Raises:
+            PlatformUnavailable: Something did not work this time.
+        """
+        namespace, _, _ = key.partition("/")
+        for seen in self._cache.children(key).values():
+            if seen.owner == uid:
+                try:
+                    disown(self._cluster, seen.kind, namespace, seen.name, uid)
+                except PlatformUnavailable:
+                    raise
+                except HeadraceError as error:
+                    raise unavailable(error) from error
 
     def forget(self, key: str) -> None:
         """Forget a rollout that is gone.
