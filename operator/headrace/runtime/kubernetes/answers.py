@@ -24,6 +24,10 @@ class NoAnswer(PlatformUnavailable):
     """The API server does not answer, or has no time: other requests would fare no better."""
 
 
+class NamespaceEnding(PlatformUnavailable):
+    """The namespace is being deleted: nothing can be made there any more."""
+
+
 class Expired(PlatformUnavailable):
     """The version from which to go on is forgotten by the API server: list again."""
 
@@ -92,7 +96,7 @@ def refusal(
         case 410:
             return Expired(said)
         case 403 if _is_ending(body):
-            return PlatformUnavailable(f"{kind}: {said}.")
+            return NamespaceEnding(f"{kind}: {said}.")
         case 403:
             return PermanentError(
                 f"Headrace may not {verb} {kind.plural}: {said}. Its ClusterRole or Role must "
