@@ -16,7 +16,7 @@ from headrace.engine.observations import Metric, MetricKey, Observations
 from headrace.engine.rest import at_rest, first_version
 from headrace.engine.servers import note_servers
 from headrace.engine.strategies.build import metrics_of, strategy_of
-from headrace.engine.suspension import suspended, valid_again
+from headrace.engine.suspension import from_now_on, suspended, valid_again, was_suspended
 from headrace.engine.trial import carry_out, under_test
 
 
@@ -66,6 +66,8 @@ def decide(spec: RolloutSpec, status: Status, observations: Observations, now: f
             return gone
     elif spec.suspended:
         return suspended(spec, status, observations, now)
+    elif was_suspended(status):
+        observations = from_now_on(observations, now)
     if status.phase is Phase.PROMOTING:
         return promoting(spec, status, observations, now)
     if status.phase is Phase.ROLLING_BACK:
