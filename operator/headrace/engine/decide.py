@@ -12,6 +12,7 @@ from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.endings import promoting, rolling_back
 from headrace.engine.farewell import leaving
 from headrace.engine.lifecycle import wanted
+from headrace.engine.news import still_to_tell
 from headrace.engine.observations import Metric, MetricKey, Observations
 from headrace.engine.rest import at_rest, first_version
 from headrace.engine.servers import note_servers
@@ -92,7 +93,7 @@ def _seen(status: Status, observations: Observations, now: float) -> Status:
             "weights": weights,
             "servers": note_servers(status, observations.world, now),
             "observed_generation": observations.generation,
-            "news": [one for one in status.news if one.identity not in observations.told],
+            "news": still_to_tell(status.news, observations),
             "registered": observations.registered or status.registered,
         }
     )

@@ -315,6 +315,7 @@ class Observations:
         gates: The last answer of every gate that was asked, by its name.
         generation: Of the spec, as Kubernetes counts.
         told: Identities of the news that every receiver was told of, or has refused.
+        telling: Identities of the news that receivers are told of once the status says so.
         deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
         registered: What became of telling the registry; None where nothing new is known of that.
     """
@@ -328,5 +329,6 @@ class Observations:
     gates: Mapping[str, GateAnswer] = field(default_factory=dict)
     generation: int = 0
     told: frozenset[str] = frozenset()
+    telling: frozenset[str] = frozenset()
     deleting: float | None = None
     registered: Registered | None = None
