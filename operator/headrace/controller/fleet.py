@@ -106,6 +106,7 @@ Beside = Callable[[ModelRollout, Observations, float], Observations]
 OnUndone = Callable[[ModelRollout, str], None]
 """Is told of a rollout whose status was put back, and why, in a sentence."""
 
+
 class Fleet:
     """Judges all rollouts and carries out what was decided."""
 

@@ -19,7 +19,7 @@ from headrace.engine.observations import Observations
 
 if TYPE_CHECKING:
     from headrace.controller.gates import Gates
-    from headrace.controller.notify import Notifier
+    from headrace.controller.notify import Delivery, Notifier
     from headrace.controller.posting import Poster
     from headrace.registry.server import Promotes
 
@@ -45,7 +45,7 @@ class Outside:
         """
         self._say, self._wake, self._folder = say, wake, folder
         self._running: tuple[Poster, Gates, Notifier] | None = None
-        self._told: dict[str, frozenset[str]] = {}
+        self._delivered: dict[str, Delivery] = {}
         self._champion = None if registry is None else Champion(registry, say, wake)
 
     def known(self, rollout: ModelRollout, observations: Observations, now: float) -> Observations:
@@ -56,13 +56,15 @@ class Outside:
             observations: Of numbers and servers.
             now: Unix seconds.
         """
+        delivered = self._delivered.get(rollout.key)
         gates = {} if self._running is None else self._running[1].answers(rollout.key)
         return replace(
             observations,
             frozen=frozen(rollout.spec.freeze, now),
             gates=gates,
             generation=rollout.metadata.generation,
-            told=self._told.get(rollout.key, frozenset()),
+            told=frozenset() if delivered is None else delivered.told,
+            telling=frozenset() if delivered is None else delivered.telling,
             registered=None if self._champion is None else self._champion.known(rollout),
         )
 
@@ -82,7 +84,7 @@ class Outside:
             return
         _, gates, notifier = self._started()
         gates.follow(rollout, answer.questions, now)
-        self._told[rollout.key] = notifier.follow(rollout, now)
+        self._delivered[rollout.key] = notifier.follow(rollout, now)
 
     def forget(self, rollout: str) -> None:
         """Forget a rollout that is gone."""
@@ -91,7 +93,7 @@ class Outside:
         self._forget_mail(rollout)
 
     def _forget_mail(self, rollout: str) -> None:
-        self._told.pop(rollout, None)
+        self._delivered.pop(rollout, None)
         if self._running is not None:
             self._running[1].forget(rollout)
             self._running[2].forget(rollout)
@@ -113,5 +115,5 @@ class Outside:
 
             poster = Poster()
             gates = Gates(poster, self._wake)
-            self._running = poster, gates, Notifier(poster, self._folder, self._say)
+            self._running = poster, gates, Notifier(poster, self._folder, self._say, self._wake)
         return self._running

@@ -88,6 +88,7 @@ def _decided(status: Status) -> object:
         status.weights.asked,
         status.asked,
         status.registered,
+        [(one.identity, one.begun) for one in status.news],
         status.ended_by,
         len(status.history),
         status.history[-1:],
