@@ -67,7 +67,15 @@ SETTLE = 1.0
     help="The MLflow server whose alias `champion` follows the traffic.  [default: none]",
 )
 @click.option("--host", default="0.0.0.0", help="Where /metrics, /healthz and /readyz answer.")  # noqa: S104
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="The same.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    # Kubernetes sets HEADRACE_PORT itself, in pods beside a Service that is called headrace.
+    envvar=f"{PREFIX}_HTTP_PORT",
+    allow_from_autoenv=False,
+    help="The same.",
+)
 @click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Outside a pod.")
 @click.option("--context", help="Of the kubeconfig.")
 @click.option(

@@ -104,7 +104,7 @@ class KeptRollouts:
             if answer["metadata"].get("generation", 0) == rollout.metadata.generation:
                 self._read[rollout.key] = fresh
             else:
-                self._read[rollout.key] = _read(rollout.key, answer)
+                self._read[rollout.key] = _read(answer)
         return fresh
 
     def refuse(self, resource: Unreadable, status: Status) -> None:
