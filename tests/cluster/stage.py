@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,10 @@ class Stage:
     running: list[tuple[Controller, threading.Thread]] = field(default_factory=list)
     processes: list[Guarded] = field(default_factory=list)
 
+    def another(self, name: str) -> Stage:
+        """Give the same stage for another rollout."""
+        return replace(self, name=name)
+
     def start(self, identity: str = "one", lease: tuple[str, str] | None = None) -> Controller:
         settings = Settings(identity, (self.namespace,), lease, host="127.0.0.1", port=0)
         controller = Controller(self.cluster, PrometheusMetrics(self.play.prometheus), settings)
@@ -92,7 +96,7 @@ class Stage:
 
     def apply(self, version: str = "1", **changes: Any) -> None:
         manifest = yaml.safe_load(ROLLOUT % (version * 64))
-        manifest["metadata"]["namespace"] = self.namespace
+        manifest["metadata"] = {"name": self.name, "namespace": self.namespace}
         manifest["spec"]["model"]["version"] = version
         manifest["spec"] |= changes
         self.cluster.apply(manifest)
@@ -121,6 +125,14 @@ class Stage:
             assert time.monotonic() < until, yaml.safe_dump(status.get("decision"))
             time.sleep(0.05)
         return status
+
+    def weights(self) -> dict[str, int]:
+        """Give the live weights by version, as users meet them now."""
+        return self.play.weights(self.name)
+
+    def history(self) -> list[tuple[str, str]]:
+        """Give what was live when, as versions and what became of them."""
+        return [(each["version"], each["outcome"]) for each in self.status().get("history", ())]
 
     def generations(self) -> dict[str, int]:
         found, _ = self.cluster.list(DEPLOYMENT, self.namespace)

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headrace.api import ModelRollout, Status
 from headrace.controller.asking import CountersOf, request_of
@@ -22,7 +22,7 @@ from headrace.controller.parting import PATIENCE, NoParting, Parting
 from headrace.controller.resources import Resource, Resources, Unreadable
 from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
 from headrace.controller.tick import judge
-from headrace.controller.writing import is_due
+from headrace.controller.writing import is_due, with_conditions_of, written_over
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
 from headrace.engine.suspension import invalid
@@ -54,6 +54,7 @@ class Member:
         failures: How often in a row something did not work.
         again: Before when it is not looked at again for that, Unix seconds.
         trouble: Why the last tick could not be carried out; empty if it was.
+        undone: What somebody has written over in the status; it is written again at once.
     """
 
     resource: Resource
@@ -65,6 +66,7 @@ class Member:
     failures: int = 0
     again: float = 0.0
     trouble: str = ""
+    undone: tuple[str, ...] = ()
 
     @property
     def rollout(self) -> ModelRollout:
@@ -101,6 +103,9 @@ OnTick = Callable[[ModelRollout, Tick], None]
 Beside = Callable[[ModelRollout, Observations, float], Observations]
 """Adds what is known beside numbers and servers, at this time; see `Outside.known`."""
 
+OnUndone = Callable[[ModelRollout, str], None]
+"""Is told of a rollout whose status was put back, and why, in a sentence."""
+
 
 class Fleet:
     """Judges all rollouts and carries out what was decided."""
@@ -115,6 +120,7 @@ class Fleet:
         beside: Beside = lambda rollout, observations, now: observations,
         parting: Parting | None = None,
         on_tick: OnTick = lambda rollout, answer: None,
+        on_undone: OnUndone = lambda rollout, message: None,
         may_act: Callable[[], bool] = lambda: True,
         wake: Callable[[], None] = lambda: None,
         workers: int = WORKERS,
@@ -129,6 +135,7 @@ class Fleet:
             beside: Adds what is known beside numbers and servers.
             parting: What is done before a resource that is deleted may go; None for nothing.
             on_tick: Is told of every tick that was carried out, from any thread.
+            on_undone: Is told of a status that somebody had written over, from any thread.
             may_act: Whether this process still leads; asked before every write.
             wake: Is called when a tick is due at once, from any thread.
             workers: Rollouts that are carried out at the same time.
@@ -137,6 +144,7 @@ class Fleet:
         self._counters_of = counters_of
         self._beside, self._parting = beside, parting or NoParting()
         self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
+        self._on_undone = on_undone
         self._members: dict[str, Member] = {}
         self._refusing: dict[str, Future[None]] = {}
         self._patience_ends = math.inf
@@ -202,20 +210,40 @@ class Fleet:
         for key, resource in found.items():
             if key in busy:
                 continue
+            member = self._members.get(key)
+            if isinstance(resource, Unreadable) and resource.status is None and member is not None:
+                # The status is ours to write, and what it was is known.
+                member.resource = replace(
+                    member.resource, fence=resource.fence, deleting=resource.deleting
+                )
+                member.undone, member.looked = ("all",), 0.0
+                continue
             if isinstance(resource, Unreadable):
                 # What it had made stays as it is: nobody knows what should be.
                 self._members.pop(key, None)
                 self._refuse(resource, now)
                 continue
-            member = self._members.get(key)
             if member is None:
                 self._members[key] = Member(resource, resource.rollout.status, now)
             elif resource.fence != member.resource.fence:
-                if resource.rollout.status != member.resource.rollout.status:
-                    # Somebody else has written it: another controller, or a person. It counts.
-                    member.status = resource.rollout.status
+                self._compare(member, resource.rollout.status)
                 member.resource, member.looked = resource, 0.0
         return {key: member for key, member in self._members.items() if key not in busy}
+
+    def _compare(self, member: Member, found: Status) -> None:
+        """Look at a status that is kept: another controller's counts, and anybody else's does not.
+
+        What is remembered is all that a rollout has: an older state, or none, would promote
+        again, or give all users to a version that nobody has tried.
+        """
+        before = member.resource.rollout.status
+        if found == before:
+            return
+        if found.writes > before.writes:
+            member.status = found
+            return
+        member.undone = (*member.undone, *written_over(before, found))
+        member.status = with_conditions_of(member.status, found)
 
     def _refuse(self, resource: Unreadable, now: float) -> None:
         """Say in the status that the spec is invalid, once; let it go if it is deleted for long."""
@@ -235,6 +263,7 @@ class Fleet:
             return
         said = invalid(resource.status, message, resource.generation, now)
         if said != resource.status:
+            said = said.model_copy(update={"writes": said.writes + 1})
             self._refusing[resource.key] = self._pool.submit(self._write_refusal, resource, said)
 
     def _abandon(self, resource: Unreadable) -> None:
@@ -300,7 +329,6 @@ class Fleet:
             self._tell(member, error)
             self._try_again(member, now, _pause(error))
             return
-        member.status = answer.status
         try:
             if self._may_act() and self._is_over(member, answer, now):
                 self._resources.let_go(member.resource)
@@ -322,13 +350,19 @@ class Fleet:
             raise
 
     def _write(self, member: Member, status: Status, now: float) -> None:
+        """Write a status if that is due; this is then the member's."""
         kept = member.resource.rollout.status
-        if not is_due(kept, status, now - member.written):
-            return
-        if not self._may_act():
-            raise PlatformUnavailable("another controller leads now")
-        member.resource = self._resources.write(member.resource, status)
-        member.written = now
+        if member.undone or is_due(kept, status, now - member.written):
+            if not self._may_act():
+                raise PlatformUnavailable("another controller leads now")
+            status = status.model_copy(update={"writes": max(kept.writes, status.writes) + 1})
+            member.resource = self._resources.write(member.resource, status)
+            member.written = now
+        member.status = status
+        if member.undone:
+            fields, member.undone = ", ".join(dict.fromkeys(member.undone)), ()
+            message = f"somebody has written over the status ({fields}); it was put back"
+            self._on_undone(member.rollout, message)
 
     def _try_again(self, member: Member, now: float, pause: float) -> None:
         """Have it judged again after a pause, which doubles as long as it does not work."""

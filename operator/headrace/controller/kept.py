@@ -100,7 +100,11 @@ class KeptRollouts:
         kept = rollout.model_copy(update={"status": status})
         fresh = replace(resource, rollout=kept, fence=fence)
         with self._lock:
-            self._read[rollout.key] = fresh
+            # A spec that was edited since the one at hand was read is read at the next look.
+            if answer["metadata"].get("generation", 0) == rollout.metadata.generation:
+                self._read[rollout.key] = fresh
+            else:
+                self._read[rollout.key] = _read(answer)
         return fresh
 
     def refuse(self, resource: Unreadable, status: Status) -> None:

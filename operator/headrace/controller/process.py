@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headrace.api import ModelRollout
 from headrace.controller.changes import Changes
@@ -34,6 +35,9 @@ from headrace.metrics.source import Metrics
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.platform import KubernetesPlatform
+
+if TYPE_CHECKING:
+    from headrace.registry.server import Promotes
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +64,14 @@ class Settings:
         host: Where it answers probes and Prometheus.
         port: The same; 0 takes a free one.
         addresses: A folder with addresses of receivers that are secrets; None for none.
+        registry: Whose alias follows the traffic; None for none.
     """
 
     identity: str
     namespaces: tuple[str, ...] = ()
     lease: tuple[str, str] | None = None
     addresses: Path | None = None
+    registry: Promotes | None = None
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus come from other addresses
     port: int = 8080
 
@@ -99,7 +105,7 @@ class Controller:
         self._fleet: Fleet | None = None
         self._leadership = _leadership(cluster, settings)
         self._events = Events(cluster, settings.identity)
-        self._outside = Outside(_say, self._changes.note, settings.addresses)
+        self._outside = Outside(_say, self._changes.note, settings.addresses, settings.registry)
         self._outside_lock = threading.Lock()
         asked = metrics.asked if isinstance(metrics, PromQLMetrics) else Counter[str]()
         self._meters = Meters(self._rollouts, lambda: cluster.requests, lambda: asked)
@@ -189,6 +195,7 @@ class Controller:
             beside=self._known_outside,
             parting=ClusterParting(self._platform, self._forget),
             on_tick=self._on_tick,
+            on_undone=self._on_undone,
             may_act=lambda: self.leads,
             wake=self._changes.wake,
         )
@@ -223,6 +230,9 @@ class Controller:
             self._outside.follow(rollout, answer, now)
         for reason, message in self._platform.notes(rollout.key):
             self._events.happened(rollout, reason, message, now)
+
+    def _on_undone(self, rollout: ModelRollout, message: str) -> None:
+        self._events.happened(rollout, "StatusUndone", message, self._clock())
 
     def _known_outside(
         self, rollout: ModelRollout, observations: Observations, now: float

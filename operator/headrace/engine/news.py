@@ -12,6 +12,7 @@ from headrace.api import Condition, News, RolloutSpec, Status
 from headrace.api.fields import format_instant, parse_instant
 from headrace.engine.conditions import STALLED
 from headrace.engine.decision import Decision
+from headrace.engine.observations import Observations
 
 KEPT = 20
 """News that wait at most; of more, the oldest are dropped."""
@@ -45,6 +46,20 @@ def with_news(
     if stalled is not None and stalled.status == "True" and (was is None or was.status != "True"):
         fresh.append(_news(status, STALLED, stalled.reason, stalled.message, now))
     return status.model_copy(update={"news": [*status.news, *fresh][-KEPT:]}) if fresh else status
+
+
+def still_to_tell(news: Sequence[News], observations: Observations) -> list[News]:
+    """Leave out what was told, and note what is being told.
+
+    Args:
+        news: Of the last tick.
+        observations: Of this one.
+    """
+    return [
+        one.model_copy(update={"begun": True}) if one.identity in observations.telling else one
+        for one in news
+        if one.identity not in observations.told
+    ]
 
 
 def _news(status: Status, action: str, reason: str, message: str, now: float) -> News:

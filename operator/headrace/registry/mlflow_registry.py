@@ -18,23 +18,15 @@ from typing import TYPE_CHECKING
 
 from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
 from headrace.registry.client import open_client
+from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain
 from headrace.serving.bundle import Bundle, read_bundle
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION = "champion"
-"""The alias of the version that has the users now."""
-
-CHALLENGER = "challenger"
-"""The alias of the version under test."""
-
-VERSION_TAG = "headrace.version"
 DIGEST_TAG = "headrace.digest"
 EXPERIMENT = "headrace"
-
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -132,7 +124,7 @@ class Registry:
             # Asking makes no database, and needs no MLflow to know the answer.
             return None
         with self._answering():
-            for model in self._client.search_registered_models(f"name='{_plain(name)}'"):
+            for model in self._client.search_registered_models(f"name='{plain(name)}'"):
                 if alias in model.aliases:
                     return _registered(self._client.get_model_version(name, model.aliases[alias]))
         return None
@@ -208,7 +200,7 @@ class Registry:
             self._client.log_metric(run_id, key, number)
         self._client.log_text(run_id, bundle.card, "README.md")
         self._client.set_terminated(run_id)
-        if not self._client.search_registered_models(f"name='{_plain(signature.name)}'"):
+        if not self._client.search_registered_models(f"name='{plain(signature.name)}'"):
             self._client.create_registered_model(signature.name)
         return run_id
 
@@ -223,7 +215,7 @@ class Registry:
         return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
 
     def _find(self, name: str, version: str) -> ModelVersion | None:
-        query = f"name='{_plain(name)}' and tags.`{VERSION_TAG}`='{_plain(version)}'"
+        query = f"name='{plain(name)}' and tags.`{VERSION_TAG}`='{plain(version)}'"
         for found in self._client.search_model_versions(query):
             # What a search gives lacks the aliases.
             return self._client.get_model_version(name, found.version)
@@ -256,16 +248,6 @@ def _same(known: RegisteredVersion, bundle: Bundle) -> RegisteredVersion:
             f"bundle has {bundle.digest}. A version is never replaced: package it under a new one."
         )
     return known
-
-
-def _plain(text: str) -> str:
-    """Insist on a name that needs no quoting in MLflow's queries."""
-    if not _PLAIN.fullmatch(text):
-        raise InvalidInput(
-            f"{text!r} cannot name a model or version in the registry: "
-            "expected letters, digits, dots, hyphens and underscores."
-        )
-    return text
 
 
 def _is_foreign(error: Exception) -> bool:

@@ -235,8 +235,10 @@ class TestASuspendedRollout:
         world.metrics.script.candidate_errors = 0.9
         for _ in range(50):
             world.tick()
-        world.metrics.script.candidate_errors = 0.01
         world.edit(suspended=False)
+        # What this tick reads began while it was suspended.
+        assert world.tick().decision.reason != "ErrorRateWorse"
+        world.metrics.script.candidate_errors = 0.01
         world.until("ProvedSafe")
 
     def test_keeps_what_people_ask_for_until_it_goes_on(self) -> None:

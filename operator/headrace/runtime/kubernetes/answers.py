@@ -25,7 +25,7 @@ class NoAnswer(PlatformUnavailable):
 
 
 class NamespaceEnding(PlatformUnavailable):
-    """Nothing can be made in a namespace that is being deleted."""
+    """The namespace is being deleted: nothing can be made there any more."""
 
 
 class Expired(PlatformUnavailable):

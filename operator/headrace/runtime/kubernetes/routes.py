@@ -17,7 +17,7 @@ from headrace.runtime.kubernetes.kinds import (
 )
 
 LIVE = "live"
-"""The rule that splits live requests, as both routers' renderers name it."""
+"""The rule that splits live requests, as Istio's renderer names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def read_route(kind: Kind, route: Mapping[str, Any]) -> RouteState | None:
 
 def _http_route(route: Mapping[str, Any]) -> RouteState:
     rules = list(mappings(route, "spec", "rules"))
-    # By its place, as an older CRD drops the names of rules.
-    live = rules[0] if rules else {}
+    # Not by its name, which an older CRD drops.
+    live = next((rule for rule in rules if _is_open(rule)), {})
     weights: dict[str, int] = {}
     for backend in mappings(live, "backendRefs"):
         _add(weights, text(backend, "name"), count(backend, "weight", default=1))
@@ -72,6 +72,12 @@ def _http_route(route: Mapping[str, Any]) -> RouteState:
     ]
     taken, problem = _parents(route)
     return RouteState(weights, mirror, _services(named_services, mirror), taken, problem)
+
+
+def _is_open(rule: Mapping[str, Any]) -> bool:
+    """Tell whether a rule takes the requests of everybody."""
+    matches = list(mappings(rule, "matches"))
+    return not matches or any(not list(mappings(match, "headers")) for match in matches)
 
 
 def _parents(route: Mapping[str, Any]) -> tuple[bool, str]:
