@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from headrace.delivery.await_rollout import await_rollout, page_of, patience_of
 from headrace.delivery.roll_out import Delivered, roll_out
 from headrace.delivery.template import ModelVersion
 from headrace.errors import Conflict, NotFound, PermanentError
@@ -14,6 +16,9 @@ from headrace.runtime.kubernetes.answers import Object
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
 from tests.cluster.api_server import ApiServer
+from tests.cluster.stage import staged
+
+PATIENCE = patience_of("10m", "100ms")
 
 TEMPLATE = """
 apiVersion: headrace.dev/v1alpha1
@@ -112,3 +117,23 @@ def test_what_the_server_refuses_is_told_in_its_words(namespace: Namespace) -> N
     template = TEMPLATE.replace("name: models", "name: models, port: 80")
     with pytest.raises(PermanentError, match="port"):
         namespace.deliver("1", template)
+
+
+def test_a_rollout_is_followed_to_its_end(
+    server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
+    with staged(server, tmp_path) as stage:
+        stage.start()
+        stage.go_live()
+        stage.apply("2")
+        said: list[str] = []
+        followed = await_rollout(
+            f"{stage.namespace}/flights", "2", "kubernetes://", PATIENCE, said.append
+        )
+    assert followed.ending.outcome == "Promoted"
+    assert {20, 50} <= {record.asked.candidate for record in followed.records}
+    assert said[-1].startswith("2: Promoted: ")
+    page = page_of(followed)
+    assert "<svg" in page
+    assert "promoted" in page
