@@ -7,7 +7,6 @@ knows no rows.
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal, Self
@@ -44,8 +43,9 @@ def label_text(value: object) -> str:
     """
     if isinstance(value, bool) or type(value).__name__ == "bool":  # numpy's own, too
         return "true" if value else "false"
-    if isinstance(value, numbers.Real) and math.isfinite(value) and float(value).is_integer():
-        return str(math.trunc(value))
+    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
+        number = float(value)  # also numpy's floats of other widths
+        return str(int(number)) if number.is_integer() else str(number)
     return str(value)
 
 
