@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from headrace.serving.bundle import Example
 from headrace.serving.reference import Categories, Distribution, Histogram, Reference
 from headrace.serving.signature import Column, Output
-from headrace.training.packaging.columns import Columns
+from headrace.training.model.columns import Columns
 
 EXAMPLES = 100
 

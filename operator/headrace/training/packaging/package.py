@@ -15,11 +15,11 @@ from headrace.errors import Conflict, InvalidData
 from headrace.serving.bundle import read_bundle, write_bundle
 from headrace.serving.signature import MODEL_FILES, Output, OutputKind, Signature
 from headrace.training.data.schema import Task
+from headrace.training.model.columns import inputs_of, request_of
 from headrace.training.model.fitted import DESCRIPTION, MODEL, Description, read_fitted
 from headrace.training.packaging.canonical import canonical
 from headrace.training.packaging.card import Card, card_of
 from headrace.training.packaging.card_text import html_of, markdown_of
-from headrace.training.packaging.columns import inputs_of, request_of
 from headrace.training.packaging.distributions import examples_of, reference_of
 from headrace.training.packaging.export import export
 from headrace.training.packaging.linear import linear_json

@@ -16,8 +16,8 @@ from headrace.serving.request import Cell
 from headrace.serving.runtimes import OnnxModel
 from headrace.serving.signature import Column, Signature
 from headrace.training.data.schema import Task
+from headrace.training.model.columns import Columns, frame_of
 from headrace.training.model.fitted import Fitted
-from headrace.training.packaging.columns import Columns, frame_of
 
 COMPARED_ROWS = 1000
 

@@ -16,8 +16,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from headrace.serving.signature import Column
 from headrace.training.data.schema import Task
+from headrace.training.model.columns import frame_of, inputs_of, request_of
 from headrace.training.model.fitted import Description, Fitted, write_fitted
-from headrace.training.packaging.columns import frame_of, inputs_of, request_of
 
 REQUEST = (
     Column("distance", "number", nullable=True),

@@ -378,7 +378,7 @@ def test_what_people_tell_must_be_texts_by_name(
 
 
 def test_booleans_and_instants_are_carried_as_requests_carry_them() -> None:
-    from headrace.training.packaging.columns import request_of
+    from headrace.training.model.columns import request_of
 
     moments = pd.to_datetime(["2026-01-01T10:00:00Z", None], utc=True)
     rows = pd.DataFrame({"flag": [True, False], "at": moments, "n": pd.array([1, None], "Int64")})
