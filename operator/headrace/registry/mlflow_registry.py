@@ -134,6 +134,15 @@ class Registry:
                     return _registered(self._client.get_model_version(name, model.aliases[alias]))
         return None
 
+    def version_named(self, name: str, version: str) -> RegisteredVersion:
+        """Give a version by its name.
+
+        Raises:
+            NotFound: It is not registered.
+        """
+        with self._answering():
+            return _registered(self._require(name, version))
+
     def set_alias(self, name: str, alias: str, version: str) -> None:
         """Point an alias at a version; it leaves the version that it pointed at before.
 
@@ -144,6 +153,34 @@ class Registry:
             known = self._require(name, version)
             if alias not in known.aliases:
                 self._client.set_registered_model_alias(name, alias, known.version)
+
+    def tags_of(self, name: str, version: str) -> Mapping[str, str]:
+        """Give the tags of a version.
+
+        Raises:
+            NotFound: The version is not registered.
+        """
+        with self._answering():
+            return dict(self._require(name, version).tags)
+
+    def set_tag(self, name: str, version: str, tag: str, text: str) -> None:
+        """Set a tag of a version, in place of what it said before.
+
+        Raises:
+            NotFound: The version is not registered.
+        """
+        with self._answering():
+            known = self._require(name, version)
+            self._client.set_model_version_tag(name, known.version, tag, text)
+
+    def keep_text(self, name: str, version: str, file: str, text: str) -> None:
+        """Keep a text beside the card, in the run of a version.
+
+        Raises:
+            NotFound: The version is not registered.
+        """
+        with self._answering():
+            self._client.log_text(self._require(name, version).run_id, text, file)
 
     def promote(self, name: str, version: str) -> None:
         """Make a version the champion. It stops being the challenger; a second call does nothing.
