@@ -61,8 +61,22 @@ SETTLE = 1.0
     envvar=f"{PREFIX}_ADDRESSES",
     help="A folder, such as a mounted Secret, with the addresses that notifications name by key.",
 )
+@click.option(
+    "--registry",
+    envvar=[f"{PREFIX}_REGISTRY_URL", "MLFLOW_TRACKING_URI"],
+    metavar="URL",
+    help="The MLflow server whose alias `champion` follows the traffic.  [default: none]",
+)
 @click.option("--host", default="0.0.0.0", help="Where /metrics, /healthz and /readyz answer.")  # noqa: S104
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="The same.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    # Kubernetes sets HEADRACE_PORT itself, in pods beside a Service that is called headrace.
+    envvar=f"{PREFIX}_HTTP_PORT",
+    allow_from_autoenv=False,
+    help="The same.",
+)
 @click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Outside a pod.")
 @click.option("--context", help="Of the kubeconfig.")
 @click.option(
@@ -101,6 +115,7 @@ def controller(
     lease_name: str,
     identity: str | None,
     addresses: Path | None,
+    registry: str | None,
     host: str,
     port: int,
     kubeconfig: str | None,
@@ -129,11 +144,17 @@ def controller(
     from headrace.runtime.kubernetes.cluster import Cluster
 
     set_up("json" if log_format == "json" else "text", log_level)
+    promotes = None
+    if registry:
+        from headrace.registry.server import registry_at
+
+        promotes = registry_at(registry)
     settings = Settings(
         identity=identity or socket.gethostname(),
         namespaces=tuple(filter(None, (name.strip() for name in namespaces.split(",")))),
         lease=(lease_namespace, lease_name) if elect else None,
         addresses=addresses,
+        registry=promotes,
         host=host,
         port=port,
     )

@@ -177,7 +177,7 @@ class Cluster:
         Args:
             manifest: The fields that are ours; those that it had before and has no more go.
             force: Take fields from others; otherwise that is a conflict.
-            dry_run: Change nothing, only tell.
+            dry_run: Change nothing, only tell; fields that the server does not know are refused.
             manager: In whose name.
 
         Raises:
@@ -189,7 +189,7 @@ class Cluster:
         kind = kind_of(manifest)
         query = {"fieldManager": manager, "force": "true" if force else "false"}
         if dry_run:
-            query["dryRun"] = "All"
+            query |= {"dryRun": "All", "fieldValidation": "Strict"}
         kind_of_patch = "application/apply-patch+yaml"
         return self._ask(
             "patch", "PATCH", kind, _path(kind, manifest), query, manifest, kind_of_patch
