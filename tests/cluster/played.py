@@ -2,7 +2,8 @@
 
 Played, by their rules: the kubelets (pods run), the gateway's controller (routes are taken over),
 and users with an Envoy Gateway: requests split as the HTTPRoute says it at that moment, counted
-under Envoy's names for positions in the route. The counts are kept, as the truth to compare with.
+under Envoy's names for positions in the route. Where there are SeldonDeployments, a double of the
+Seldon operator splits and counts as that does. The counts are kept, as the truth to compare with.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,6 +30,7 @@ from headrace.runtime.local.monitoring import Monitoring
 from headrace.runtime.local.ports import Ports
 from headrace.runtime.local.prometheus_binary import find_prometheus
 from tests.cluster.doubles import GatewayController, Nodes
+from tests.cluster.seldon_operator import Route, SeldonOperator
 
 SCRAPE = 0.5
 """Seconds between two scrapes."""
@@ -38,6 +40,15 @@ STEP = 0.05
 
 BOUNDS = (1, 5, 10, 25, 50, 100, 250, 500, 1000)
 """Milliseconds, of Envoy's histogram."""
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+"""Of Seldon's orchestrator's histogram."""
+
+CODES = {
+    "envoy_cluster_upstream_rq_xx": "envoy_response_code_class",
+    "seldon_api_executor_server_requests_seconds_count": "code",
+}
+"""Counters of answers, and the label with what they were."""
 
 
 @dataclass
@@ -53,6 +64,66 @@ class Behaviour:
     errors: float = 0.01
     milliseconds: float = 20.0
     ready: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How a router counts what one arm answers.
+
+    Attributes:
+        name: Where its counters' names begin.
+        labels: That say which arm it is.
+    """
+
+    name: str
+    labels: str
+
+    @property
+    def is_envoy(self) -> bool:
+        """Whether Envoy counts, by classes and in milliseconds."""
+        return self.name.startswith("envoy")
+
+    @property
+    def answers(self) -> str:
+        """The counter of answers."""
+        return f"{self.name}_xx" if self.is_envoy else f"{self.name}_count"
+
+    @property
+    def times(self) -> str:
+        """The histogram of times."""
+        return f"{self.name}_time_bucket" if self.is_envoy else f"{self.name}_bucket"
+
+    @property
+    def codes(self) -> tuple[str, str]:
+        """What an answer that is well is counted as, and one that is not."""
+        return ("2", "5") if self.is_envoy else ("200", "500")
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """The histogram's."""
+        return BOUNDS if self.is_envoy else SECONDS
+
+    @property
+    def unit(self) -> float:
+        """Milliseconds of one of the histogram's units."""
+        return 1.0 if self.is_envoy else 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Who answers some of the requests.
+
+    Attributes:
+        service: Where they are sent.
+        version: Who is there.
+        weight: In proportion to the others', or per cent of the copies.
+        counted: Under which names.
+    """
+
+    service: str
+    version: str
+    weight: int
+    counted: Counted
 
 
 @dataclass
@@ -85,6 +156,7 @@ class Play:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._due = 0.0
+        self.operator = SeldonOperator(self.cluster, self.namespace)
         self.faults: list[BaseException] = []
 
     def behave(self, version: str) -> Behaviour:
@@ -110,6 +182,7 @@ class Play:
             now = time.monotonic()
             try:
                 self._nodes()
+                self.operator.reconcile()
                 GatewayController(self.cluster, self.namespace).take()
                 self._serve(now - last)
             except HeadraceError:
@@ -130,9 +203,9 @@ class Play:
         with self._lock:
             counters = dict(self._counters)
         lines = []
-        for (name, cluster, label), value in sorted(counters.items()):
-            key = "le" if name.endswith("bucket") else "envoy_response_code_class"
-            lines.append(f'{name}{{envoy_cluster_name="{cluster}",{key}="{label}"}} {value}')
+        for (name, labels, label), value in sorted(counters.items()):
+            key = "le" if name.endswith("bucket") else CODES[name]
+            lines.append(f'{name}{{{labels},{key}="{label}"}} {value}')
         return "\n".join(lines) + "\n"
 
     def _versions(self) -> dict[str, str]:
@@ -160,51 +233,90 @@ class Play:
             for route in routes:
                 self._due += seconds * self.rate
                 count, self._due = int(self._due), self._due % 1
-                self._split(route, versions, up, count)
+                self._split(*self._arms(route, versions), up, count)
+            for predictors in self.operator.routes.values():
+                self._due += seconds * self.rate
+                count, self._due = int(self._due), self._due % 1
+                up |= {name.removesuffix("-0-model") for name in up}
+                self._split(*_predictors(predictors), up, count)
 
-    def _split(
-        self, route: dict[str, Any], versions: dict[str, str], up: set[str], count: int
-    ) -> None:
+    def _arms(self, route: dict[str, Any], versions: dict[str, str]) -> tuple[list[Arm], list[Arm]]:
+        """Give who answers, and who gets copies, as an HTTPRoute has it."""
         metadata, rule = route["metadata"], route["spec"]["rules"][0]
         prefix = f"httproute/{metadata['namespace']}/{metadata['name']}/rule/0"
-        backends = rule["backendRefs"]
-        for index in range(len(backends)):
-            self._show(f"{prefix}/backend/{index}")
-        chosen = self._random.choices(
-            range(len(backends)), [backend.get("weight", 1) for backend in backends], k=count
-        )
-        for index in chosen:
-            name = backends[index]["name"]
-            if name not in up:
+        live = [
+            Arm(
+                each["name"],
+                versions.get(each["name"], "?"),
+                each.get("weight", 1),
+                Counted("envoy_cluster_upstream_rq", f'envoy_cluster_name="{prefix}/backend/{i}"'),
+            )
+            for i, each in enumerate(rule["backendRefs"])
+        ]
+        copies = [
+            Arm(
+                each["requestMirror"]["backendRef"]["name"],
+                versions.get(each["requestMirror"]["backendRef"]["name"], "?"),
+                each["requestMirror"].get("percent", 100),
+                Counted("envoy_cluster_upstream_rq", f'envoy_cluster_name="{prefix}-mirror-{i}"'),
+            )
+            for i, each in enumerate(rule.get("filters", ()))
+        ]
+        return live, copies
+
+    def _split(self, live: list[Arm], copies: list[Arm], up: set[str], count: int) -> None:
+        for arm in (*live, *copies):
+            self._show(arm.counted)
+        if not any(arm.weight for arm in live):
+            return
+        for arm in self._random.choices(live, [arm.weight for arm in live], k=count):
+            if arm.service not in up:
                 self.unserved += 1
                 continue
-            code = self._answer(f"{prefix}/backend/{index}", versions[name])
-            self.answers[versions[name], code] += 1
-        for index, mirror in enumerate(rule.get("filters", ())):
-            copied = mirror["requestMirror"]
-            name = copied["backendRef"]["name"]
-            self._show(f"{prefix}-mirror-{index}")
-            for _ in range(round(count * copied.get("percent", 100) / 100) if name in up else 0):
-                self._answer(f"{prefix}-mirror-{index}", versions[name])
-                self.copies[versions[name]] += 1
+            self.answers[arm.version, self._answer(arm)] += 1
+        for arm in copies:
+            for _ in range(round(count * arm.weight / 100) if arm.service in up else 0):
+                self._answer(arm)
+                self.copies[arm.version] += 1
 
-    def _show(self, cluster: str) -> None:
-        """Have counters at zero from the moment on at which Envoy knows a cluster."""
-        for code in "25":
-            self._counters["envoy_cluster_upstream_rq_xx", cluster, code] += 0
-        for bound in (*map(str, BOUNDS), "+Inf"):
-            self._counters["envoy_cluster_upstream_rq_time_bucket", cluster, bound] += 0
+    def _show(self, counted: Counted) -> None:
+        """Have counters at zero from the moment on at which a router knows an arm."""
+        for code in counted.codes:
+            self._counters[counted.answers, counted.labels, code] += 0
+        for bound in (*map(str, counted.bounds), "+Inf"):
+            self._counters[counted.times, counted.labels, bound] += 0
 
-    def _answer(self, cluster: str, version: str) -> str:
-        behaviour = self.behave(version)
-        code = "5" if self._random.random() < behaviour.errors else "2"
-        self._counters["envoy_cluster_upstream_rq_xx", cluster, code] += 1
-        took = self._random.expovariate(1 / behaviour.milliseconds)
-        for bound in BOUNDS:
+    def _answer(self, arm: Arm) -> str:
+        behaviour, counted = self.behave(arm.version), arm.counted
+        failed = self._random.random() < behaviour.errors
+        self._counters[counted.answers, counted.labels, counted.codes[failed]] += 1
+        took = self._random.expovariate(1 / behaviour.milliseconds) / counted.unit
+        for bound in counted.bounds:
             if took <= bound:
-                self._counters["envoy_cluster_upstream_rq_time_bucket", cluster, str(bound)] += 1
-        self._counters["envoy_cluster_upstream_rq_time_bucket", cluster, "+Inf"] += 1
-        return code
+                self._counters[counted.times, counted.labels, str(bound)] += 1
+        self._counters[counted.times, counted.labels, "+Inf"] += 1
+        return "5" if failed else "2"
+
+
+def _predictors(routes: list[Route]) -> tuple[list[Arm], list[Arm]]:
+    """Give who answers, and who gets copies, as the Seldon operator has written it."""
+    arms = [
+        (
+            route.shadow,
+            Arm(
+                f"{route.deployment}-{route.predictor}",
+                route.version,
+                route.weight,
+                Counted(
+                    "seldon_api_executor_server_requests_seconds",
+                    f'deployment_name="{route.deployment}",predictor_name="{route.predictor}",'
+                    f'predictor_version="{route.version}",service="predictions",method="post"',
+                ),
+            ),
+        )
+        for route in routes
+    ]
+    return [arm for shadow, arm in arms if not shadow], [arm for shadow, arm in arms if shadow]
 
 
 @contextmanager
@@ -231,7 +343,9 @@ def _served(page: Callable[[], str]) -> Iterator[int]:
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            # Nobody waits for ever on a loaded machine.
+            with suppress(OSError):
+                self.wfile.write(body)
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             pass
