@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -24,31 +23,22 @@ from typing import Any
 import requests
 
 from headrace.errors import HeadraceError
+from headrace.render.gateway import is_open
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE
 from headrace.runtime.local.monitoring import Monitoring
 from headrace.runtime.local.ports import Ports
 from headrace.runtime.local.prometheus_binary import find_prometheus
+from tests.cluster.arms import CODES, Arm, Counted, envoy, seldon
 from tests.cluster.doubles import GatewayController, Nodes
-from tests.cluster.seldon_operator import Route, SeldonOperator
+from tests.cluster.seldon_operator import SeldonOperator
+from tests.guarded import Guarded
 
 SCRAPE = 0.5
 """Seconds between two scrapes."""
 
 STEP = 0.05
 """Seconds between two moves of the play."""
-
-BOUNDS = (1, 5, 10, 25, 50, 100, 250, 500, 1000)
-"""Milliseconds, of Envoy's histogram."""
-
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-"""Of Seldon's orchestrator's histogram."""
-
-CODES = {
-    "envoy_cluster_upstream_rq_xx": "envoy_response_code_class",
-    "seldon_api_executor_server_requests_seconds_count": "code",
-}
-"""Counters of answers, and the label with what they were."""
 
 
 @dataclass
@@ -64,66 +54,6 @@ class Behaviour:
     errors: float = 0.01
     milliseconds: float = 20.0
     ready: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """How a router counts what one arm answers.
-
-    Attributes:
-        name: Where its counters' names begin.
-        labels: That say which arm it is.
-    """
-
-    name: str
-    labels: str
-
-    @property
-    def is_envoy(self) -> bool:
-        """Whether Envoy counts, by classes and in milliseconds."""
-        return self.name.startswith("envoy")
-
-    @property
-    def answers(self) -> str:
-        """The counter of answers."""
-        return f"{self.name}_xx" if self.is_envoy else f"{self.name}_count"
-
-    @property
-    def times(self) -> str:
-        """The histogram of times."""
-        return f"{self.name}_time_bucket" if self.is_envoy else f"{self.name}_bucket"
-
-    @property
-    def codes(self) -> tuple[str, str]:
-        """What an answer that is well is counted as, and one that is not."""
-        return ("2", "5") if self.is_envoy else ("200", "500")
-
-    @property
-    def bounds(self) -> tuple[float, ...]:
-        """The histogram's."""
-        return BOUNDS if self.is_envoy else SECONDS
-
-    @property
-    def unit(self) -> float:
-        """Milliseconds of one of the histogram's units."""
-        return 1.0 if self.is_envoy else 1000.0
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """Who answers some of the requests.
-
-    Attributes:
-        service: Where they are sent.
-        version: Who is there.
-        weight: In proportion to the others', or per cent of the copies.
-        counted: Under which names.
-    """
-
-    service: str
-    version: str
-    weight: int
-    counted: Counted
 
 
 @dataclass
@@ -168,7 +98,7 @@ class Play:
         routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
         versions = self._versions()
         named = [route for route in routes if route["metadata"]["name"] == name]
-        live = [rule for route in named for rule in route["spec"]["rules"][:1]]
+        live = [opened(route)[1] for route in named]
         return {
             versions.get(backend["name"], "?"): backend.get("weight", 1)
             for rule in live
@@ -238,29 +168,33 @@ class Play:
                 self._due += seconds * self.rate
                 count, self._due = int(self._due), self._due % 1
                 up |= {name.removesuffix("-0-model") for name in up}
-                self._split(*_predictors(predictors), up, count)
+                self._split(*seldon(predictors), up, count)
 
     def _arms(self, route: dict[str, Any], versions: dict[str, str]) -> tuple[list[Arm], list[Arm]]:
         """Give who answers, and who gets copies, as an HTTPRoute has it."""
-        metadata, rule = route["metadata"], route["spec"]["rules"][0]
-        prefix = f"httproute/{metadata['namespace']}/{metadata['name']}/rule/0"
+        metadata, (place, rule) = route["metadata"], opened(route)
+        prefix = f"httproute/{metadata['namespace']}/{metadata['name']}/rule"
+        for closed, each in enumerate(route["spec"]["rules"]):
+            for index in range(len(each["backendRefs"])):
+                self._show(envoy(f"{prefix}/{closed}/backend/{index}"))
         live = [
             Arm(
                 each["name"],
                 versions.get(each["name"], "?"),
                 each.get("weight", 1),
-                Counted("envoy_cluster_upstream_rq", f'envoy_cluster_name="{prefix}/backend/{i}"'),
+                envoy(f"{prefix}/{place}/backend/{index}"),
             )
-            for i, each in enumerate(rule["backendRefs"])
+            for index, each in enumerate(rule["backendRefs"])
         ]
+        mirrors = (each["requestMirror"] for each in rule.get("filters", ()))
         copies = [
             Arm(
-                each["requestMirror"]["backendRef"]["name"],
-                versions.get(each["requestMirror"]["backendRef"]["name"], "?"),
-                each["requestMirror"].get("percent", 100),
-                Counted("envoy_cluster_upstream_rq", f'envoy_cluster_name="{prefix}-mirror-{i}"'),
+                each["backendRef"]["name"],
+                versions.get(each["backendRef"]["name"], "?"),
+                each.get("percent", 100),
+                envoy(f"{prefix}/{place}-mirror-{index}"),
             )
-            for i, each in enumerate(rule.get("filters", ()))
+            for index, each in enumerate(mirrors)
         ]
         return live, copies
 
@@ -298,25 +232,10 @@ class Play:
         return "5" if failed else "2"
 
 
-def _predictors(routes: list[Route]) -> tuple[list[Arm], list[Arm]]:
-    """Give who answers, and who gets copies, as the Seldon operator has written it."""
-    arms = [
-        (
-            route.shadow,
-            Arm(
-                f"{route.deployment}-{route.predictor}",
-                route.version,
-                route.weight,
-                Counted(
-                    "seldon_api_executor_server_requests_seconds",
-                    f'deployment_name="{route.deployment}",predictor_name="{route.predictor}",'
-                    f'predictor_version="{route.version}",service="predictions",method="post"',
-                ),
-            ),
-        )
-        for route in routes
-    ]
-    return [arm for shadow, arm in arms if not shadow], [arm for shadow, arm in arms if shadow]
+def opened(route: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Give the rule of a route that takes live requests, and its place."""
+    rules = enumerate(route["spec"]["rules"])
+    return next((place, rule) for place, rule in rules if is_open(rule))
 
 
 @contextmanager
@@ -373,9 +292,7 @@ def _prometheus(folder: Path, target: int) -> Iterator[str]:
         command = monitoring.command(binary, folder / "prometheus.log")
         ports.hand_over([port])
         log = held.enter_context((folder / "prometheus.log").open("wb"))
-        process = subprocess.Popen(command.arguments, stdout=log, stderr=subprocess.STDOUT)
-        held.callback(process.wait, 20)
-        held.callback(process.terminate)
+        held.callback(Guarded(command.arguments, log).stop)
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + 60
         while not _is_up(url):

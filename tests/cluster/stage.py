@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import signal
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, EVENT, MODEL_ROLLOUT
 from tests.cluster.api_server import ApiServer
 from tests.cluster.played import Play, played
+from tests.guarded import Guarded
 
 ROLLOUT = """
 apiVersion: headrace.dev/v1alpha1
@@ -56,7 +56,7 @@ class Stage:
     folder: Path
     name: str = "flights"
     running: list[tuple[Controller, threading.Thread]] = field(default_factory=list)
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Guarded] = field(default_factory=list)
 
     def another(self, name: str) -> Stage:
         """Give the same stage for another rollout."""
@@ -81,15 +81,13 @@ class Stage:
             *("--host", "127.0.0.1", "--port", "0", "--log-format", "text", *more),
         ]
         with (self.folder / f"{identity}.log").open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-        self.processes.append(process)
-        return process
+            guarded = Guarded(command, log)
+        self.processes.append(guarded)
+        return guarded.process
 
     def stop(self) -> None:
         for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.stop(30)
         for controller, thread in self.running:
             controller.stop()
             thread.join(20)

@@ -67,9 +67,25 @@ SETTLE = 1.0
     help="The MLflow server whose alias `champion` follows the traffic.  [default: none]",
 )
 @click.option("--host", default="0.0.0.0", help="Where /metrics, /healthz and /readyz answer.")  # noqa: S104
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="The same.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    # Kubernetes sets HEADRACE_PORT itself, in pods beside a Service that is called headrace.
+    envvar=f"{PREFIX}_HTTP_PORT",
+    allow_from_autoenv=False,
+    help="The same.",
+)
 @click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Outside a pod.")
 @click.option("--context", help="Of the kubeconfig.")
+@click.option(
+    "--service-account",
+    type=click.Path(path_type=Path),
+    default="/var/run/secrets/kubernetes.io/serviceaccount",
+    envvar=f"{PREFIX}_SERVICE_ACCOUNT",
+    metavar="FOLDER",
+    help="Within a pod: where its token and the API server's certificate are.",
+)
 @click.option(
     "--log-format",
     type=click.Choice(["json", "text"]),
@@ -97,6 +113,7 @@ def controller(
     port: int,
     kubeconfig: str | None,
     context: str | None,
+    service_account: Path,
     log_format: str,
     log_level: str,
 ) -> None:
@@ -135,7 +152,8 @@ def controller(
     access = access_from({**os.environ, f"{PREFIX}_PROMETHEUS_URL": prometheus_url})
     assert access is not None, "it has an address"
     metrics = PrometheusMetrics(access, settle=SETTLE)
-    running = Controller(Cluster.connect(kubeconfig, context), metrics, settings)
+    cluster = Cluster.connect(kubeconfig, context, service_account=service_account)
+    running = Controller(cluster, metrics, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     running.run()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from headrace.api import ModelRollout
 from headrace.controller.changes import Changes
+from headrace.controller.cluster_parting import ClusterParting
 from headrace.controller.endpoints import Endpoints, probe
 from headrace.controller.events import Events
 from headrace.controller.fleet import Fleet
@@ -26,9 +27,8 @@ from headrace.controller.lease_object import LeaseObject
 from headrace.controller.meters import Meters
 from headrace.controller.outside import Outside
 from headrace.controller.schedule import AT_REST_SECONDS
-from headrace.engine.decision import Action, Tick
+from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
-from headrace.engine.plan import Plan
 from headrace.errors import HeadraceError
 from headrace.metrics.prometheus import PromQLMetrics
 from headrace.metrics.source import Metrics
@@ -46,9 +46,6 @@ COALESCE = 0.05
 
 STUCK = 3 * AT_REST_SECONDS
 """Seconds without a tick after which a leader says that it is not well, and is restarted."""
-
-PATIENCE = 300.0
-"""Seconds for which a deletion waits for the stable version to be in place alone."""
 
 LISTING = 60.0
 """Seconds within which everything must have been listed once."""
@@ -105,7 +102,6 @@ class Controller:
         self._cache = Cache(cluster, settings.namespaces, self._on_change)
         self._platform = KubernetesPlatform(cluster, self._cache)
         self._seen: dict[str, int] = {}
-        self._parting: dict[str, float] = {}
         self._fleet: Fleet | None = None
         self._leadership = _leadership(cluster, settings)
         self._events = Events(cluster, settings.identity)
@@ -197,7 +193,7 @@ class Controller:
             self._metrics,
             self._platform,
             beside=self._known_outside,
-            part_with=self._part_with,
+            parting=ClusterParting(self._platform, self._forget),
             on_tick=self._on_tick,
             on_undone=self._on_undone,
             may_act=lambda: self.leads,
@@ -225,11 +221,11 @@ class Controller:
         self._changes.note(key)
 
     def _on_tick(self, rollout: ModelRollout, answer: Tick) -> None:
-        now, decision = self._clock(), answer.decision
-        news = self._events.decided(rollout, answer.status, decision, now)
+        now = self._clock()
+        self._events.decided(rollout, answer.status, answer.decision, now)
         self._events.foreseen(rollout)
-        if news and decision.action is not Action.HOLD:
-            self._meters.decided(decision)
+        if answer.is_new:
+            self._meters.decided(answer.decision)
         with self._outside_lock:
             self._outside.follow(rollout, answer, now)
         for reason, message in self._platform.notes(rollout.key):
@@ -244,21 +240,11 @@ class Controller:
         with self._outside_lock:
             return self._outside.known(rollout, observations, now)
 
-    def _part_with(self, rollout: ModelRollout, plan: Plan) -> bool:
-        """Leave the stable version to itself, so that it is not deleted with its rollout."""
-        if plan.stable is not None:
-            asked = self._parting.setdefault(rollout.key, time.monotonic())
-            late = time.monotonic() - asked > PATIENCE
-            # A plan that can never be in place must not keep a resource for ever.
-            if not late and not self._platform.settled(rollout, plan):
-                return False
-            self._platform.release(rollout, plan)
-        self._parting.pop(rollout.key, None)
-        self._platform.forget(rollout.key)
+    def _forget(self, key: str) -> None:
+        self._platform.forget(key)
         with self._outside_lock:
-            self._outside.forget(rollout.key)
-        self._events.forget(rollout.key)
-        return True
+            self._outside.forget(key)
+        self._events.forget(key)
 
     def _rollouts(self) -> dict[str, ModelRollout]:
         fleet = self._fleet

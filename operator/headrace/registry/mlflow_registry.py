@@ -18,23 +18,15 @@ from typing import TYPE_CHECKING
 
 from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
 from headrace.registry.client import open_client
+from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain
 from headrace.serving.bundle import Bundle, read_bundle
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION = "champion"
-"""The alias of the version that has the users now."""
-
-CHALLENGER = "challenger"
-"""The alias of the version under test."""
-
-VERSION_TAG = "headrace.version"
 DIGEST_TAG = "headrace.digest"
 EXPERIMENT = "headrace"
-
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -256,20 +248,6 @@ def _same(known: RegisteredVersion, bundle: Bundle) -> RegisteredVersion:
             f"bundle has {bundle.digest}. A version is never replaced: package it under a new one."
         )
     return known
-
-
-def plain(text: str) -> str:
-    """Insist on a name that needs no quoting in MLflow's queries.
-
-    Raises:
-        InvalidInput: It is none.
-    """
-    if not _PLAIN.fullmatch(text):
-        raise InvalidInput(
-            f"{text!r} cannot name a model or version in the registry: "
-            "expected letters, digits, dots, hyphens and underscores."
-        )
-    return text
 
 
 def _is_foreign(error: Exception) -> bool:

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import requests
 
 from headrace.errors import InvalidInput, NotFound, PlatformUnavailable
-from headrace.registry.mlflow_registry import CHALLENGER, CHAMPION, VERSION_TAG, Registry, plain
+from headrace.registry.mlflow_registry import Registry
+from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain
 
 _TIMEOUT = (5.0, 20.0)
 """Seconds for a connection, and between two packets of an answer."""

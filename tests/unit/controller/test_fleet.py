@@ -10,6 +10,7 @@ import pytest
 from headrace.api import Condition, ModelRollout, Phase, Status, Traffic
 from headrace.controller.asking import local_envoy
 from headrace.controller.fleet import Fleet
+from headrace.controller.parting import Parting
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Ask, Wish, World
@@ -84,6 +85,11 @@ class Shelf:
         self.writes += 1
         self.kept[key] = Unreadable(key, str(self.writes), message, status, generation)
 
+    def delete(self, key: str, at: float) -> None:
+        """Do what a person does who deletes a resource that has a finalizer."""
+        self.writes += 1
+        self.kept[key] = replace(self.kept[key], fence=str(self.writes), deleting=at)
+
     def refuse(self, resource: Unreadable, status: Status) -> None:
         if self.down:
             raise PlatformUnavailable(self.down)
@@ -93,8 +99,8 @@ class Shelf:
         self.log.append(f"refuse {status.phase}")
         self.kept[resource.key] = replace(resource, fence=str(self.writes), status=status)
 
-    def let_go(self, resource: Resource) -> None:
-        del self.kept[resource.rollout.key]
+    def let_go(self, resource: Resource | Unreadable) -> None:
+        del self.kept[resource.key]
 
 
 class Cluster:
@@ -152,7 +158,8 @@ class Hands:
 class Bench:
     """A fleet with its shelf, its cluster and a clock."""
 
-    def __init__(self, *versions: str) -> None:
+    def __init__(self, *versions: str, parting: Parting | None = None) -> None:
+        self.parting = parting
         self.shelf = Shelf()
         self.cluster = Cluster(self.shelf.log, self.shelf.life)
         self.told: list[tuple[str, str]] = []
@@ -170,6 +177,7 @@ class Bench:
             Eyes(self.cluster),
             Hands(self.cluster),
             counters_of=local_envoy,
+            parting=self.parting,
             on_tick=self._tell,
             on_undone=lambda rollout, message: self.undone.append(rollout.key),
             may_act=lambda: self.leads,

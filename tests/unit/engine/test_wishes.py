@@ -313,6 +313,14 @@ class TestADeletion:
         assert answer.farewell
         assert [model.version for model in answer.plan.versions] == ["2"]
 
+    def test_at_rest_does_not_wait_for_a_router_that_says_nothing(self) -> None:
+        world = live()
+        world.platform.slow, world.platform.traffic = True, None
+        world.deleting = world.clock.now
+        answer = world.tick()
+        assert answer.farewell
+        assert [model.version for model in answer.plan.versions] == ["1"]
+
     def test_of_everything_leaves_nothing_at_once(self) -> None:
         world = trying()
         world.edit(on_delete=OnDelete.DELETE)

@@ -89,6 +89,8 @@ def refusal(
     said = str(body.get("message", "")) if isinstance(body, dict) else str(body)
     said = " ".join(said.split()).rstrip(".") or f"code {code}"
     match code:
+        case 404 if not isinstance(body, dict):
+            return NotFound(f"The cluster has no {kind}s of {kind.api_version}: install their CRD.")
         case 404:
             return NotFound(f"The API server has nothing at {path}: {said}.")
         case 409:

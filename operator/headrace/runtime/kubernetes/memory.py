@@ -7,34 +7,12 @@ from dataclasses import dataclass, field
 from headrace.api import ModelSpec
 from headrace.engine.observations import World
 from headrace.engine.plan import Plan
+from headrace.runtime.kubernetes.complaint import Complaint, Note
 from headrace.runtime.kubernetes.pieces import Piece
 from headrace.runtime.kubernetes.seen import Child
 from headrace.runtime.kubernetes.tally import Tally
 
-Note = tuple[str, str]
-"""Reason in one CamelCase word, and a sentence: what an Event says."""
-
 NEVER = -1
-
-
-@dataclass(slots=True)
-class Complaint:
-    """What a router has against a route; a Service that it has not heard of yet is no news.
-
-    Attributes:
-        problem: In its words; empty for nothing.
-        since: Seconds that only grow.
-        told: Whether people have been told.
-    """
-
-    problem: str = ""
-    since: float = 0.0
-    told: bool = False
-
-    def hear(self, problem: str, now: float) -> None:
-        """Take what it says now."""
-        if problem != self.problem:
-            self.problem, self.since, self.told = problem, now, False
 
 
 @dataclass(slots=True)
@@ -48,7 +26,7 @@ class Memory:
         pieces: What that is made of.
         settled: The change of the cache at which all of it was found in place.
         accepted: With which digest and record of fields a child was found in order.
-        routed: Which routes are in place, by their digests, and since when.
+        routed: Which routes are in place, by identity, generation and digest, and since when.
         backends: Services of the Seldon operator that were found to exist.
         repaired: When a child that others keep changing is put back again, and how often it was.
         tallies: Restarts, by version.
