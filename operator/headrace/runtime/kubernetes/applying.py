@@ -121,7 +121,6 @@ class Application:
             answer = placing.place(piece, manifest, self._children.get(piece.child))
         except HeadraceError as error:
             self._errors.append(error)
-            self.memory.ending |= isinstance(error, NamespaceEnding)
             return
         self.cache.note(piece.kind, answer)
         self._children = self.cache.children(self.rollout.key)

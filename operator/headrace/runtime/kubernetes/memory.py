@@ -33,7 +33,6 @@ class Memory:
         world: What was told last, and from what.
         notes: What people should hear.
         complaint: What the router has against the route.
-        ending: Whether its namespace was seen to be on its way out, which no namespace survives.
     """
 
     uid: str
@@ -49,7 +48,6 @@ class Memory:
     world: tuple[object, World] | None = None
     notes: list[Note] = field(default_factory=list)
     complaint: Complaint = field(default_factory=Complaint)
-    ending: bool = False
 
     def tallies_of(self, models: tuple[ModelSpec, ...]) -> dict[str, Tally]:
         """Give the counts of some versions, and forget those of others."""
