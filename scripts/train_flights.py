@@ -1,7 +1,7 @@
 """Trains a release of the flights example, and prints its ModelRollout for a cluster.
 
-`python scripts/train_flights.py RELEASE FOLDER`: MLflow is at HEADRACE_REGISTRY_URL, and the bundle is
-copied into HEADRACE_MODELS, which pods have as the volume `models`.
+`python scripts/train_flights.py RELEASE FOLDER`: MLflow is at HEADRACE_REGISTRY_URL, and the bundle
+is copied into HEADRACE_MODELS, which pods have as the volume `models`.
 """
 
 from __future__ import annotations

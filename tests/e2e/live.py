@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,9 @@ import requests
 import yaml
 
 from headrace.load.counts import Ledger, read_ledger
+from headrace.render.gateway import is_open
+from headrace.runtime.kubernetes.cluster import Cluster
+from headrace.runtime.kubernetes.kinds import HTTP_ROUTE, MODEL_ROLLOUT
 from tests.e2e.cluster import Object, Pod, get, kubectl, pods_of, until
 from tests.e2e.models import FIRST, NAME
 
@@ -74,14 +78,18 @@ class Moment:
     """What was seen at one moment.
 
     Attributes:
-        answered: Users' requests so far, by version; read before the status.
+        at: Seconds that only grow.
+        answered: Users' requests so far, by version; read before the rest.
         champion: The version that has the alias; read before the status.
         status: Of the ModelRollout.
+        weights: Of the route's rule that takes everybody, in the order of its backends.
     """
 
+    at: float
     answered: dict[str, int]
     champion: str
     status: Object
+    weights: tuple[int, ...]
 
 
 @dataclass
@@ -104,6 +112,7 @@ class Live:
     digests: dict[str, str]
     champion: Callable[[], str] = lambda: ""
     moments: list[Moment] = field(default_factory=list)
+    cluster: Cluster = field(default_factory=Cluster.connect)
 
     def ask_for(self, version: str, **changes: Any) -> None:
         """Write the spec, as a pipeline or a person does.
@@ -124,8 +133,8 @@ class Live:
 
     def status(self) -> Object:
         """Give what the controller has written."""
-        found: Object = get("modelrollout", self.name, f"--namespace={NAMESPACE}")
-        return dict(found.get("status") or {})
+        found = self.cluster.get(MODEL_ROLLOUT, NAMESPACE, self.name)
+        return dict((found or {}).get("status") or {})
 
     def until(self, phase: str, version: str) -> Object:
         """Wait until a version has come to its end, or is live.
@@ -204,9 +213,14 @@ class Live:
         return answer.status_code == 200
 
     def _look(self, path: Path, ended: threading.Event) -> None:
-        while not ended.wait(0.3):
-            answered, champion = dict(read_ledger(path).answered), self.champion()
-            self.moments.append(Moment(answered, champion, self.status()))
+        while not ended.wait(0.2):
+            at, answered, champion = time.monotonic(), read_ledger(path).answered, self.champion()
+            route = self.cluster.get(HTTP_ROUTE, NAMESPACE, self.name)
+            assert route is not None
+            (rule,) = (each for each in route["spec"]["rules"] if is_open(each))
+            weights = tuple(int(each["weight"]) for each in rule["backendRefs"])
+            seen = Moment(at, dict(answered), champion, self.status(), weights)
+            self.moments.append(seen)
 
 
 def champion_in(registry: str) -> Callable[[], str]:
