@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -30,6 +29,7 @@ from headrace.runtime.local.monitoring import Monitoring
 from headrace.runtime.local.ports import Ports
 from headrace.runtime.local.prometheus_binary import find_prometheus
 from tests.cluster.doubles import GatewayController, Nodes
+from tests.guarded import Guarded
 
 SCRAPE = 0.5
 """Seconds between two scrapes."""
@@ -92,11 +92,12 @@ class Play:
         """Give a version's behaviour, to be changed."""
         return self.behaviours.setdefault(version, Behaviour())
 
-    def weights(self) -> dict[str, int]:
-        """Give the live weights by version, as the route has them now."""
+    def weights(self, name: str) -> dict[str, int]:
+        """Give the live weights by version, as the route of this name has them now."""
         routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
         versions = self._versions()
-        live = [opened(route)[1] for route in routes]
+        named = [route for route in routes if route["metadata"]["name"] == name]
+        live = [opened(route)[1] for route in named]
         return {
             versions.get(backend["name"], "?"): backend.get("weight", 1)
             for rule in live
@@ -267,9 +268,7 @@ def _prometheus(folder: Path, target: int) -> Iterator[str]:
         command = monitoring.command(binary, folder / "prometheus.log")
         ports.hand_over([port])
         log = held.enter_context((folder / "prometheus.log").open("wb"))
-        process = subprocess.Popen(command.arguments, stdout=log, stderr=subprocess.STDOUT)
-        held.callback(process.wait, 20)
-        held.callback(process.terminate)
+        held.callback(Guarded(command.arguments, log).stop)
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + 60
         while not _is_up(url):

@@ -6,21 +6,18 @@ import json
 import os
 import uuid
 from pathlib import Path
-from typing import Any
 
 from kubernetes.config import ConfigException, list_kube_config_contexts
 
-from headrace.api import ModelRollout, Status
-from headrace.api.documents import rollout_from
+from headrace.api import ModelRollout
 from headrace.cli.places import person
-from headrace.controller.kept import ASK
+from headrace.controller.kept import ASK, rollout_of
 from headrace.engine.observations import Wish
-from headrace.errors import HeadraceError, InvalidInput, NotFound
+from headrace.errors import HeadraceError, NotFound
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, SELF_SUBJECT_REVIEW
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_KEPT = ("name", "namespace", "uid", "generation", "annotations", "labels", "creationTimestamp")
 
 
 class ClusterPlace:
@@ -45,7 +42,7 @@ class ClusterPlace:
         found = self._cluster.get(MODEL_ROLLOUT, self._namespace, self._name)
         if found is None:
             raise NotFound(f"There is no ModelRollout {self._namespace}/{self._name} any more.")
-        return read_rollout(found)
+        return rollout_of(found)
 
     def ask(self, wish: Wish) -> None:
         """Leave a request as an annotation."""
@@ -69,25 +66,21 @@ class ClusterPlace:
         return f"{person()} as {user}" if user else person()
 
 
-def read_rollout(found: dict[str, Any]) -> ModelRollout:
-    """Make a ModelRollout of what the API server has.
+def connected(
+    kubeconfig: str | None = None, context: str | None = None, *, timeout: float = 10.0
+) -> Cluster:
+    """Find the API server that a person means.
+
+    Args:
+        kubeconfig: The file; by default `KUBECONFIG` or `~/.kube/config`.
+        context: Its context; by default the current one.
+        timeout: Seconds for an answer.
 
     Raises:
-        InvalidRollout: The spec is not valid.
-        InvalidInput: The status cannot be read.
+        SetupError: No cluster is configured.
     """
-    metadata = found["metadata"]
-    key = f"{metadata.get('namespace', '')}/{metadata['name']}"
-    kept = {name: metadata[name] for name in _KEPT if name in metadata}
-    rollout = rollout_from({**found, "metadata": kept, "status": {}}, key)
-    try:
-        status = Status.model_validate(found.get("status") or {})
-    except ValueError as error:
-        raise InvalidInput(
-            f"The status of {key} was written by another version of Headrace: use the `headrace` "
-            "of the controller's version."
-        ) from error
-    return rollout.model_copy(update={"status": status})
+    file = kubeconfig or _kubeconfig()
+    return Cluster.connect(file, context or None, connections=2, timeout=timeout)
 
 
 def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPlace:
@@ -104,10 +97,8 @@ def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPl
         PlatformUnavailable: It does not answer.
         PermanentError: Not permitted.
     """
-    # The Kubernetes package has looked at the environment once, when it was imported.
-    kubeconfig = os.environ.get("KUBECONFIG") or None
-    cluster = Cluster.connect(kubeconfig, context or None, connections=2)
-    shown, default = _context(kubeconfig, context)
+    cluster = connected(None, context)
+    shown, default = _context(_kubeconfig(), context)
     if name is not None and "/" in name:
         namespace, _, name = name.partition("/")
     namespace = namespace or default
@@ -116,6 +107,11 @@ def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPl
     elif cluster.get(MODEL_ROLLOUT, namespace, name) is None:
         raise NotFound(f"There is no ModelRollout {namespace}/{name} in {shown}.")
     return ClusterPlace(cluster, shown, namespace, name)
+
+
+def _kubeconfig() -> str | None:
+    # The Kubernetes package has looked at the environment once, when it was imported.
+    return os.environ.get("KUBECONFIG") or None
 
 
 def _only_one(cluster: Cluster, namespace: str, context: str) -> str:

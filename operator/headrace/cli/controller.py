@@ -62,10 +62,9 @@ SETTLE = 1.0
 )
 @click.option(
     "--registry",
-    "registry_url",
-    envvar=f"{PREFIX}_REGISTRY_URL",
+    envvar=[f"{PREFIX}_REGISTRY_URL", "MLFLOW_TRACKING_URI"],
     metavar="URL",
-    help="An MLflow server whose alias `champion` follows the version that has the users.",
+    help="The MLflow server whose alias `champion` follows the traffic.  [default: none]",
 )
 @click.option("--host", default="0.0.0.0", help="Where /metrics, /healthz and /readyz answer.")  # noqa: S104
 @click.option(
@@ -79,6 +78,14 @@ SETTLE = 1.0
 )
 @click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Outside a pod.")
 @click.option("--context", help="Of the kubeconfig.")
+@click.option(
+    "--service-account",
+    type=click.Path(path_type=Path),
+    default="/var/run/secrets/kubernetes.io/serviceaccount",
+    envvar=f"{PREFIX}_SERVICE_ACCOUNT",
+    metavar="FOLDER",
+    help="Within a pod: where its token and the API server's certificate are.",
+)
 @click.option(
     "--log-format",
     type=click.Choice(["json", "text"]),
@@ -101,11 +108,12 @@ def controller(
     lease_name: str,
     identity: str | None,
     addresses: Path | None,
-    registry_url: str | None,
+    registry: str | None,
     host: str,
     port: int,
     kubeconfig: str | None,
     context: str | None,
+    service_account: Path,
     log_format: str,
     log_level: str,
 ) -> None:
@@ -118,31 +126,34 @@ def controller(
 
     Every option can be given as an environment variable, such as HEADRACE_PROMETHEUS_URL. How to
     reach Prometheus is said by variables only: HEADRACE_PROMETHEUS_TOKEN_FILE, _USERNAME,
-    _PASSWORD_FILE, _CA_FILE, _CERT_FILE, _KEY_FILE, _INSECURE and _TENANT. Credentials of the
-    registry are MLflow's own: MLFLOW_TRACKING_TOKEN, or _USERNAME and _PASSWORD.
+    _PASSWORD_FILE, _CA_FILE, _CERT_FILE, _KEY_FILE, _INSECURE and _TENANT.
     """
     from headrace.controller.logs import set_up
     from headrace.controller.process import Controller, Settings
     from headrace.metrics.access import access_from
     from headrace.metrics.prometheus import PrometheusMetrics
-    from headrace.registry.server import RegistryServer
     from headrace.runtime.kubernetes.cluster import Cluster
 
     set_up("json" if log_format == "json" else "text", log_level)
+    promotes = None
+    if registry:
+        from headrace.registry.server import registry_at
+
+        promotes = registry_at(registry)
     settings = Settings(
         identity=identity or socket.gethostname(),
         namespaces=tuple(filter(None, (name.strip() for name in namespaces.split(",")))),
         lease=(lease_namespace, lease_name) if elect else None,
         addresses=addresses,
+        registry=promotes,
         host=host,
         port=port,
     )
     access = access_from({**os.environ, f"{PREFIX}_PROMETHEUS_URL": prometheus_url})
     assert access is not None, "it has an address"
     metrics = PrometheusMetrics(access, settle=SETTLE)
-    promote = RegistryServer(registry_url).promote if registry_url else None
-    cluster = Cluster.connect(kubeconfig, context)
-    running = Controller(cluster, metrics, settings, promote=promote)
+    cluster = Cluster.connect(kubeconfig, context, service_account=service_account)
+    running = Controller(cluster, metrics, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     running.run()

@@ -2,6 +2,5 @@
 
 from headrace.registry.mlflow_registry import RegisteredVersion, Registry
 from headrace.registry.names import CHALLENGER, CHAMPION
-from headrace.registry.server import RegistryServer
 
-__all__ = ["CHALLENGER", "CHAMPION", "RegisteredVersion", "Registry", "RegistryServer"]
+__all__ = ["CHALLENGER", "CHAMPION", "RegisteredVersion", "Registry"]

@@ -1,107 +1,129 @@
-"""The aliases of an MLflow server, moved by its REST interface.
+"""The champion of an MLflow server, by three requests of its REST interface.
 
-For the controller, which must stay small: MLflow's own client brings 150 MB of memory with it. Who
-may is said as to that client: by MLFLOW_TRACKING_USERNAME and _PASSWORD, or by _TOKEN.
+For programs that move an alias now and then and do nothing else there: importing MLflow would take
+150 MB of their memory.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import requests
 
 from headrace.errors import InvalidInput, NotFound, PlatformUnavailable
+from headrace.registry.mlflow_registry import Registry
 from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain
 
-_SECONDS = 10.0
+_TIMEOUT = (5.0, 20.0)
+"""Seconds for a connection, and between two packets of an answer."""
+
 _ALIAS = "registered-models/alias"
 
 
-class RegistryServer:
-    """An MLflow server."""
-
-    def __init__(self, url: str, environ: Mapping[str, str] = os.environ) -> None:
-        """Remember where; nothing is asked yet.
-
-        Args:
-            url: Its address.
-            environ: For the credentials.
-
-        Raises:
-            InvalidInput: The address is none of a server.
-        """
-        if not re.match(r"https?://[^/]", url):
-            raise InvalidInput(
-                f"The registry {_place(url)!r} is no address of an MLflow server; expected one "
-                "such as http://mlflow.mlflow:5000."
-            )
-        self._url = url.rstrip("/")
-        self._session = requests.Session()
-        # Nothing but what was given: no proxies, no .netrc of whoever runs this.
-        self._session.trust_env = False
-        token, user = environ.get("MLFLOW_TRACKING_TOKEN"), environ.get("MLFLOW_TRACKING_USERNAME")
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
-        elif user:
-            self._session.auth = (user, environ.get("MLFLOW_TRACKING_PASSWORD", ""))
+class Promotes(Protocol):
+    """Knows which version is champion."""
 
     def promote(self, name: str, version: str) -> None:
-        """Make a version the champion. It stops being the challenger; a second call does nothing.
+        """Make a version the champion; a second call does nothing.
 
         Args:
             name: The model's.
-            version: As it was packaged.
+            version: The name that the version was packaged with.
 
         Raises:
             NotFound: The version is not registered.
-            InvalidInput: A name is none that the registry can have.
-            PlatformUnavailable: The server does not answer, or not as expected.
+            PlatformUnavailable: The registry does not answer, or not as expected.
         """
-        number = self._number_of(name, version)
-        model = self._ask("GET", "registered-models/get", {"name": name})["registered_model"]
-        aliases = {each["alias"]: each["version"] for each in model.get("aliases", ())}
-        if aliases.get(CHAMPION) != number:
+        ...
+
+
+class MlflowServer:
+    """`Promotes` of a tracking server.
+
+    Who asks is said by MLflow's own variables: MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME
+    and MLFLOW_TRACKING_PASSWORD.
+    """
+
+    def __init__(self, url: str, environ: Mapping[str, str] = os.environ) -> None:
+        """Remember where; nobody is asked yet.
+
+        Args:
+            url: Of the server, `http://` or `https://`.
+            environ: Where the variables are.
+        """
+        self._root = f"{url.rstrip('/')}/api/2.0/mlflow"
+        self._session = requests.Session()
+        parts = urlsplit(url)
+        # An address may hold a password, which is nobody's business.
+        self._place = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+        if token := environ.get("MLFLOW_TRACKING_TOKEN"):
+            self._session.headers["Authorization"] = f"Bearer {token}"
+        elif user := environ.get("MLFLOW_TRACKING_USERNAME"):
+            self._session.auth = (user, environ.get("MLFLOW_TRACKING_PASSWORD", ""))
+
+    def promote(self, name: str, version: str) -> None:
+        """Make a version the champion, and no longer the challenger; see `Promotes`."""
+        wanted = f"name='{plain(name)}' and tags.`{VERSION_TAG}`='{plain(version)}'"
+        match self._ask("GET", "model-versions/search", {"filter": wanted}):
+            case {"model_versions": [{"version": str(number)}, *_]}:
+                pass
+            case {"model_versions": [_, *_]}:
+                raise PlatformUnavailable(f"the registry {self._place} names no version")
+            case _:
+                raise NotFound(f"{name} {version} is not registered at {self._place}: register it.")
+        # What a search gives lacks the aliases.
+        match self._ask("GET", "model-versions/get", {"name": name, "version": number}):
+            case {"model_version": {"aliases": [*aliases]}}:
+                pass
+            case _:
+                aliases = []
+        if CHAMPION not in aliases:
             self._ask("POST", _ALIAS, {"name": name, "alias": CHAMPION, "version": number})
-        if aliases.get(CHALLENGER) == number:
+        if CHALLENGER in aliases:
             self._ask("DELETE", _ALIAS, {"name": name, "alias": CHALLENGER})
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
-
-    def _number_of(self, name: str, version: str) -> str:
-        """Give MLflow's own number of a version."""
-        query = f"name='{plain(name)}' and tags.`{VERSION_TAG}`='{plain(version)}'"
-        found = self._ask("GET", "model-versions/search", {"filter": query})
-        for each in found.get("model_versions", ()):
-            return str(each["version"])
-        raise NotFound(f"{name} {version} is not registered at {_place(self._url)}: register it.")
-
-    def _ask(self, method: str, path: str, values: Mapping[str, str]) -> dict[str, Any]:
-        url = f"{self._url}/api/2.0/mlflow/{path}"
-        sent: dict[str, Any] = {"params": values} if method == "GET" else {"json": values}
+    def _ask(self, method: str, what: str, fields: Mapping[str, str]) -> dict[str, Any]:
+        said: Any = None
+        asks = method == "GET"
         try:
             answer = self._session.request(
-                method, url, timeout=_SECONDS, allow_redirects=False, **sent
+                method,
+                f"{self._root}/{what}",
+                params=fields if asks else None,
+                json=None if asks else fields,
+                timeout=_TIMEOUT,
             )
             said = answer.json()
-        except (requests.RequestException, ValueError) as error:
+        except requests.JSONDecodeError:
+            pass  # a page of a proxy, say: the code tells more
+        except requests.RequestException as error:
+            # Its own text differs from one time to the next, and may hold the address.
             raise PlatformUnavailable(
-                f"The registry {_place(self._url)} does not answer as an MLflow server does: "
-                f"{type(error).__name__}."
+                f"the registry {self._place} does not answer ({type(error).__name__})"
             ) from error
-        if answer.status_code != 200 or not isinstance(said, dict):
-            reason = said.get("message") if isinstance(said, dict) else None
-            raise PlatformUnavailable(
-                f"The registry {_place(self._url)} does not do as asked ({answer.status_code}): "
-                f"{str(reason)[:200]}"
-            )
-        return said
+        code, read = answer.status_code, said if isinstance(said, dict) else None
+        if code == 404 and read is not None and read.get("error_code") == "RESOURCE_DOES_NOT_EXIST":
+            raise NotFound(f"the registry {self._place} says: {read.get('message')}")
+        if code != 200 or read is None:
+            why = (read or {}).get("message") or "no JSON"
+            raise PlatformUnavailable(f"the registry {self._place} answered {code}: {why}")
+        return read
 
 
-def _place(url: str) -> str:
-    """Give an address without the user and password that it may hold."""
-    return re.sub(r"//[^/@]*@", "//", url)
+def registry_at(uri: str) -> Promotes:
+    """Give what promotes in a registry.
+
+    Args:
+        uri: As `Registry` takes it.
+
+    Raises:
+        InvalidInput: It is none.
+    """
+    if uri.startswith(("http://", "https://")):
+        if not urlsplit(uri).hostname:
+            raise InvalidInput(f"The registry {uri!r} has no host.")
+        return MlflowServer(uri)
+    return Registry(uri)

@@ -75,7 +75,13 @@ NODE = (
 )
 """What a node with a gateway and a Prometheus needs besides."""
 
-PROGRAMS = API_SERVER + NODE
+FLEET = (
+    *(each for each in NODE if each.name in ("kube-controller-manager", "kube-scheduler")),
+    Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", "kwok"),
+)
+"""What has thousands of pods run in words only (KWOK has the part of the kubelets)."""
+
+PROGRAMS = tuple(dict.fromkeys(API_SERVER + NODE + FLEET))
 
 
 def kept(module: str, environ: Mapping[str, str] = os.environ) -> Path:

@@ -6,16 +6,12 @@ import shutil
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from headrace.api import ModelRollout, Phase, Status
-from headrace.controller.champion import Champion
 from headrace.errors import (
     Conflict,
     DigestMismatch,
@@ -29,7 +25,6 @@ from headrace.registry.challenger import register_challenger
 from headrace.registry.champion import champion_bundle, fetch_bundle
 from headrace.serving.bundle import Column, Output, Reference, Signature, digest, write_bundle
 from headrace.serving.reference import Histogram
-from tests.unit.engine.rollouts import rollout
 
 NAME = "flight-delay"
 
@@ -268,43 +263,3 @@ def test_importing_the_registry_does_not_import_mlflow() -> None:
 
 def test_a_new_database_is_made_without_a_word(made: Made) -> None:
     assert made.said == ""
-
-
-def settled(version: str, phase: Phase = Phase.HEALTHY) -> ModelRollout:
-    wanted = rollout(version)
-    return wanted.model_copy(update={"status": Status(phase=phase, stable=wanted.spec.model)})
-
-
-@contextmanager
-def following(uri: str, said: list[str]) -> Iterator[tuple[Champion, Callable[[], None]]]:
-    """Give a champion, and what waits for the registry."""
-    with ThreadPoolExecutor(max_workers=1) as worker:
-        promote = Registry(uri).promote
-        champion = Champion(promote, lambda rollout, moved, text: said.append(text), worker)
-        yield champion, lambda: worker.submit(lambda: None).result(60)
-
-
-def test_the_alias_follows_the_version_that_has_the_users(uri: str, tmp_path: Path) -> None:
-    registry = registered(uri, bundle(tmp_path, "1"))
-    said: list[str] = []
-    with following(uri, said) as (champion, wait):
-        champion.follow(settled("1", Phase.PROMOTING))
-        wait()
-        assert registry.version_of(NAME, CHAMPION) is None, "never before the traffic has moved"
-        champion.follow(settled("1"))
-        wait()
-    found = registry.version_of(NAME, CHAMPION)
-    assert found is not None
-    assert (found.version, champion.version) == ("1", "1")
-    assert said == [f"the alias champion of {NAME} is on version 1"]
-
-
-def test_a_version_that_the_registry_does_not_know_is_told_of_once(uri: str) -> None:
-    said: list[str] = []
-    with following(uri, said) as (champion, wait):
-        for _ in range(3):
-            champion.follow(settled("9"))
-            wait()
-    assert champion.version == ""
-    assert len(said) == 1
-    assert "9" in said[0]

@@ -29,7 +29,8 @@ class RouteState:
             a Service selects.
         mirror: Destination of copies, and per cent of live requests; None without copies.
         services: Every Service that it names.
-        taken: Whether the router says that it does as the object says; None if it says nothing.
+        taken: Whether the router says that it does as the object says; None if it is of those that
+            never say.
         problem: What the router has against it; empty if nothing.
     """
 
@@ -79,7 +80,7 @@ def _is_open(rule: Mapping[str, Any]) -> bool:
     return not matches or any(not list(mappings(match, "headers")) for match in matches)
 
 
-def _parents(route: Mapping[str, Any]) -> tuple[bool | None, str]:
+def _parents(route: Mapping[str, Any]) -> tuple[bool, str]:
     """Tell whether every gateway of a route has taken it over as it is now."""
     named = {_gateway(route, each) for each in mappings(route, "spec", "parentRefs")}
     parents = [
@@ -88,7 +89,7 @@ def _parents(route: Mapping[str, Any]) -> tuple[bool | None, str]:
         if _gateway(route, mapping(parent, "parentRef")) in named
     ]
     if not parents:
-        return None, ""
+        return False, ""
     generation = count(route, "metadata", "generation")
     for parent in parents:
         conditions = {text(each, "type"): each for each in mappings(parent, "conditions")}
@@ -146,7 +147,7 @@ def _seldon_deployment(deployment: Mapping[str, Any]) -> RouteState:
         weights,
         mirror,
         _services(weights, mirror),
-        state == "Available" if state else None,
+        state == "Available",
         problem,
     )
 
