@@ -152,6 +152,10 @@ class Live:
         until(is_there, f"{self.name} is {phase} with {version}", _ROLLED_OUT_SECONDS, self.story)
         return self.status()
 
+    def until_gone(self, version: str) -> None:
+        """Wait until a version has no pods any more."""
+        until(lambda: not self.pods(version), f"the pods of {self.name} {version} are gone")
+
     def story(self) -> str:
         """Give what a person would look at when it does not go on."""
         status = self.status()

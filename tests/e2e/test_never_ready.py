@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import failures_since, requests_since, until
+from tests.e2e.cluster import failures_since, requests_since
 from tests.e2e.live import Live
 from tests.e2e.models import BETTER, FIRST, HUGE
 
@@ -52,8 +52,7 @@ def test_no_request_reaches_a_version_that_never_serves(live: Callable[[str], Li
         assert not failures_since(began, here.host), name
         assert served_by(here, began) == {"0"}, "only the rule of stable alone was open"
         assert stable[name].items() <= here.pods(FIRST).items(), "the stable pod has not changed"
-        # A pod of a Deployment that was made while the image was missing may still be there.
-        until(lambda here=here, v=version: not here.pods(v), "the pods are gone")
+        here.until_gone(version)
 
 
 def told(here: Live, version: str) -> str:

@@ -57,7 +57,7 @@ def test_a_better_version_gets_the_users_step_by_step_and_nobody_notices(
         churn.until("Healthy", BETTER)
         candidate = churn.pods(BETTER)
         until(lambda: registry() == BETTER, "the alias has moved")
-        until(lambda: not churn.pods(FIRST), "the version before is gone")
+        churn.until_gone(FIRST)
         assert churn.pods(BETTER) == candidate
         users = ledger()
     assert sum(users.failed.values()) == 0, (users.failed, failures_since(began, churn.host))
@@ -91,7 +91,7 @@ def test_a_worse_version_is_taken_back_at_once(
         churn.ask_for(version, steps=steps, checks=checks)
         status = churn.until("RolledBack", version)
         ended = ledger().answered[version]
-        until(lambda: not churn.pods(version), "the candidate is gone")
+        churn.until_gone(version)
         assert ledger().answered[version] == ended
         assert churn.pods(FIRST) == stable
     assert said in status["decision"]["message"].lower() + status["decision"]["reason"].lower()
