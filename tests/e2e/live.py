@@ -68,6 +68,7 @@ def spec_of(version: str, digest: str, host: str, **changes: Any) -> Object:
             "gateway": {"name": "models", "namespace": "gateways"},
             "hostnames": [host],
         },
+        "onDelete": "Delete",
         "strategy": {"canary": {"steps": steps}},
         "analysis": {"interval": "2s", "checks": changes.get("checks", [ERRORS])},
     }
@@ -185,7 +186,7 @@ class Live:
 
     @contextlib.contextmanager
     def users(self, rate: float) -> Iterator[Callable[[], Ledger]]:
-        """Have users send requests meanwhile, and look at everything several times a second."""
+        """Have users send requests meanwhile, and look at everything."""
         path = self.folder / f"{self.name}-users.json"
         path.unlink(missing_ok=True)
         command = [
@@ -194,16 +195,24 @@ class Live:
             *("--rate", str(rate), "--count", "1000000", "--seconds", str(_LONGEST)),
         ]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-            ended = threading.Event()
-            looking = threading.Thread(target=self._look, args=(path, ended))
             try:
                 until(path.is_file, "users send requests")
-                looking.start()
-                yield lambda: read_ledger(path)
+                with self.looking(path):
+                    yield lambda: read_ledger(path)
             finally:
-                ended.set()
                 process.terminate()
-                looking.join()
+
+    @contextlib.contextmanager
+    def looking(self, ledger: Path) -> Iterator[None]:
+        """Look at everything meanwhile, again and again."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._look, args=(ledger, ended))
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def _answers(self) -> bool:
         line = (self.folder / "requests.jsonl").read_text("utf-8").splitlines()[0]
@@ -216,23 +225,27 @@ class Live:
         )
         return answer.status_code == 200
 
-    def _look(self, path: Path, ended: threading.Event) -> None:
-        while not ended.wait(0.2):
-            at, answered, champion = time.monotonic(), read_ledger(path).answered, self.champion()
+    def _look(self, ledger: Path, ended: threading.Event) -> None:
+        while not ended.wait(0.4):
+            at, champion = time.monotonic(), self.champion()
+            answered = dict(read_ledger(ledger).answered) if ledger.is_file() else {}
             route = self.cluster.get(HTTP_ROUTE, NAMESPACE, self.name)
-            assert route is not None
-            (rule,) = (each for each in route["spec"]["rules"] if is_open(each))
-            weights = tuple(int(each["weight"]) for each in rule["backendRefs"])
-            seen = Moment(at, dict(answered), champion, self.status(), weights)
+            seen = Moment(at, answered, champion, self.status(), _weights(route))
             self.moments.append(seen)
 
 
-def champion_in(registry: str) -> Callable[[], str]:
-    """Give what says which version has the alias `champion` in an MLflow server."""
+def _weights(route: Object | None) -> tuple[int, ...]:
+    rules = route["spec"]["rules"] if route is not None else ()
+    opened = [each for each in rules if is_open(each)]
+    return tuple(int(each["weight"]) for rule in opened for each in rule["backendRefs"])
+
+
+def champion_in(registry: str, name: str) -> Callable[[], str]:
+    """Give what says which version of a model has the alias `champion` in an MLflow server."""
 
     def champion() -> str:
         address = f"{registry}/api/2.0/mlflow/registered-models/alias"
-        answer = requests.get(address, {"name": NAME, "alias": "champion"}, timeout=60)
+        answer = requests.get(address, {"name": name, "alias": "champion"}, timeout=60)
         if answer.status_code != 200:
             return ""
         tags = answer.json()["model_version"]["tags"]

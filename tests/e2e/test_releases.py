@@ -7,14 +7,21 @@ registry's alias, `.status` and Events.
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.cluster import failures_since, requests_since, until
-from tests.e2e.live import AGREEMENT, ERRORS, LATENCY, Live, Moment
+from headrace.load.counts import read_ledger
+from tests.e2e.cluster import Pod, failures_since, requests_since, until
+from tests.e2e.conftest import given
+from tests.e2e.live import AGREEMENT, ERRORS, LATENCY, Live, Moment, champion_in
 from tests.e2e.models import BETTER, FAILING, FIRST, INVERTED, SLOW
 
 pytestmark = pytest.mark.timeout(1800)
@@ -32,39 +39,38 @@ INTERVAL, PROMISED = 2.0, 2.0
 ROOM = 3.0
 """Seconds that a machine may be late which also runs everything else."""
 
-STEPS = [
-    {"mirror": 100, "hold": "10s"},
-    {"weight": 5, "hold": "10s"},
-    {"weight": 25, "hold": "10s"},
-    {"weight": 50, "hold": "10s"},
-]
+ROOT = Path(__file__).parents[2]
 
 
-def test_a_better_version_gets_the_users_step_by_step_and_nobody_notices(
-    live: Callable[[str], Live], registry: Callable[[], str]
+def test_the_flights_example_is_rolled_out_as_make_kind_does_it(
+    tmp_path: Path, digests: dict[str, str]
 ) -> None:
-    churn = live("churn")
-    churn.champion = registry
-    churn.go_live(steps=STEPS, checks=[ERRORS, AGREEMENT])
-    until(lambda: registry() == FIRST, "the registry knows the first champion")
-    stable = churn.pods(FIRST)
+    """Trained, registered, rolled out: the second version step by step, and nobody notices."""
+    gateway, champion = given("HEADRACE_GATEWAY"), given("HEADRACE_REGISTRY_URL")
+    flights = Live("flight-delay", "flights.localhost", tmp_path, gateway, digests)
+    flights.champion = champion_in(champion, flights.name)
     began = datetime.now(UTC).isoformat()
-    with churn.users(RATE) as ledger:
-        churn.ask_for(BETTER, steps=STEPS, checks=[ERRORS, AGREEMENT])
-        until(lambda: bool(churn.pods(BETTER)), "the candidate's pods are made")
-        while churn.status()["phase"] == "Progressing":
-            assert churn.pods(FIRST) == stable
-        churn.until("Healthy", BETTER)
-        candidate = churn.pods(BETTER)
-        until(lambda: registry() == BETTER, "the alias has moved")
-        churn.until_gone(FIRST)
-        assert churn.pods(BETTER) == candidate
-        users = ledger()
-    assert sum(users.failed.values()) == 0, (users.failed, failures_since(began, churn.host))
-    assert failures_since(began, churn.host).total() == 0
-    assert_split_as_asked(churn.moments, [5, 25, 50])
-    assert_only_copied_at_first(churn.moments)
-    assert_alias_moved_last(churn)
+    environ = {**os.environ, "PYTHON": sys.executable, "FLIGHTS_HOME": str(tmp_path)}
+    pods: list[dict[str, Pod]] = []
+    with (
+        flights.looking(tmp_path / "users.json"),
+        subprocess.Popen([str(ROOT / "scripts" / "flights")], env=environ) as script,
+    ):
+        while script.poll() is None:
+            pods.append(flights.pods(FIRST))
+            time.sleep(2.0)
+        assert script.returncode == 0, flights.story()
+        until(lambda: flights.champion() == BETTER, "the alias has moved")
+        flights.until_gone(FIRST)
+    users = read_ledger(tmp_path / "users.json")
+    assert not users.failed, (users.failed, failures_since(began, flights.host))
+    assert not failures_since(began, flights.host)
+    first = {(name, pod.uid, pod.restarts) for seen in pods for name, pod in seen.items()}
+    assert len(first) == 1, "the stable pod never restarts, and no other takes its place"
+    assert all(pod.restarts == 0 for pod in flights.pods(BETTER).values())
+    assert_split_as_asked(flights.moments, [5, 25, 50])
+    assert_only_copied_at_first(flights.moments)
+    assert_alias_moved_last(flights)
 
 
 @pytest.mark.parametrize(
