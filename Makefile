@@ -53,7 +53,7 @@ format: setup ## Format the code and sort the imports
 
 .PHONY: golden
 golden: setup ## Write the generated files anew: component.yaml, pipeline.yaml, the CRD, manifests/examples, helm/
-	@$(BIN)/python -m headrace.training.compile
+	@$(BIN)/python -m headrace.pipelines.compile
 	@$(BIN)/python -m headrace.render.crd manifests/crd/modelrollouts.yaml
 	@$(BIN)/python -m headrace.render.examples manifests/examples
 	@$(BIN)/python -m headrace.render.helm helm

@@ -12,6 +12,7 @@ from headrace.api import Phase
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, MODEL_ROLLOUT, OWNED
 from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import eventually
+from tests.cluster.played import opened
 from tests.cluster.stage import Stage, staged
 
 PROMOTED = [("1", "Live"), ("2", "Promoted")]
@@ -145,10 +146,10 @@ def test_a_hand_edit_on_the_way_is_put_back_and_told(theatre: Stage) -> None:
     under_way(stage)
     found = stage.cluster.get(HTTP_ROUTE, stage.namespace, stage.name)
     assert found is not None
-    backends = found["spec"]["rules"][0]["backendRefs"]
-    for backend, weight in zip(backends, (0, 100), strict=True):
+    rules = found["spec"]["rules"]
+    _, split = opened(found)
+    for backend, weight in zip(split["backendRefs"], (0, 100), strict=True):
         backend["weight"] = weight
-    rules = [{**found["spec"]["rules"][0], "backendRefs": backends}]
     stage.cluster.patch(HTTP_ROUTE, stage.namespace, stage.name, {"spec": {"rules": rules}})
     eventually(lambda: stage.weights() == {"1": 80, "2": 20})
     eventually(lambda: "EditUndone" in reasons(stage))

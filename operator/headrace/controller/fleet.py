@@ -341,13 +341,8 @@ class Fleet:
 
     def _is_over(self, member: Member, answer: Tick, now: float) -> bool:
         """Carry out a plan, and tell whether nothing keeps the resource any more."""
-        try:
-            self._platform.apply(member.rollout, answer.plan)
-            return answer.farewell and self._parting.part(member.rollout, answer.plan, now)
-        except HeadraceError as error:
-            if member.resource.deleting is not None and self._parting.is_moot(error):
-                return True
-            raise
+        self._platform.apply(member.rollout, answer.plan)
+        return answer.farewell and self._parting.part(member.rollout, answer.plan, now)
 
     def _write(self, member: Member, status: Status, now: float) -> None:
         """Write a status if that is due; this is then the member's."""

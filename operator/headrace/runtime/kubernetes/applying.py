@@ -76,8 +76,7 @@ class Application:
                 if not self._is_cut_off:
                     self._delete(seen)
         if self._errors:
-            ending = (each for each in self._errors if isinstance(each, NamespaceEnding))
-            first = next(ending, self._errors[0])
+            first = self._errors[0]
             raise first if isinstance(first, PlatformUnavailable) else unavailable(first)
         return not due and not extra
 

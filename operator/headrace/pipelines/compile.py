@@ -1,4 +1,4 @@
-"""Compile every component and pipeline of a repository: `python -m headrace.training.compile`.
+"""Compile every component and pipeline of a repository: `python -m headrace.pipelines.compile`.
 
 `components/<name>/component.py` becomes `component.yaml` beside it, then
 `pipelines/<name>/pipeline.py` becomes `pipeline.yaml`. Both are checked in. The one function in
@@ -20,7 +20,7 @@ from kfp.compiler import Compiler
 from kfp.dsl.base_component import BaseComponent
 
 from headrace.errors import InvalidInput
-from headrace.training.readme import with_interface
+from headrace.pipelines.readme import with_interface
 
 SOURCES = {"component.py": "components", "pipeline.py": "pipelines"}
 """Which file is compiled below which folder; components first, because pipelines load them."""

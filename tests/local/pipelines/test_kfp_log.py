@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from headrace.training.kfp_log import Event, Finished, LogReader, Outputs, Said, Started, Undecided
+from headrace.pipelines.kfp_log import Event, Finished, LogReader, Outputs, Said, Started, Undecided
 
 CYAN, GREEN, RED, END = "\x1b[96m", "\x1b[92m", "\x1b[91m", "\x1b[0m"
 

@@ -11,7 +11,7 @@ import yaml
 
 from headrace.errors import InvalidInput
 
-BEGIN, END = "<!-- interface: made by headrace.training.compile -->", "<!-- end of interface -->"
+BEGIN, END = "<!-- interface: made by headrace.pipelines.compile -->", "<!-- end of interface -->"
 
 _TYPES = {
     "STRING": "str",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from headrace.training.kfp_process import OUTPUTS_PREFIX
+from headrace.pipelines.kfp_process import OUTPUTS_PREFIX
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _STARTED = re.compile(r"Executing task '([^']+)'")

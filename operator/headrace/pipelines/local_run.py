@@ -28,7 +28,7 @@ from headrace.errors import (
     PlatformUnavailable,
     TemporaryError,
 )
-from headrace.training import kfp_log
+from headrace.pipelines import kfp_log
 
 HEARTBEAT_SECONDS = 2.0
 KEPT_LINES = 15
@@ -94,7 +94,7 @@ def run_pipeline(
     """
     if not pipeline.is_file():
         raise InvalidInput(
-            f"There is no compiled pipeline {pipeline}: python -m headrace.training.compile"
+            f"There is no compiled pipeline {pipeline}: python -m headrace.pipelines.compile"
         )
     order = {
         "pipeline": str(pipeline.resolve()),
@@ -193,7 +193,7 @@ def _kind(name: str) -> type[HeadraceError]:
 def _process(order: Mapping[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
     """Start KFP in a session of its own; whatever happens, all of it is gone afterwards."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "headrace.training.kfp_process"],
+        [sys.executable, "-m", "headrace.pipelines.kfp_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -7,19 +7,22 @@ import pytest
 import yaml
 
 from headrace.errors import InvalidInput
-from headrace.training.compile import (
+from headrace.pipelines.compile import (
     compile_definition,
     current_readme,
     is_current,
     sources,
     without_sdk_version,
 )
-from headrace.training.readme import BEGIN, END, with_interface
+from headrace.pipelines.readme import BEGIN, END, with_interface
 
 ROOT = Path(__file__).resolve().parents[3]
 COMPONENTS = [each for each in sources(ROOT) if each.name == "component.py"]
 PIPELINES = [each for each in sources(ROOT) if each.name == "pipeline.py"]
-NAMES = {"ingest", "validate", "split", "train", "evaluate", "package", "register", "roll_out"}
+NAMES = {
+    *("ingest", "validate", "split", "train", "evaluate", "package", "register", "roll_out"),
+    *("await_rollout", "review"),
+}
 
 
 def named(path: Path) -> str:
