@@ -1,7 +1,9 @@
 """Trains a release of the flights example, and prints its ModelRollout for a cluster.
 
-`python scripts/train_flights.py RELEASE FOLDER`: MLflow is at HEADRACE_REGISTRY_URL, and the bundle
-is copied into HEADRACE_MODELS, which pods have as the volume `models`.
+`python scripts/train_flights.py RELEASE FOLDER`: the bundle is copied into HEADRACE_MODELS, which
+pods have as the volume `models`, and registered as the challenger in MLflow at
+HEADRACE_REGISTRY_URL. The pipeline itself keeps to a registry in the folder, as it reads bundles
+where that says they are, and an MLflow server takes no paths of this machine.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 from headrace.demo.releases import RELEASES
-from headrace.training.local_run import Progress, run_pipeline
+from headrace.pipelines.local_run import Progress, run_pipeline
+from headrace.registry.challenger import register_challenger
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "manifests" / "kind" / "flight-delay.yaml"
@@ -32,7 +35,7 @@ def main(version: str, folder: Path) -> None:
             "train_from": release.train_from,
             "train_until": release.train_until,
             "feature_set": release.feature_set,
-            "registry_uri": os.environ["HEADRACE_REGISTRY_URL"],
+            "registry_uri": f"sqlite:///{folder.resolve()}/mlflow.db",
             "rollout_template": TEMPLATE.read_text("utf-8"),
             "rollout_target": inbox.as_uri(),
         },
@@ -45,6 +48,8 @@ def main(version: str, folder: Path) -> None:
     bundle = Path(unquote(urlsplit(model["uri"]).path))
     shutil.copytree(bundle, Path(os.environ["HEADRACE_MODELS"]) / name, dirs_exist_ok=True)
     model["uri"] = f"pvc://models/{name}"
+    registry = os.environ["HEADRACE_REGISTRY_URL"]
+    register_challenger(registry, bundle, model["uri"], model["digest"], {})
     print(yaml.safe_dump(rollout, sort_keys=False), end="")
 
 

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from headrace.load.counts import Ledger, read_ledger
 from headrace.render.gateway import is_open
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import HTTP_ROUTE, MODEL_ROLLOUT
-from tests.e2e.cluster import Object, Pod, get, kubectl, pods_of, until
+from tests.e2e.cluster import Object, Pod, kubectl, pods_of, until
 from tests.e2e.models import FIRST, NAME
 
 NAMESPACE = "models"
@@ -173,16 +172,6 @@ class Live:
     def pods(self, version: str) -> dict[str, Pod]:
         """Give the pods of a version by their names."""
         return pods_of(NAMESPACE, self.name, version)
-
-    def events(self) -> list[tuple[str, str, datetime]]:
-        """Give the reasons and sentences of its Events, and their times, oldest first."""
-        ours = f"involvedObject.kind=ModelRollout,involvedObject.name={self.name}"
-        found = get("events", f"--namespace={NAMESPACE}", f"--field-selector={ours}")
-        told = [
-            (each["reason"], each["message"], datetime.fromisoformat(each["eventTime"]))
-            for each in found
-        ]
-        return sorted(told, key=lambda each: each[2])
 
     @contextlib.contextmanager
     def users(self, rate: float) -> Iterator[Callable[[], Ledger]]:
