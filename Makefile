@@ -35,8 +35,13 @@ kubernetes: setup ## Build the API server for the tests (6 minutes, once)
 	@$(BIN)/python -m tests.cluster.programs
 
 .PHONY: e2e
-e2e: setup ## Real pods behind a real gateway: a Kubernetes of its own, for the time of the tests
-	@$(BIN)/python -m tests.cluster.node $(BIN)/python -m pytest tests/e2e
+e2e: setup ## Real pods behind a real gateway, in kind, or else in a Kubernetes without Docker
+	@$(BIN)/python -m tests.e2e $(BIN)/python -m pytest tests/e2e
+
+.PHONY: kind
+kind: setup ## A cluster of kind with all that Headrace works with, and the flights example rolled out
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/kind
+	@PYTHON="$(BIN)/python" sh scripts/flights
 
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, and the layers
