@@ -77,7 +77,7 @@ bench: setup ## Measure, side by side with what one would use instead
 lock: setup ## Resolve the lock files anew
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev setup.cfg \
 	    -o requirements/toolkit.txt --no-emit-index-url --no-header --generate-hashes --upgrade
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra controller setup.cfg \
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra controller --extra tracing setup.cfg \
 	    -c requirements/toolkit.txt -o requirements/controller.txt \
 	    --no-emit-index-url --no-header --generate-hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 requirements/serving.in \
