@@ -125,6 +125,38 @@ class Registry:
             )
             return _registered(created)
 
+    def log_run(
+        self,
+        name: str,
+        params: Mapping[str, str | float | int],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> str:
+        """Track something that was done as a run of its own, which has ended.
+
+        Args:
+            name: What the run is called.
+            params: What it was done with.
+            metrics: Finite numbers by name.
+            tags: Texts by name.
+            files: Texts that are kept with the run, by file name.
+
+        Returns:
+            The run's id.
+        """
+        with self._answering():
+            run = self._client.create_run(self._experiment(), run_name=name, tags=dict(tags or {}))
+            run_id: str = run.info.run_id
+            for key, value in params.items():
+                self._client.log_param(run_id, key, value)
+            for key, number in metrics.items():
+                self._client.log_metric(run_id, key, number)
+            for file, text in (files or {}).items():
+                self._client.log_text(run_id, text, file)
+            self._client.set_terminated(run_id)
+            return run_id
+
     def version_of(self, name: str, alias: str) -> RegisteredVersion | None:
         """Give the version that an alias points at, None if it points at none."""
         database = self._database
@@ -198,16 +230,8 @@ class Registry:
         self, bundle: Bundle, metrics: Mapping[str, float], params: Mapping[str, str | float | int]
     ) -> str:
         signature = bundle.signature
-        run = self._client.create_run(
-            self._experiment(), run_name=f"{signature.name} {signature.version}"
-        )
-        run_id: str = run.info.run_id
-        for key, value in params.items():
-            self._client.log_param(run_id, key, value)
-        for key, number in metrics.items():
-            self._client.log_metric(run_id, key, number)
-        self._client.log_text(run_id, bundle.card, "README.md")
-        self._client.set_terminated(run_id)
+        name = f"{signature.name} {signature.version}"
+        run_id = self.log_run(name, params, metrics, files={"README.md": bundle.card})
         if not self._client.search_registered_models(f"name='{_plain(signature.name)}'"):
             self._client.create_registered_model(signature.name)
         return run_id
