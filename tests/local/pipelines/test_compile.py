@@ -21,7 +21,7 @@ COMPONENTS = [each for each in sources(ROOT) if each.name == "component.py"]
 PIPELINES = [each for each in sources(ROOT) if each.name == "pipeline.py"]
 NAMES = {
     *("ingest", "validate", "split", "train", "evaluate", "package", "register", "roll_out"),
-    "await_rollout",
+    *("await_rollout", "review"),
 }
 
 
