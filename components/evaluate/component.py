@@ -18,7 +18,7 @@ def evaluate(
     page: dsl.Output[dsl.HTML],
     headline: dsl.OutputPath(float),  # type: ignore[valid-type]
     gates: str = "",
-    segments: list = [],  # noqa: B006, KFP stores the default and never changes it
+    segments: list[str] = [],  # noqa: B006, KFP stores the default and never changes it
     threshold: float = 0.5,
     resamples: int = 200,
     seed: int = 0,

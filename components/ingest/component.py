@@ -9,11 +9,11 @@ from kfp import dsl
     install_kfp_package=False,
 )
 def ingest(
-    sources: dict,
+    sources: dict[str, str],
     data: dsl.Output[dsl.Dataset],
     profile: dsl.Output[dsl.HTML],
     query: str = "",
-    parameters: dict = {},  # noqa: B006, KFP stores the default and never changes it
+    parameters: dict[str, object] = {},  # noqa: B006, KFP stores the default and never changes it
     schema: str = "",
 ) -> int:
     """Bring rows from files and databases into one Parquet file, in bounded memory.

@@ -14,17 +14,17 @@ def train(
     model: dsl.Output[dsl.Model],
     table: dsl.Output[dsl.HTML],
     estimator: str = "gradient_boosting",
-    parameters: dict = {},  # noqa: B006, KFP stores the default and never changes it
-    search: dict = {},  # noqa: B006
+    parameters: dict[str, object] = {},  # noqa: B006, KFP stores the default and never changes it
+    search: dict[str, list[object]] = {},  # noqa: B006
     strategy: str = "grid",
     trials: int = 20,
     patience: int = 0,
     folds: int = 3,
     scoring: str = "",
-    class_weight: dict = {},  # noqa: B006
+    class_weight: dict[str, float] = {},  # noqa: B006
     balanced: bool = False,
     features: str = "",
-    inputs: list = [],  # noqa: B006
+    inputs: list[str] = [],  # noqa: B006
     seed: int = 0,
     jobs: int = 1,
     cluster: str = "",

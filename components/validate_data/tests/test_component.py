@@ -5,30 +5,71 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from kfp import dsl
 
 from components.conftest import Files
-from headrace.errors import InvalidData
+from headrace.errors import InvalidData, InvalidInput
+from headrace.training.data.table import read_table, write_table
 
 
-def test_good_flights_pass_and_what_was_tolerated_is_counted(
+def run(
+    function: Callable[..., Any], files: Files, folder: Path, data: Path | None = None, **more: Any
+) -> bool:
+    folder.mkdir(exist_ok=True)
+    passed: bool = function(
+        data=dsl.Dataset(uri=str(data or files.data)),
+        schema=files.schema,
+        report=dsl.Artifact(uri=str(folder / "report")),
+        page=dsl.HTML(uri=str(folder / "page")),
+        **more,
+    )
+    return passed
+
+
+def shifted(files: Files, folder: Path) -> Path:
+    rows = read_table(files.data)
+    return write_table(folder / "shifted", rows.assign(size=rows["size"] + 3)).path
+
+
+def broken(files: Files, folder: Path) -> Path:
+    return write_table(folder / "broken", read_table(files.data).assign(kind=7)).path
+
+
+def test_good_rows_pass(component: Callable[..., Any], files: Files, tmp_path: Path) -> None:
+    assert run(component, files, tmp_path)
+    document = json.loads((tmp_path / "report").read_text(encoding="utf-8"))
+    assert (document["passed"], document["rows"]) == (True, 500)
+    assert [each["where"] for each in document["violations"]] == ["noise"]  # tolerated
+    assert "as it must be" in (tmp_path / "page").read_text(encoding="utf-8")
+
+
+def test_broken_rows_stop_the_task_after_the_report_is_written(
     component: Callable[..., Any], files: Files, tmp_path: Path
 ) -> None:
-    report = dsl.Artifact(uri=str(tmp_path / "report"))
-    assert component(flights=dsl.Dataset(uri=str(files.flights)), report=report) == 1
-    document = json.loads(Path(report.path).read_text(encoding="utf-8"))
-    assert document["rows"] == 3000
-    assert [each["where"] for each in document["violations"]] == ["pressure"]
+    with pytest.raises(InvalidData, match="kind: no text in 500 rows"):
+        run(component, files, tmp_path, broken(files, tmp_path))
+    assert not json.loads((tmp_path / "report").read_text(encoding="utf-8"))["passed"]
+    assert "refused" in (tmp_path / "page").read_text(encoding="utf-8")
 
 
-def test_bad_flights_fail_the_task_after_the_report_is_written(
+def test_broken_rows_may_be_marked_instead(
     component: Callable[..., Any], files: Files, tmp_path: Path
 ) -> None:
-    pd.read_parquet(files.flights).assign(distance=-1).to_parquet(tmp_path / "bad")
-    report = dsl.Artifact(uri=str(tmp_path / "report"))
-    with pytest.raises(InvalidData, match="distance: not between 10 and 6000 in 3000 rows"):
-        component(flights=dsl.Dataset(uri=str(tmp_path / "bad")), report=report)
-    document = json.loads(Path(report.path).read_text(encoding="utf-8"))
-    assert "distance" in {each["where"] for each in document["violations"]}
+    assert run(component, files, tmp_path, broken(files, tmp_path), on_violation="mark") is False
+    with pytest.raises(InvalidInput, match="on_violation is 'ignore'"):
+        run(component, files, tmp_path, on_violation="ignore")
+
+
+@pytest.mark.parametrize("of", ["report", "rows"])
+def test_drift_is_judged_by_the_last_report_or_the_last_rows(
+    component: Callable[..., Any], files: Files, tmp_path: Path, of: str
+) -> None:
+    run(component, files, tmp_path / "before")
+    earlier = tmp_path / "before" / "report" if of == "report" else files.data
+    assert run(component, files, tmp_path, previous=earlier.as_uri())
+    with pytest.raises(InvalidData, match="size: drift of"):
+        run(component, files, tmp_path, shifted(files, tmp_path), previous=str(earlier))
+    assert run(
+        component, files, tmp_path, shifted(files, tmp_path), previous=str(earlier), drift_limit=99
+    )

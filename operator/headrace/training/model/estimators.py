@@ -70,9 +70,7 @@ def build(
     Raises:
         InvalidInput: There is no such estimator, or it does not take these parameters.
     """
-    path = import_path(name, task)
-    factory = _imported(path, task)
-    estimator = _made(path, factory, parameters, seed)
+    estimator = _made(import_path(name, task), imported(name, task), parameters, seed)
     if isinstance(estimator, Pipeline):
         return estimator
     scaled = not type(estimator).__module__.startswith(_TREES)
@@ -133,7 +131,13 @@ def _of_last(model: Pipeline, name: str) -> str:
     return f"{model.steps[-1][0]}__{name}"
 
 
-def _imported(path: str, task: Task) -> Callable[..., Any]:
+def imported(name: str, task: Task) -> Callable[..., Any]:
+    """Import the class or function of an estimator.
+
+    Raises:
+        InvalidInput: There is none.
+    """
+    path = import_path(name, task)
     module, separator, attribute = path.partition(":")
     if not separator:
         module, _, attribute = path.rpartition(".")

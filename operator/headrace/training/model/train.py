@@ -25,6 +25,7 @@ from headrace.training.model.estimators import build, import_path, with_paramete
 from headrace.training.model.fitted import Description, Fitted
 from headrace.training.model.recipe import Recipe
 from headrace.training.model.search import Material, Trial, best_of, fit, folds_of, search
+from headrace.training.model.whole_numbers import settled
 
 COMMIT_VARIABLE = "HEADRACE_CODE_COMMIT"
 """The git commit of the code in an image; its build sets it."""
@@ -65,6 +66,7 @@ def train(rows: pd.DataFrame, schema: DataSchema, recipe: Recipe, data_digest: s
         SetupError: A cluster's client is not installed.
         PlatformUnavailable: A cluster does not answer.
     """
+    recipe = settled(recipe, schema.task)
     if len(rows) < _LEAST_ROWS:
         raise InvalidData(
             f"There are {len(rows)} rows to learn from; expected {_LEAST_ROWS} or more."

@@ -147,6 +147,21 @@ def test_candidates_are_listed_for_one_pod_each() -> None:
     assert candidates(Recipe()) == [{}]
 
 
+def test_whole_numbers_that_kfp_made_fractions_are_whole_again() -> None:
+    given = {"n_estimators": 5.0, "max_features": 1.0, "max_depth": None}
+    trained = fit(estimator="random_forest", parameters=given, search={"min_samples_leaf": [2.0]})
+    found = trained.fitted.description.parameters
+    assert repr(sorted(found.items())) == (
+        "[('max_depth', None), ('max_features', 1.0), ('min_samples_leaf', 2), ('n_estimators', 5)]"
+    )
+    trees = fit(estimator=f"{HERE}:few_trees", parameters={"count": 3.0}).fitted
+    assert len(trees.estimator[-1].estimators_) == 3
+
+
+def few_trees(count: int) -> RandomForestClassifier:
+    return RandomForestClassifier(count, random_state=0)
+
+
 def rare(task: Task = "binary") -> pd.DataFrame:
     rows = rows_of(task)
     return pd.concat([rows[rows["y"] == "no"], rows[rows["y"] == "yes"].head(20)])

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.demo.features import REQUEST_COLUMNS, SCHEDULED, compute_features
 from headrace.demo.rewritten import compute_features_rewritten
 from headrace.errors import InvalidInput
-from headrace.training.features import REQUEST_COLUMNS, SCHEDULED, compute_features
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_request_without_the_departure_is_refused() -> None:
 
 def test_the_serving_image_can_import_it() -> None:
     check = (
-        "import sys, headrace.training.features, headrace.demo.rewritten;"
+        "import sys, headrace.demo.features, headrace.demo.rewritten;"
         "print([m for m in ('pandas', 'sklearn', 'pydantic', 'yaml') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
