@@ -1,9 +1,10 @@
 """Trains a release of the flights example, and writes its ModelRollout for a cluster.
 
 `python scripts/train_flights.py RELEASE FOLDER` writes FOLDER/rollout-RELEASE.yaml. The bundle is
-copied into HEADRACE_MODELS, which pods have as the volume `models`, and registered as the challenger in MLflow at
-HEADRACE_REGISTRY_URL. The pipeline itself keeps to a registry in the folder, as it reads bundles
-where that says they are, and an MLflow server takes no paths of this machine.
+copied into HEADRACE_MODELS, which pods have as the volume `models`, and registered as the
+challenger in MLflow at HEADRACE_REGISTRY_URL. The pipeline itself keeps to a registry in the
+folder, as it reads bundles where that says they are, and an MLflow server takes no paths of this
+machine.
 """
 
 from __future__ import annotations
