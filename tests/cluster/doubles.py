@@ -94,7 +94,9 @@ class Nodes:
             "availableReplicas": available,
             "unavailableReplicas": pods - available,
         }
-        self.cluster.replace_status(_with(deployment, DEPLOYMENT.api_version, "Deployment", status))
+        if deployment.get("status") != status:
+            said = _with(deployment, DEPLOYMENT.api_version, "Deployment", status)
+            self.cluster.replace_status(said)
 
     def pod(self, labels: Mapping[str, str], status: Mapping[str, Any], name: str = "") -> str:
         """Have a pod with a status, as a kubelet writes it, and give its name."""
@@ -146,6 +148,8 @@ class GatewayController:
                 "conditions": conditions,
             }
             status = {"parents": [parent]}
+            if route.get("status") == status:
+                continue
             self.cluster.replace_status(_with(route, HTTP_ROUTE.api_version, "HTTPRoute", status))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -23,12 +22,14 @@ from typing import Any
 import requests
 
 from headrace.errors import HeadraceError
+from headrace.render.gateway import is_open
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE
 from headrace.runtime.local.monitoring import Monitoring
 from headrace.runtime.local.ports import Ports
 from headrace.runtime.local.prometheus_binary import find_prometheus
 from tests.cluster.doubles import GatewayController, Nodes
+from tests.guarded import Guarded
 
 SCRAPE = 0.5
 """Seconds between two scrapes."""
@@ -91,11 +92,12 @@ class Play:
         """Give a version's behaviour, to be changed."""
         return self.behaviours.setdefault(version, Behaviour())
 
-    def weights(self) -> dict[str, int]:
-        """Give the live weights by version, as the route has them now."""
+    def weights(self, name: str) -> dict[str, int]:
+        """Give the live weights by version, as the route of this name has them now."""
         routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
         versions = self._versions()
-        live = [rule for route in routes for rule in route["spec"]["rules"][:1]]
+        named = [route for route in routes if route["metadata"]["name"] == name]
+        live = [opened(route)[1] for route in named]
         return {
             versions.get(backend["name"], "?"): backend.get("weight", 1)
             for rule in live
@@ -164,11 +166,13 @@ class Play:
     def _split(
         self, route: dict[str, Any], versions: dict[str, str], up: set[str], count: int
     ) -> None:
-        metadata, rule = route["metadata"], route["spec"]["rules"][0]
-        prefix = f"httproute/{metadata['namespace']}/{metadata['name']}/rule/0"
+        metadata, (place, rule) = route["metadata"], opened(route)
+        prefix = f"httproute/{metadata['namespace']}/{metadata['name']}/rule"
+        for closed, each in enumerate(route["spec"]["rules"]):
+            for index in range(len(each["backendRefs"])):
+                self._show(f"{prefix}/{closed}/backend/{index}")
+        prefix = f"{prefix}/{place}"
         backends = rule["backendRefs"]
-        for index in range(len(backends)):
-            self._show(f"{prefix}/backend/{index}")
         chosen = self._random.choices(
             range(len(backends)), [backend.get("weight", 1) for backend in backends], k=count
         )
@@ -204,6 +208,12 @@ class Play:
                 self._counters["envoy_cluster_upstream_rq_time_bucket", cluster, str(bound)] += 1
         self._counters["envoy_cluster_upstream_rq_time_bucket", cluster, "+Inf"] += 1
         return code
+
+
+def opened(route: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Give the rule of a route that takes live requests, and its place."""
+    rules = enumerate(route["spec"]["rules"])
+    return next((place, rule) for place, rule in rules if is_open(rule))
 
 
 @contextmanager
@@ -258,9 +268,7 @@ def _prometheus(folder: Path, target: int) -> Iterator[str]:
         command = monitoring.command(binary, folder / "prometheus.log")
         ports.hand_over([port])
         log = held.enter_context((folder / "prometheus.log").open("wb"))
-        process = subprocess.Popen(command.arguments, stdout=log, stderr=subprocess.STDOUT)
-        held.callback(process.wait, 20)
-        held.callback(process.terminate)
+        held.callback(Guarded(command.arguments, log).stop)
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + 60
         while not _is_up(url):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, EVENT, MODEL_ROLLOUT
 from tests.cluster.api_server import ApiServer
 from tests.cluster.played import Play, played
+from tests.guarded import Guarded
 
 ROLLOUT = """
 apiVersion: headrace.dev/v1alpha1
@@ -56,7 +56,11 @@ class Stage:
     folder: Path
     name: str = "flights"
     running: list[tuple[Controller, threading.Thread]] = field(default_factory=list)
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Guarded] = field(default_factory=list)
+
+    def another(self, name: str) -> Stage:
+        """Give the same stage for another rollout."""
+        return replace(self, name=name)
 
     def start(self, identity: str = "one", lease: tuple[str, str] | None = None) -> Controller:
         settings = Settings(identity, (self.namespace,), lease, host="127.0.0.1", port=0)
@@ -77,15 +81,13 @@ class Stage:
             *("--host", "127.0.0.1", "--port", "0", "--log-format", "text", *more),
         ]
         with (self.folder / f"{identity}.log").open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-        self.processes.append(process)
-        return process
+            guarded = Guarded(command, log)
+        self.processes.append(guarded)
+        return guarded.process
 
     def stop(self) -> None:
         for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.stop(30)
         for controller, thread in self.running:
             controller.stop()
             thread.join(20)
@@ -94,7 +96,7 @@ class Stage:
 
     def apply(self, version: str = "1", **changes: Any) -> None:
         manifest = yaml.safe_load(ROLLOUT % (version * 64))
-        manifest["metadata"]["namespace"] = self.namespace
+        manifest["metadata"] = {"name": self.name, "namespace": self.namespace}
         manifest["spec"]["model"]["version"] = version
         manifest["spec"] |= changes
         self.cluster.apply(manifest)
@@ -123,6 +125,14 @@ class Stage:
             assert time.monotonic() < until, yaml.safe_dump(status.get("decision"))
             time.sleep(0.05)
         return status
+
+    def weights(self) -> dict[str, int]:
+        """Give the live weights by version, as users meet them now."""
+        return self.play.weights(self.name)
+
+    def history(self) -> list[tuple[str, str]]:
+        """Give what was live when, as versions and what became of them."""
+        return [(each["version"], each["outcome"]) for each in self.status().get("history", ())]
 
     def generations(self) -> dict[str, int]:
         found, _ = self.cluster.list(DEPLOYMENT, self.namespace)

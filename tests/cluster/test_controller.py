@@ -30,7 +30,7 @@ def test_a_first_version_goes_live_and_a_better_one_takes_its_place(stage: Stage
     ]
     assert stage.play.unserved == 0
     assert stage.play.copies["2"] > 0
-    stage.when(lambda _: set(stage.play.weights()) == {"2"})
+    stage.when(lambda _: set(stage.weights()) == {"2"})
     assert set(before.items()) >= {(k, v) for k, v in stage.generations().items() if k in before}
     reasons = {event["reason"] for event in stage.events()}
     assert {"FirstVersionStarts", "FirstVersionLive", "RolloutStarts"} <= reasons
@@ -43,6 +43,6 @@ def test_a_worse_one_is_taken_back_with_the_numbers_in_a_sentence(stage: Stage) 
     stage.apply("2")
     status = stage.until(Phase.ROLLED_BACK, "1")
     assert "candidate failed" in status["decision"]["message"]
-    assert stage.play.weights() == {"1": 100}
+    assert stage.weights() == {"1": 100}
     warnings = [e for e in stage.events() if e["type"] == "Warning"]
     assert any("candidate failed" in event["message"] for event in warnings)

@@ -26,10 +26,6 @@ def stage(server: ApiServer, tmp_path: Path) -> Iterator[Stage]:
         yield one
 
 
-def history(stage: Stage) -> list[tuple[str, str]]:
-    return [(entry["version"], entry["outcome"]) for entry in stage.status().get("history", ())]
-
-
 @pytest.mark.timeout(900)
 def test_killed_after_every_single_write_a_rollout_ends_as_if_nothing_had_been(
     stage: Stage, server: ApiServer, tmp_path: Path
@@ -38,7 +34,7 @@ def test_killed_after_every_single_write_a_rollout_ends_as_if_nothing_had_been(
     with proxy_before(server, tmp_path) as proxy:
         stage.apply("1")
         asked = False
-        while history(stage) != HISTORY or stage.status()["phase"] != Phase.HEALTHY:
+        while stage.history() != HISTORY or stage.status()["phase"] != Phase.HEALTHY:
             assert kills < 200, stage.status().get("decision")
             process = stage.spawn("one", "--alone", kubeconfig=proxy.kubeconfig)
             # One write, which lands; nobody ever hears of the answer.
@@ -46,20 +42,20 @@ def test_killed_after_every_single_write_a_rollout_ends_as_if_nothing_had_been(
             proxy.faults[:] = [fault]
             until = time.monotonic() + 60
             while process.poll() is None and time.monotonic() < until:
-                if not asked and history(stage) == HISTORY[:1]:
+                if not asked and stage.history() == HISTORY[:1]:
                     stage.apply("2")
                     asked = True
-                if history(stage) == HISTORY:
+                if stage.history() == HISTORY:
                     break
                 time.sleep(0.02)
             kills += fault.landed
             process.kill()
             process.wait(10)
         proxy.faults.clear()
-    assert history(stage) == HISTORY
+    assert stage.history() == HISTORY
     assert kills > 20
     stage.spawn("one", "--alone")
-    stage.when(lambda _: stage.play.weights() == {"2": 100})
+    stage.when(lambda _: stage.weights() == {"2": 100})
     eventually(lambda: len(stage.cluster.list(DEPLOYMENT, stage.namespace)[0]) == 1, 60)
 
 
@@ -70,14 +66,14 @@ def test_a_minute_without_the_api_server_changes_nothing_but_the_time(
         stage.spawn("one", "--alone", kubeconfig=proxy.kubeconfig)
         stage.go_live()
         stage.apply("2")
-        stage.when(lambda _: stage.play.weights().get("2", 0) > 0)
-        weights = stage.play.weights()
+        stage.when(lambda _: stage.weights().get("2", 0) > 0)
+        weights = stage.weights()
         proxy.go_away()
         time.sleep(60)
-        assert stage.play.weights() == weights
+        assert stage.weights() == weights
         proxy.come_back()
         stage.until(Phase.HEALTHY, "2", 120)
-    assert history(stage) == HISTORY
+    assert stage.history() == HISTORY
     assert stage.play.unserved == 0
 
 
@@ -104,7 +100,7 @@ def test_an_api_server_that_stumbles_costs_time_and_nothing_else(
             proxy.cut()
         stage.until(Phase.HEALTHY, "2", 120)
         assert fault.met
-    assert history(stage) == HISTORY
+    assert stage.history() == HISTORY
     assert stage.play.unserved == 0
 
 
@@ -121,7 +117,7 @@ def test_the_standby_takes_over_within_fifteen_seconds_of_the_leaders_death(stag
     stage.when(lambda status: status != before, 30)
     assert time.monotonic() - died < 20, "twelve of the lease, and some for a loaded machine"
     stage.until(Phase.HEALTHY, "2", 120)
-    assert history(stage) == HISTORY
+    assert stage.history() == HISTORY
 
 
 def test_a_rollout_that_is_deleted_on_its_way_leaves_the_stable_version_serving(
@@ -130,14 +126,14 @@ def test_a_rollout_that_is_deleted_on_its_way_leaves_the_stable_version_serving(
     stage.spawn("one", "--alone")
     stage.go_live()
     stage.apply("2")
-    stage.when(lambda _: stage.play.weights().get("2", 0) > 0)
+    stage.when(lambda _: stage.weights().get("2", 0) > 0)
     found = stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name)
     assert found is not None
     stage.cluster.delete(MODEL_ROLLOUT, stage.namespace, stage.name, found["metadata"]["uid"])
     eventually(
         lambda: stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name) is None, seconds=60
     )
-    assert stage.play.weights() == {"1": 100}
+    assert stage.weights() == {"1": 100}
     for kind in (DEPLOYMENT, HTTP_ROUTE):
         left, _ = stage.cluster.list(kind, stage.namespace)
         assert [each["metadata"].get("ownerReferences") for each in left] == [None]
@@ -148,10 +144,10 @@ def test_a_new_version_on_the_way_takes_the_place_of_the_one_under_test(stage: S
     stage.spawn("one", "--alone")
     stage.go_live()
     stage.apply("2")
-    stage.when(lambda _: stage.play.weights().get("2", 0) > 0)
+    stage.when(lambda _: stage.weights().get("2", 0) > 0)
     stage.apply("3")
     stage.until(Phase.HEALTHY, "3", 120)
-    assert [(v, o) for v, o in history(stage) if v != "1"] == [
+    assert [(v, o) for v, o in stage.history() if v != "1"] == [
         ("2", "Superseded"),
         ("3", "Promoted"),
     ]

@@ -8,6 +8,7 @@ from headrace.api import Traffic
 from headrace.engine.observations import VersionState
 from headrace.errors import PlatformUnavailable
 from headrace.render.labels import pod_labels
+from headrace.runtime.kubernetes.answers import NamespaceEnding
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind
 from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import eventually
@@ -67,13 +68,41 @@ def test_versions_go_only_after_the_gateway_has_forgotten_them(scene: Scene) -> 
     assert scene.platform.notes(scene.rollout.key) == []
 
 
-def test_without_a_word_from_the_gateway_versions_go_after_a_while(scene: Scene) -> None:
+def test_without_a_word_from_the_gateway_nothing_goes_and_people_are_told(scene: Scene) -> None:
     scene.apply(split(0))
-    scene.apply(ALONE)
-    scene.apply(ALONE)
+    for _ in range(3):
+        scene.apply(ALONE)
+        scene.platform.observe(scene.rollout)
+        scene.clock.advance(100)
     assert len(scene.names(DEPLOYMENT)) == 2
-    scene.clock.advance(10)
+    ((reason, message),) = scene.platform.notes(scene.rollout.key)
+    assert reason == "RouteIgnored"
+    assert "is it there, and its controller at work?" in message
+
+
+def test_a_route_that_is_made_anew_may_still_be_carried_as_it_was(
+    scene: Scene, server: ApiServer
+) -> None:
+    scene.settle(split(5))
     scene.apply(ALONE)
+    namespace = scene.rollout.metadata.namespace
+    (name,) = scene.names(HTTP_ROUTE)
+    found = scene.cluster.get(HTTP_ROUTE, namespace, name)
+    assert found is not None
+    scene.cluster.delete(HTTP_ROUTE, namespace, name, found["metadata"]["uid"])
+    with platform_of(server, namespace) as (_, _, platform):
+        platform.apply(scene.rollout, ALONE)
+        assert scene.names(HTTP_ROUTE) == {name}
+        for _ in range(3):
+            platform.apply(scene.rollout, ALONE)
+        assert len(scene.names(DEPLOYMENT)) == 2
+        scene.gateways.take()
+
+        def is_settled() -> bool:
+            platform.apply(scene.rollout, ALONE)
+            return platform.settled(scene.rollout, ALONE)
+
+        eventually(is_settled)
     assert len(scene.names(DEPLOYMENT)) == 1
 
 
@@ -129,6 +158,7 @@ def test_in_a_namespace_that_is_being_deleted_nothing_is_made_and_nobody_is_blam
 ) -> None:
     namespace = scene.rollout.metadata.namespace
     scene.server.ask("DELETE", f"/api/v1/namespaces/{namespace}")
-    with pytest.raises(PlatformUnavailable, match="is being terminated") as caught:
+    with pytest.raises(NamespaceEnding, match="is being terminated") as caught:
         scene.apply(ALONE)
     assert "ClusterRole" not in str(caught.value)
+    assert scene.platform.observe(scene.rollout).ending

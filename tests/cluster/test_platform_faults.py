@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
-from headrace.errors import NotFound, PermanentError, PlatformUnavailable
+from headrace.errors import Conflict, NotFound, PermanentError, PlatformUnavailable
 from headrace.runtime.kubernetes.cache import STALE, Cache
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, OWNED, SERVICE
@@ -34,19 +33,22 @@ def proxy(server: ApiServer, tmp_path: Path) -> Iterator[Proxy]:
 class Controller:
     """A process of the controller, as far as the platform goes, behind the proxy."""
 
-    def __init__(self, proxy: Proxy, rollout: ModelRollout, timeout: float = 5.0) -> None:
+    def __init__(self, proxy: Proxy, scene: Scene, timeout: float = 5.0) -> None:
         self.clock = FakeClock()
         self.cluster = Cluster.connect(str(proxy.kubeconfig), timeout=timeout)
-        namespace = rollout.metadata.namespace
+        namespace = scene.rollout.metadata.namespace
         self.cache = Cache(self.cluster, [namespace], clock=self.clock)
         self.platform = KubernetesPlatform(self.cluster, self.cache, clock=self.clock)
-        self.rollout = rollout
+        self.rollout = scene.rollout
+        self.gateways = scene.gateways
 
     def settle(self, plan: Plan) -> None:
         """Apply until all is in place, as ticks do, whatever happens meanwhile."""
 
         def is_settled() -> bool:
             self.clock.advance(10)
+            with contextlib.suppress(Conflict):  # a request that took long has just arrived
+                self.gateways.take()
             with contextlib.suppress(PlatformUnavailable):
                 self.platform.apply(self.rollout, plan)
             return self.platform.settled(self.rollout, plan)
@@ -55,8 +57,8 @@ class Controller:
 
 
 @contextlib.contextmanager
-def controller(proxy: Proxy, rollout: ModelRollout, **fields: Any) -> Iterator[Controller]:
-    running = Controller(proxy, rollout, **fields)
+def controller(proxy: Proxy, scene: Scene, **fields: Any) -> Iterator[Controller]:
+    running = Controller(proxy, scene, **fields)
     running.cache.start()
     try:
         assert running.cache.wait(30)
@@ -79,7 +81,7 @@ def objects(scene: Scene) -> dict[tuple[str, str], str]:
 
 
 def test_what_changes_while_the_watch_is_cut_is_seen(scene: Scene, proxy: Proxy) -> None:
-    with controller(proxy, scene.rollout) as running:
+    with controller(proxy, scene) as running:
         running.settle(ALONE)
         running.rollout = running.rollout.model_copy(
             update={"status": running.rollout.status.model_copy(update={"stable": STABLE})}
@@ -91,7 +93,7 @@ def test_what_changes_while_the_watch_is_cut_is_seen(scene: Scene, proxy: Proxy)
 
 
 def test_a_watch_whose_place_is_forgotten_begins_anew(scene: Scene, proxy: Proxy) -> None:
-    with controller(proxy, scene.rollout) as running:
+    with controller(proxy, scene) as running:
         running.settle(ALONE)
         proxy.faults.append(Fault(watches=True, code=410, times=20))
         proxy.go_away()
@@ -111,8 +113,9 @@ def test_a_watch_whose_place_is_forgotten_begins_anew(scene: Scene, proxy: Proxy
 def test_while_the_api_server_is_away_the_last_look_holds_for_a_while(
     scene: Scene, proxy: Proxy
 ) -> None:
-    with controller(proxy, scene.rollout) as running:
+    with controller(proxy, scene) as running:
         running.settle(ALONE)
+        eventually(lambda: running.platform.observe(running.rollout).traffic is not None)
         before = running.platform.observe(running.rollout)
         proxy.go_away()
         with pytest.raises(PlatformUnavailable, match="did not answer"):
@@ -139,7 +142,7 @@ def test_while_the_api_server_is_away_the_last_look_holds_for_a_while(
     ids=["500", "429", "409", "answers are lost", "slow"],
 )
 def test_a_plan_is_carried_out_in_the_end(scene: Scene, proxy: Proxy, fault: Fault) -> None:
-    with controller(proxy, scene.rollout, timeout=1.0) as running:
+    with controller(proxy, scene, timeout=1.0) as running:
         proxy.faults.append(fault)
         running.settle(split(5))
         running.settle(ALONE)
@@ -150,7 +153,7 @@ def test_a_plan_is_carried_out_in_the_end(scene: Scene, proxy: Proxy, fault: Fau
 
 
 def test_a_server_that_is_busy_says_for_how_long(scene: Scene, proxy: Proxy) -> None:
-    with controller(proxy, scene.rollout) as running:
+    with controller(proxy, scene) as running:
         proxy.faults.append(Fault(WRITES, code=429, headers={"Retry-After": "7"}))
         with pytest.raises(PlatformUnavailable) as caught:
             running.platform.apply(running.rollout, ALONE)
@@ -161,7 +164,7 @@ def test_killed_after_any_of_its_writes_the_next_process_ends_in_the_same_place(
     scene: Scene, proxy: Proxy
 ) -> None:
     plans = (ALONE, split(0), split(5), ALONE)
-    with controller(proxy, scene.rollout) as running:
+    with controller(proxy, scene) as running:
         for plan in plans:
             running.settle(plan)
     expected = objects(scene)
@@ -170,7 +173,7 @@ def test_killed_after_any_of_its_writes_the_next_process_ends_in_the_same_place(
             _remove_all(scene, name)
         proxy.faults[:] = [Fault(WRITES, lost=True, after=written)]
         reached = 0
-        with controller(proxy, scene.rollout) as running:
+        with controller(proxy, scene) as running:
             for plan in plans:
                 with contextlib.suppress(PlatformUnavailable):
                     running.platform.apply(running.rollout, plan)
@@ -178,7 +181,7 @@ def test_killed_after_any_of_its_writes_the_next_process_ends_in_the_same_place(
                     continue
                 break
         proxy.faults.clear()
-        with controller(proxy, scene.rollout) as again:
+        with controller(proxy, scene) as again:
             for plan in plans[reached:]:
                 again.settle(plan)
             assert objects(scene) == expected, f"killed after {written} writes"
@@ -214,7 +217,7 @@ def test_errors_of_the_api_server_are_told_in_its_words(scene: Scene, proxy: Pro
 
 def test_without_a_permission_the_kind_is_named(scene: Scene, proxy: Proxy) -> None:
     proxy.faults.append(Fault(code=403))
-    running = Controller(proxy, scene.rollout)
+    running = Controller(proxy, scene)
     running.cache.start()
     try:
         eventually(lambda: HTTP_ROUTE in running.cache.absent())
@@ -229,7 +232,7 @@ def test_without_a_permission_the_kind_is_named(scene: Scene, proxy: Proxy) -> N
 def test_a_permission_that_is_lost_for_a_while_makes_nothing_disappear(
     scene: Scene, proxy: Proxy
 ) -> None:
-    with controller(proxy, scene.rollout) as running:
+    with controller(proxy, scene) as running:
         running.settle(ALONE)
         key = running.rollout.key
         before = set(running.cache.children(key))

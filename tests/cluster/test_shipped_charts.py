@@ -124,6 +124,12 @@ def test_addresses_of_receivers_are_a_mounted_secret() -> None:
     assert environment(found)["HEADRACE_ADDRESSES"] == mount["mountPath"]
 
 
+def test_a_registry_is_named_where_there_is_one() -> None:
+    assert "HEADRACE_REGISTRY_URL" not in environment(installed())
+    told = environment(installed("registry.url=http://mlflow.models:5000"))
+    assert told["HEADRACE_REGISTRY_URL"] == "http://mlflow.models:5000"
+
+
 def test_pods_of_the_chart_fit_the_restricted_standard() -> None:
     found = installed()
     pods = [each["spec"]["template"]["spec"] for each in found["Deployment"]]

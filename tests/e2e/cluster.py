@@ -39,18 +39,29 @@ def get(*arguments: str) -> Any:
     return found.get("items", found)
 
 
-def until(is_so: Callable[[], bool], what: str) -> None:
+def until(
+    is_so: Callable[[], bool],
+    what: str,
+    seconds: float = _SECONDS,
+    more: Callable[[], str] = lambda: "",
+) -> None:
     """Wait until something is so.
+
+    Args:
+        is_so: Says whether it is.
+        what: In words.
+        seconds: That it may take.
+        more: Tells what else is known if it is not.
 
     Raises:
         AssertionError: It is not so in time; the text has the pods and the latest events.
     """
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
             pods = kubectl("get", "pods", "--all-namespaces", "--output=wide")
             events = kubectl("get", "events", "--all-namespaces").splitlines()[-30:]
-            raise AssertionError("\n".join([f"not so: {what}", pods, *events]))
+            raise AssertionError("\n".join([f"not so: {what}", more(), pods, *events]))
         time.sleep(0.2)
 
 
@@ -73,16 +84,50 @@ class Sender:
         return read_ledger(self.path)
 
 
+def pods_of(namespace: str, rollout: str, version: str) -> dict[str, Pod]:
+    """Give the pods of a rollout's version by their names."""
+    labels = f"headrace.dev/rollout={rollout},headrace.dev/version={version}"
+    return {
+        each["metadata"]["name"]: Pod(
+            each["metadata"]["uid"],
+            sum(status["restartCount"] for status in each["status"].get("containerStatuses", ())),
+        )
+        for each in get("pods", f"--namespace={namespace}", f"--selector={labels}")
+    }
+
+
+def requests_since(began: str, host: str = "") -> list[Object]:
+    """Give the lines of the gateway's log.
+
+    Args:
+        began: Since when, in ISO 8601.
+        host: That they name; empty for all.
+    """
+    of_gateway = "--selector=gateway.envoyproxy.io/owning-gateway-name=models"
+    options = ["--container=envoy", "--tail=-1", "--namespace=envoy-gateway-system"]
+    lines = kubectl("logs", of_gateway, *options).splitlines()
+    requests = [json.loads(line) for line in lines if line.startswith('{"')]
+    named = [each for each in requests if host in ("", each[":authority"])]
+    return [each for each in named if each["start_time"] >= began]
+
+
+def failures_since(began: str, host: str = "") -> Counter[str]:
+    """Count what the gateway says of the requests that it did not answer with 200."""
+    ended = requests_since(began, host)
+    return Counter(each["response_code_details"] for each in ended if not is_answered(each))
+
+
 class Deployed:
     """A rollout whose rendered stages are applied by hand, as a team without controllers does.
 
     Args:
         folder: With `rollout.yaml` and `before.yaml`; the stages go there, too.
         gateway: The address that users send to.
+        host: That their requests name.
     """
 
-    def __init__(self, folder: Path, gateway: str) -> None:
-        self._folder, self._gateway = folder, gateway
+    def __init__(self, folder: Path, gateway: str, host: str) -> None:
+        self._folder, self._gateway, self._host = folder, gateway, host
         self._there: list[Object] = []
         self._began = ""
         rollout = yaml.safe_load((folder / "rollout.yaml").read_text("utf-8"))
@@ -122,23 +167,11 @@ class Deployed:
 
     def pods(self, version: str) -> dict[str, Pod]:
         """Give the pods of a version by their names."""
-        labels = f"headrace.dev/rollout={self._name},headrace.dev/version={version}"
-        return {
-            each["metadata"]["name"]: Pod(
-                each["metadata"]["uid"],
-                sum(status["restartCount"] for status in each["status"]["containerStatuses"]),
-            )
-            for each in get("pods", f"--namespace={self._namespace}", f"--selector={labels}")
-        }
+        return pods_of(self._namespace, self._name, version)
 
     def failures(self) -> Counter[str]:
         """Count what the gateway says of the requests that it did not answer with 200."""
-        of_gateway = "--selector=gateway.envoyproxy.io/owning-gateway-name=models"
-        options = ["--container=envoy", "--tail=-1", "--namespace=envoy-gateway-system"]
-        lines = kubectl("logs", of_gateway, *options).splitlines()
-        requests = [json.loads(line) for line in lines if line.startswith('{"')]
-        ended = [each for each in requests if each["start_time"] >= self._began]
-        return Counter(each["response_code_details"] for each in ended if not is_answered(each))
+        return failures_since(self._began, self._host)
 
     def logs(self) -> str:
         """Give what the pods have logged."""
@@ -166,7 +199,7 @@ class Deployed:
 
     def _command(self, ledger: Path, count: int, rate: float) -> Sequence[str]:
         return [
-            *(sys.executable, "-m", "headrace.load", "--url", self._gateway),
+            *(sys.executable, "-m", "headrace.load", "--url", self._gateway, "--host", self._host),
             *("--requests", str(self._folder / "requests.jsonl"), "--ledger", str(ledger)),
             *("--rate", str(rate), "--count", str(count), "--seconds", str(_LONGEST)),
         ]

@@ -1,16 +1,14 @@
-"""A rollout of two small models, whose bundles the cluster finds in a volume.
+"""A cluster with all that Headrace works with, and rollouts of small models in it.
 
-`make e2e` gives the cluster: `KUBECONFIG`, the gateway's address in `HEADRACE_GATEWAY`, and in
-`HEADRACE_MODELS` a folder that the node has under the same path.
+`make e2e` gives it: `KUBECONFIG`, the addresses of gateway, Prometheus and registry, and in
+`HEADRACE_MODELS` a folder that the node has as a volume.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,12 @@ import pytest
 import yaml
 
 from headrace.errors import SetupError
-from headrace.serving.digest import digest
+from headrace.registry import CHALLENGER, Registry
 from tests.e2e.cluster import Deployed, kubectl
+from tests.e2e.live import NAMESPACE, Live, champion_in, spec_of
+from tests.e2e.models import BETTER, FIRST, NAME, bundles, write_requests
 
-ROOT = Path(__file__).parents[2]
-NAMESPACE = "models"
-VERSIONS = ("1", "2")
+HOST = "churn.example.com"
 
 
 def given(name: str) -> str:
@@ -38,109 +36,66 @@ def given(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make two bundles in the folder that the node has, too, and a namespace with it as a volume.
-
-    Every pod there must fit the restricted Pod Security Standard.
-    """
-    folder = tmp_path_factory.mktemp("models")
-    run("docs/examples/make_models.py", cwd=folder)
+def digests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Make the bundles in the folder that the node has, too; give their digests by version."""
     shared = Path(given("HEADRACE_MODELS"))
-    for version in VERSIONS:
-        bundle = ["bundle", f"churn-{version}.onnx", "--name", "churn", "--version", version]
-        target = shared / f"churn-{version}"
-        run(
-            "-m",
-            "headrace.cli.main",
-            *bundle,
-            "--data",
-            "typical.csv",
-            "-o",
-            str(target),
-            cwd=folder,
-        )
-    shutil.copy(folder / "requests.jsonl", shared)
-    kubectl("apply", "--server-side", "--filename=-", text=yaml.safe_dump_all(volume(shared)))
-    return shared
+    made = bundles(shared, tmp_path_factory.mktemp("models"))
+    write_requests(shared / "requests.jsonl")
+    return made
 
 
 @pytest.fixture
-def here(models: Path, tmp_path: Path) -> Iterator[Deployed]:
-    """Have a rollout from version 1 to 2, of which nothing is there before or after the test."""
-    shutil.copy(models / "requests.jsonl", tmp_path)
-    for file, version in (("before.yaml", "1"), ("rollout.yaml", "2")):
-        text = yaml.safe_dump(document(version, models / f"churn-{version}"))
-        (tmp_path / file).write_text(text, encoding="utf-8")
-    deployed = Deployed(tmp_path, given("HEADRACE_GATEWAY"))
-    yield deployed
-    deployed.delete()
-
-
-def document(version: str, bundle: Path) -> dict[str, Any]:
-    """Give a ModelRollout with plain Kubernetes and the Gateway API."""
-    uri = f"pvc://models/{bundle.name}"
-    model = {"name": "churn", "version": version, "uri": uri, "digest": digest(bundle)}
-    resources = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+def here(digests: dict[str, str], tmp_path: Path) -> Iterator[Deployed]:
+    """Have stages of a rollout from version 1 to 2, which no controller looks after."""
+    _copy_requests(tmp_path)
     steps = [
         {"mirror": 100, "hold": "1m"},
         {"weight": 20, "hold": "1m"},
         {"weight": 50, "hold": "1m"},
     ]
-    check = {"name": "errors", "metric": "error-rate", "worseThanStable": {"ratio": 2}}
-    routing = {"provider": "GatewayAPI", "gateway": {"name": "models", "namespace": "gateways"}}
-    return {
-        "apiVersion": "headrace.dev/v1alpha1",
-        "kind": "ModelRollout",
-        "metadata": {"name": "churn", "namespace": NAMESPACE},
-        "spec": {
-            "model": model,
-            "serving": {"replicas": 1, "resources": resources},
-            "routing": routing,
-            "strategy": {"canary": {"steps": steps}},
-            "analysis": {"checks": [check]},
-        },
-    }
+    for file, version in (("before.yaml", FIRST), ("rollout.yaml", BETTER)):
+        spec = spec_of(version, digests[version], "by-hand.example.com", steps=steps)
+        document = {
+            "apiVersion": "headrace.dev/v1alpha1",
+            "kind": "ModelRollout",
+            "metadata": {"name": "by-hand", "namespace": NAMESPACE},
+            "spec": spec,
+        }
+        (tmp_path / file).write_text(yaml.safe_dump(document), encoding="utf-8")
+    deployed = Deployed(tmp_path, given("HEADRACE_GATEWAY"), "by-hand.example.com")
+    yield deployed
+    deployed.delete()
 
 
-def volume(folder: Path) -> list[dict[str, Any]]:
-    """Give the namespace, and a claim of a volume that is a folder of the node."""
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    size = {"storage": "1Gi"}
-    modes = ["ReadOnlyMany"]
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": NAMESPACE, "labels": labels},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {"name": "models"},
-            "spec": {
-                "capacity": size,
-                "accessModes": modes,
-                "storageClassName": "",
-                "hostPath": {"path": str(folder), "type": "Directory"},
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "models", "namespace": NAMESPACE},
-            "spec": {
-                "accessModes": modes,
-                "storageClassName": "",
-                "volumeName": "models",
-                "resources": {"requests": size},
-            },
-        },
-    ]
+@pytest.fixture
+def live(digests: dict[str, str], tmp_path: Path) -> Iterator[Callable[[str], Live]]:
+    """Make rollouts that the controller looks after; they are gone after the test."""
+    _copy_requests(tmp_path)
+    made: list[Live] = []
+
+    def make(name: str) -> Live:
+        host = f"{name}.example.com"
+        made.append(Live(name, host, tmp_path, given("HEADRACE_GATEWAY"), digests))
+        return made[-1]
+
+    yield make
+    for each in made:
+        kubectl("delete", "modelrollout", each.name, f"--namespace={NAMESPACE}", "--wait=false")
 
 
-def run(*arguments: str, cwd: Path) -> None:
-    """Run Python in a folder; a program of the repository may be named from its root."""
-    first = [str(ROOT / arguments[0]) if arguments[0].endswith(".py") else arguments[0]]
-    command = [sys.executable, *first, *arguments[1:]]
-    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=200)
-    assert result.returncode == 0, result.stderr
+@pytest.fixture(scope="session")
+def registry(digests: dict[str, str]) -> Callable[[], str]:
+    """Register the good models in the real MLflow; give what says which one is the champion."""
+    address = given("HEADRACE_REGISTRY_URL")
+    known = Registry(address)
+    for version in (FIRST, BETTER):
+        bundle = Path(given("HEADRACE_MODELS")) / f"{NAME}-{version}"
+        uri = f"pvc://models/{bundle.name}"
+        none: dict[str, Any] = {}
+        known.register(bundle, digests[version], none, none, none, uri)
+        known.set_alias(NAME, CHALLENGER, version)
+    return champion_in(address)
+
+
+def _copy_requests(folder: Path) -> None:
+    shutil.copy(Path(given("HEADRACE_MODELS")) / "requests.jsonl", folder)

@@ -38,22 +38,6 @@ def test_users_are_led_to_the_candidate_and_lose_no_request(here: Deployed) -> N
         assert_nobody_lost_anything(here, users.ledger())
 
 
-def test_users_are_led_back_from_the_candidate(here: Deployed) -> None:
-    here.become("idle")
-    stable = here.pods("1")
-    until(lambda: answered_by(here.sample(1)) == {"1"}, "the stable version answers")
-    with here.users(RATE) as users:
-        here.become("shadow:100")
-        here.become("canary:50")
-        assert answered_by(here.sample(50)) == {"1", "2"}
-        here.become("rolling-back")
-        here.become("rolled-back")
-        assert answered_by(here.sample(100)) == {"1"}
-        until(lambda: not here.pods("2"), "the candidate is gone")
-        assert here.pods("1") == stable
-        assert_nobody_lost_anything(here, users.ledger())
-
-
 def answered_by(ledger: Ledger) -> set[str]:
     return set(ledger.answered)
 
@@ -67,15 +51,6 @@ def assert_split(ledger: Ledger, shares: dict[str, float]) -> None:
 
 
 def assert_nobody_lost_anything(here: Deployed, ledger: Ledger) -> None:
-    """No server fails, and the gateway does in one way only, which is known of Envoy Gateway.
-
-    A backend whose weight was 0 is a new cluster to Envoy. The route to it may come into force
-    before the cluster does, and what is sent meanwhile, for milliseconds on a machine that is not
-    busy, gets 500: github.com/envoyproxy/gateway/issues/6287. Nothing in an HTTPRoute prevents it.
-    """
-    failures = here.failures()
-    assert set(failures) <= {"cluster_not_found"}, f"{failures}\n{here.logs()}"
-    failed = sum(ledger.failed.values())
-    assert failed <= failures.total()
-    assert failed <= 0.01 * ledger.sent, ledger.failed
+    assert not here.failures(), f"{here.failures()}\n{here.logs()}"
+    assert not ledger.failed, ledger.failed
     assert sum(ledger.answered.values()) > 100

@@ -24,12 +24,13 @@ from headrace.metrics.source import Request
 from headrace.runtime.local.monitoring import Monitoring
 from headrace.runtime.local.ports import Ports
 from headrace.runtime.local.prometheus_binary import find_prometheus
+from tests.guarded import Guarded
 
 SCRAPE = 0.5
 INTERVAL = 1.0
 SETTLE = 2.0
 """Seconds: on a busy machine a scrape takes its time."""
-DEADLINE = 30.0
+DEADLINE = 120.0
 
 Truth = Counter[tuple[str, str]]
 """How many of what: version, and `total`, `bad` or an upper bound."""
@@ -164,18 +165,13 @@ def prometheus(folder: Path) -> Iterator[Scraping]:
         command = monitoring.command(find_prometheus(lambda _: None), folder / "log")
         ports.hand_over([port])
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                command.arguments,
-                env=command.environment,
-                cwd=command.directory,
-                stdout=log,
-                stderr=log,
+            process = Guarded(
+                command.arguments, log, environ=command.environment, folder=command.directory
             )
         try:
             yield Scraping(f"http://127.0.0.1:{port}", monitoring)
         finally:
-            process.terminate()
-            process.wait(10)
+            process.stop()
 
 
 @contextmanager

@@ -56,12 +56,17 @@ def commands_of(heading: str, file: str = "docs/local.md") -> str:
 def run(commands: str, folder: Path) -> None:
     """Run them one after the other, as a reader would."""
     binaries = Path(sys.executable).parent
-    said = subprocess.run(
-        ["sh", "-eu", "-c", commands],
-        cwd=folder,
-        env={**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert said.returncode == 0, said.stdout + said.stderr
+    try:
+        said = subprocess.run(
+            ["sh", "-eu", "-c", commands],
+            cwd=folder,
+            env={**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=800,
+        )
+    except subprocess.TimeoutExpired as error:
+        # A rollout that waits for a person never ends here; what it wrote tells why.
+        pytest.fail(f"not ended after {error.timeout:g} s:\n{(error.output or b'').decode()}")
+    assert said.returncode == 0, said.stdout.decode()

@@ -50,7 +50,8 @@ class Telling:
 
     def tick(self) -> None:
         self.world.tick()
-        self.world.told = self.notifier.follow(self.world.rollout, self.world.clock.now)
+        delivered = self.notifier.follow(self.world.rollout, self.world.clock.now)
+        self.world.told, self.world.telling = delivered.told, delivered.telling
         # The letters arrive before the next tick, as they do in 15 seconds.
         for future in self.notifier.under_way():
             future.exception(timeout=60)
@@ -100,7 +101,7 @@ def test_a_slack_message_says_why_in_one_sentence_and_commands_nothing(
 ) -> None:
     (tmp_path / "models.team").write_text(f"{receiver.url}/hooks/secret\n", encoding="utf-8")
     telling = Telling(poster, tmp_path, Notification(slack=Slack(key="team")))
-    for _ in range(3):
+    for _ in range(4):
         telling.tick()
     assert telling.world.status.news == []
     ((path, _, body),) = receiver.seen
@@ -113,9 +114,11 @@ def test_a_namespaces_own_address_comes_before_the_one_for_all(
 ) -> None:
     (tmp_path / "team").write_text(f"{receiver.url}/all", encoding="utf-8")
     telling = Telling(poster, tmp_path, Notification(slack=Slack(key="team")))
-    telling.tick()
+    for _ in range(2):
+        telling.tick()
     (tmp_path / "models.team").write_text(f"{receiver.url}/ours", encoding="utf-8")
     telling.until("StepHeld")
+    telling.tick()
     assert [path for path, _, _ in receiver.seen] == ["/all", "/ours"]
 
 
@@ -146,7 +149,7 @@ def test_a_receiver_that_refuses_is_not_asked_again(
 ) -> None:
     receiver.answer = says({}, 404)
     telling = Telling(poster, tmp_path, events(receiver.url))
-    for _ in range(4):
+    for _ in range(5):
         telling.tick()
     assert len(receiver.seen) == 1
     assert telling.world.status.news == []
@@ -161,7 +164,7 @@ def test_a_receiver_that_never_answers_is_given_up(
     receiver.answer = says({}, 500)
     telling = Telling(poster, tmp_path, events(receiver.url))
     telling.world.metrics.script.requests = 1.0
-    for _ in range(int(PATIENCE / INTERVAL) + 25):
+    for _ in range(int(PATIENCE / INTERVAL) + 30):
         telling.tick()
     assert telling.world.status.news == []
     assert telling.said[-1].endswith("was not told: it answered 500")
@@ -187,15 +190,47 @@ def test_a_key_without_an_address_is_said_once_and_tried_again(
     assert receiver.seen
 
 
-def test_after_a_crash_the_same_news_come_with_the_same_identity(
+def test_nobody_is_told_before_the_status_says_that_somebody_is_being_told(
     receiver: Receiver, poster: Poster, tmp_path: Path
 ) -> None:
     telling = Telling(poster, tmp_path, events(receiver.url))
     telling.tick()
-    telling.world.told = frozenset()  # It was killed before the status said so.
+    (news,) = telling.world.status.news
+    assert (news.begun, receiver.seen) == (False, [])
+    telling.tick()
+    (news,) = telling.world.status.news
+    assert news.begun
+    assert len(receiver.seen) == 1
+
+
+def test_after_a_crash_the_same_news_come_with_the_same_identity(
+    receiver: Receiver, poster: Poster, tmp_path: Path
+) -> None:
+    telling = Telling(poster, tmp_path, events(receiver.url))
+    for _ in range(2):
+        telling.tick()
+    # It was killed before the status said that it was told.
+    telling.world.told = telling.world.telling = frozenset()
     telling.restarted()
-    for _ in range(3):
+    for _ in range(4):
         telling.tick()
     first, second = (body for _, _, body in receiver.seen)
     assert json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
     assert telling.world.status.news == []
+
+
+@pytest.mark.parametrize(("ticks", "told"), [(1, 1), (2, 1)], ids=["before it", "after it"])
+def test_a_chat_is_never_told_twice_whenever_the_teller_was_killed(
+    receiver: Receiver, poster: Poster, tmp_path: Path, ticks: int, told: int
+) -> None:
+    (tmp_path / "team").write_text(receiver.url, encoding="utf-8")
+    telling = Telling(poster, tmp_path, Notification(slack=Slack(key="team")))
+    for _ in range(ticks):
+        telling.tick()
+    telling.world.told = telling.world.telling = frozenset()
+    telling.restarted()
+    for _ in range(4):
+        telling.tick()
+    assert len(receiver.seen) == told
+    assert telling.world.status.news == []
+    assert len(telling.said) == (ticks == 2), "it says that somebody may not have heard"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +37,7 @@ from headrace.metrics.source import Measured, Request
 from headrace.runtime.local.monitoring import Monitoring
 from headrace.runtime.local.ports import Ports
 from headrace.runtime.local.prometheus_binary import find_prometheus
+from tests.guarded import Guarded
 
 pytestmark = pytest.mark.local
 
@@ -171,19 +171,14 @@ def world(tmp_path: Path) -> Iterator[World]:
     command = monitoring.command(find_prometheus(lambda _: None), tmp_path / "log")
     ports.hand_over([port])
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command.arguments,
-            env=command.environment,
-            cwd=command.directory,
-            stdout=log,
-            stderr=log,
+        process = Guarded(
+            command.arguments, log, environ=command.environment, folder=command.directory
         )
     try:
         url = f"http://127.0.0.1:{port}"
         yield World(url, PrometheusMetrics(url), time.time())
     finally:
-        process.terminate()
-        process.wait(10)
+        process.stop()
         ports.close()
         for each, thread in zip(servers, threads, strict=True):
             each.shutdown()

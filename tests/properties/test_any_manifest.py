@@ -10,6 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from headrace.api import ModelRollout, ModelSpec
+from headrace.render.gateway import is_open
 from headrace.render.manifest import Manifest
 from headrace.render.rendering import render
 from headrace.render.stages import stages
@@ -110,7 +111,8 @@ def test_weights_are_whole_and_sum_to_a_hundred(drawn: Drawn) -> None:
 
 def _weights(manifests: list[Manifest]) -> Iterator[list[int]]:
     for each in of_kind(manifests, "HTTPRoute"):
-        yield [backend["weight"] for backend in each["spec"]["rules"][0]["backendRefs"]]
+        (live,) = (rule for rule in each["spec"]["rules"] if is_open(rule))
+        yield [backend["weight"] for backend in live["backendRefs"]]
     for each in of_kind(manifests, "VirtualService"):
         (live,) = (rule for rule in each["spec"]["http"] if rule["name"] == "live")
         yield [route["weight"] for route in live["route"]]

@@ -13,6 +13,7 @@ import yaml
 from headrace.api import Before, Traffic, parse_rollout
 from headrace.controller.gates import question_body
 from headrace.controller.notify import EVENT_TYPES
+from headrace.engine.conditions import REGISTERED
 from headrace.engine.foresight import PROVABLE
 from headrace.engine.gates import Question
 from headrace.engine.observations import Wish
@@ -60,7 +61,7 @@ def rows(heading: str) -> list[str]:
 
 
 def test_every_condition_wish_and_event_has_a_row() -> None:
-    conditions = {condition.type for condition in live().status.conditions} | {PROVABLE}
-    assert set(rows("Look")) == conditions
+    conditions = {condition.type for condition in live().status.conditions}
+    assert set(rows("Look")) == conditions | {PROVABLE, REGISTERED}
     assert {row.replace(" --", "-") for row in rows("Ask")} == set(Wish)
     assert rows("Being told") == list(EVENT_TYPES.values())

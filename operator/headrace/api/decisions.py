@@ -46,6 +46,9 @@ class News(Part):
     """What it is about."""
     time: Instant
     """When it was decided."""
+    begun: bool = False
+    """Whether receivers are being told. Whoever finds it so and did not begin it himself cannot
+    know which of them have heard."""
 
 
 class DecisionStatus(Part):

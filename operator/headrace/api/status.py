@@ -271,6 +271,15 @@ class CountedAs(Part):
     version's."""
 
 
+class Registered(Part):
+    """Where the registry's alias of the version that has the users is."""
+
+    champion: str = ""
+    """The version that it was moved to last; empty before the first time."""
+    problem: str = ""
+    """Why it could not be moved yet; empty where it could."""
+
+
 class HistoryEntry(Part):
     """What was live when: the audit trail that a registry does not keep."""
 
@@ -301,6 +310,9 @@ class Status(Part):
     """Where the rollout is."""
     observed_generation: int = 0
     """The generation of the spec that this status is about."""
+    writes: int = 0
+    """How often this was written. What has not a greater number than the last one was not written
+    by a controller, and is put back."""
     stable: ModelSpec | None = None
     """The version that has the users now."""
     candidate: ModelSpec | None = None
@@ -363,6 +375,8 @@ class Status(Part):
     """What people asked for, the newest last."""
     news: list[News] = []
     """Decisions that not every receiver of `spec.notifications` is told of yet."""
+    registered: Registered | None = None
+    """What the registry was told; none where there is no registry."""
     conditions: list[Condition] = []
     """The same for `kubectl wait`."""
     history: list[HistoryEntry] = []

@@ -8,13 +8,12 @@ import uuid
 
 from headrace.api import ModelRollout
 from headrace.cli.places import person
-from headrace.controller.kept import ASK
+from headrace.controller.kept import ASK, rollout_of
 from headrace.engine.observations import Wish
 from headrace.errors import HeadraceError, NotFound
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.contexts import context_of
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, SELF_SUBJECT_REVIEW
-from headrace.runtime.kubernetes.rollouts import read_rollout
 
 
 class ClusterPlace:
@@ -39,7 +38,7 @@ class ClusterPlace:
         found = self._cluster.get(MODEL_ROLLOUT, self._namespace, self._name)
         if found is None:
             raise NotFound(f"There is no ModelRollout {self._namespace}/{self._name} any more.")
-        return read_rollout(found)
+        return rollout_of(found)
 
     def ask(self, wish: Wish) -> None:
         """Leave a request as an annotation."""
@@ -63,6 +62,23 @@ class ClusterPlace:
         return f"{person()} as {user}" if user else person()
 
 
+def connected(
+    kubeconfig: str | None = None, context: str | None = None, *, timeout: float = 10.0
+) -> Cluster:
+    """Find the API server that a person means.
+
+    Args:
+        kubeconfig: The file; by default `KUBECONFIG` or `~/.kube/config`.
+        context: Its context; by default the current one.
+        timeout: Seconds for an answer.
+
+    Raises:
+        SetupError: No cluster is configured.
+    """
+    file = kubeconfig or _kubeconfig()
+    return Cluster.connect(file, context or None, connections=2, timeout=timeout)
+
+
 def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPlace:
     """Find a rollout by name, or the only one of the namespace.
 
@@ -77,10 +93,8 @@ def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPl
         PlatformUnavailable: It does not answer.
         PermanentError: Not permitted.
     """
-    # The Kubernetes package has looked at the environment once, when it was imported.
-    kubeconfig = os.environ.get("KUBECONFIG") or None
-    cluster = Cluster.connect(kubeconfig, context or None, connections=2)
-    shown, default = context_of(kubeconfig, context)
+    cluster = connected(None, context)
+    shown, default = context_of(_kubeconfig(), context)
     if name is not None and "/" in name:
         namespace, _, name = name.partition("/")
     namespace = namespace or default
@@ -89,6 +103,11 @@ def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPl
     elif cluster.get(MODEL_ROLLOUT, namespace, name) is None:
         raise NotFound(f"There is no ModelRollout {namespace}/{name} in {shown}.")
     return ClusterPlace(cluster, shown, namespace, name)
+
+
+def _kubeconfig() -> str | None:
+    # The Kubernetes package has looked at the environment once, when it was imported.
+    return os.environ.get("KUBECONFIG") or None
 
 
 def _only_one(cluster: Cluster, namespace: str, context: str) -> str:

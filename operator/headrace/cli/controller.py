@@ -60,10 +60,32 @@ SETTLE = 1.0
     envvar=f"{PREFIX}_ADDRESSES",
     help="A folder, such as a mounted Secret, with the addresses that notifications name by key.",
 )
+@click.option(
+    "--registry",
+    envvar=[f"{PREFIX}_REGISTRY_URL", "MLFLOW_TRACKING_URI"],
+    metavar="URL",
+    help="The MLflow server whose alias `champion` follows the traffic.  [default: none]",
+)
 @click.option("--host", default="0.0.0.0", help="Where /metrics, /healthz and /readyz answer.")  # noqa: S104
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="The same.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    # Kubernetes sets HEADRACE_PORT itself, in pods beside a Service that is called headrace.
+    envvar=f"{PREFIX}_HTTP_PORT",
+    allow_from_autoenv=False,
+    help="The same.",
+)
 @click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Outside a pod.")
 @click.option("--context", help="Of the kubeconfig.")
+@click.option(
+    "--service-account",
+    type=click.Path(path_type=Path),
+    default="/var/run/secrets/kubernetes.io/serviceaccount",
+    envvar=f"{PREFIX}_SERVICE_ACCOUNT",
+    metavar="FOLDER",
+    help="Within a pod: where its token and the API server's certificate are.",
+)
 @click.option(
     "--log-format",
     type=click.Choice(["json", "text"]),
@@ -86,10 +108,12 @@ def controller(
     lease_name: str,
     identity: str | None,
     addresses: Path | None,
+    registry: str | None,
     host: str,
     port: int,
     kubeconfig: str | None,
     context: str | None,
+    service_account: Path,
     log_format: str,
     log_level: str,
 ) -> None:
@@ -111,18 +135,25 @@ def controller(
     from headrace.runtime.kubernetes.cluster import Cluster
 
     set_up("json" if log_format == "json" else "text", log_level)
+    promotes = None
+    if registry:
+        from headrace.registry.server import registry_at
+
+        promotes = registry_at(registry)
     settings = Settings(
         identity=identity or socket.gethostname(),
         namespaces=tuple(filter(None, (name.strip() for name in namespaces.split(",")))),
         lease=(lease_namespace, lease_name) if elect else None,
         addresses=addresses,
+        registry=promotes,
         host=host,
         port=port,
     )
     access = access_from({**os.environ, f"{PREFIX}_PROMETHEUS_URL": prometheus_url})
     assert access is not None, "it has an address"
     metrics = PrometheusMetrics(access, settle=SETTLE)
-    running = Controller(Cluster.connect(kubeconfig, context), metrics, settings)
+    cluster = Cluster.connect(kubeconfig, context, service_account=service_account)
+    running = Controller(cluster, metrics, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
     running.run()

@@ -5,25 +5,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from headrace.api import ModelRollout, ModelSpec, Status
+from headrace.cli.difference import Difference, difference
 from headrace.cli.main import complain
-from headrace.diff.comparison import Difference, difference
 from headrace.engine.answer import plan_of
 from headrace.engine.plan import Plan
-from headrace.errors import HeadraceError, InvalidInput, PlatformUnavailable
+from headrace.errors import Conflict, HeadraceError, InvalidInput, PlatformUnavailable
 from headrace.lint.rollouts import read_rollouts
 from headrace.render.manifest import Manifest
 from headrace.render.rendering import render
 from headrace.render.stages import chosen_stage
 
 if TYPE_CHECKING:
-    from headrace.diff.server import Server
+    from headrace.runtime.kubernetes.cluster import Cluster
 
 _SAME, _DIFFERS, _FAILED = 0, 1, 2
 _STYLES = {"+++": "bold", "---": "bold", "@@": "cyan", "+": "green", "-": "red"}
@@ -66,10 +66,10 @@ def diff(
     before = () if stable is None else read_rollouts([str(stable)])
     found = read_rollouts(rollouts)
     try:
-        from headrace.diff.server import Server
+        from headrace.cli.clusters import connected
 
-        server = Server(kubeconfig, context)
-        codes = [_of_rollout(server, one, stage, before) for one in found]
+        cluster = connected(None if kubeconfig is None else str(kubeconfig), context, timeout=30.0)
+        codes = [_of_rollout(cluster, one, stage, before) for one in found]
     except InvalidInput:
         raise
     except HeadraceError as error:
@@ -79,11 +79,11 @@ def diff(
 
 
 def _of_rollout(
-    server: Server, rollout: ModelRollout, stage: str | None, before: Sequence[ModelRollout]
+    cluster: Cluster, rollout: ModelRollout, stage: str | None, before: Sequence[ModelRollout]
 ) -> int:
-    plan = _plan(server, rollout, stage, before)
+    plan = _plan(cluster, rollout, stage, before)
     console, code = Console(highlight=False, soft_wrap=True), _SAME
-    for found in _differences(server, render(rollout, plan)):
+    for found in _differences(cluster, render(rollout, plan)):
         if isinstance(found, str):
             complain(found)
             code = _FAILED
@@ -94,9 +94,9 @@ def _of_rollout(
 
 
 def _plan(
-    server: Server, rollout: ModelRollout, stage: str | None, before: Sequence[ModelRollout]
+    cluster: Cluster, rollout: ModelRollout, stage: str | None, before: Sequence[ModelRollout]
 ) -> Plan:
-    status = _status(server, rollout)
+    status = _status(cluster, rollout)
     users_before = _users_before(rollout, status, before)
     if stage is not None:
         return chosen_stage(rollout, users_before, stage).plan
@@ -112,16 +112,14 @@ def _plan(
     return plan
 
 
-def _status(server: Server, rollout: ModelRollout) -> Status | None:
+def _status(cluster: Cluster, rollout: ModelRollout) -> Status | None:
     """Give what the cluster says of the rollout; None if it says nothing."""
-    from headrace.errors import NotFound
+    from headrace.controller.kept import status_of
+    from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
 
     metadata = rollout.metadata
-    try:
-        live = server.read(rollout.api_version, rollout.kind, metadata.namespace, metadata.name)
-    except NotFound:
-        return None
-    return None if live is None else Status.model_validate(live.get("status", {}))
+    live = cluster.get(MODEL_ROLLOUT, metadata.namespace, metadata.name)
+    return None if live is None else status_of(live)
 
 
 def _users_before(
@@ -136,23 +134,30 @@ def _users_before(
     return None if status is None else status.stable
 
 
-def _differences(server: Server, manifests: Sequence[Manifest]) -> Iterator[Difference | str]:
+def _differences(cluster: Cluster, manifests: Sequence[Manifest]) -> Iterator[Difference | str]:
     """Give the difference of each object, or why it cannot be said."""
+    from headrace.runtime.kubernetes.kinds import kind_of
+
     for each in manifests:
         metadata = each["metadata"]
         name = f"{each['kind']} {metadata['namespace']}/{metadata['name']}"
         try:
-            live = server.read(
-                each["apiVersion"], each["kind"], metadata["namespace"], metadata["name"]
-            )
-            applied = server.dry_apply(each)
+            live = cluster.get(kind_of(each), metadata["namespace"], metadata["name"])
+            after, note = _applied(cluster, each)
         except PlatformUnavailable:
             raise  # what is true of one object is true of all
         except HeadraceError as error:
             yield f"{name} cannot be compared: {error}"
         else:
-            note = f"takes over from others: {applied.taken}" if applied.taken else ""
-            yield difference(name, live, applied.object, note)
+            yield difference(name, live, after, note)
+
+
+def _applied(cluster: Cluster, manifest: Manifest) -> tuple[dict[str, Any], str]:
+    """Give an object as it would be, and whose fields that would take."""
+    try:
+        return cluster.apply(manifest, force=False, dry_run=True), ""
+    except Conflict as conflict:
+        return cluster.apply(manifest, dry_run=True), f"takes over from others: {conflict}"
 
 
 def _print(found: Difference, console: Console) -> None:

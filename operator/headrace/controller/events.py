@@ -69,7 +69,7 @@ class Events:
 
     def decided(
         self, rollout: ModelRollout, status: Status, decision: Decision, now: float
-    ) -> bool:
+    ) -> None:
         """Tell of a decision if it is news.
 
         Args:
@@ -77,22 +77,16 @@ class Events:
             status: After the decision.
             decision: The engine's.
             now: Unix seconds.
-
-        Returns:
-            Whether it was.
         """
         model = status.candidate or status.stable or rollout.spec.model
         since = now if status.decision is None else status.decision.time
         with self._lock:
             told = self._told.setdefault(rollout.key, Told())
-            is_first = told.action is None
-            news = told.is_news(decision, model.version, now)
-        if is_first and now - since > OLD:
-            return False
-        if news:
+            is_first = told.last is None
+            news = told.is_news(decision, model.version, since, now)
+        if news and not (is_first and now - since > OLD):
             message = f"{model}: {decision.message}"
             self._tell(rollout, decision.reason, message, since, is_warning(decision))
-        return news
 
     def foreseen(self, rollout: ModelRollout) -> None:
         """Tell once of each rollout what it can prove in its time; a warning if that is nothing.

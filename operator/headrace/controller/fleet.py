@@ -10,20 +10,21 @@ while the world is as it should be.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headrace.api import ModelRollout, Status
 from headrace.controller.asking import CountersOf, request_of
+from headrace.controller.parting import PATIENCE, NoParting, Parting
 from headrace.controller.resources import Resource, Resources, Unreadable
 from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
 from headrace.controller.tick import judge
-from headrace.controller.writing import is_due
+from headrace.controller.writing import is_due, with_conditions_of, written_over
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
-from headrace.engine.plan import Plan
 from headrace.engine.suspension import invalid
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable, TemporaryError
 from headrace.metrics.source import Measured, Metrics
@@ -53,6 +54,7 @@ class Member:
         failures: How often in a row something did not work.
         again: Before when it is not looked at again for that, Unix seconds.
         trouble: Why the last tick could not be carried out; empty if it was.
+        undone: What somebody has written over in the status; it is written again at once.
     """
 
     resource: Resource
@@ -64,6 +66,7 @@ class Member:
     failures: int = 0
     again: float = 0.0
     trouble: str = ""
+    undone: tuple[str, ...] = ()
 
     @property
     def rollout(self) -> ModelRollout:
@@ -89,14 +92,19 @@ LATER = 15.0
 
 _MOST_DOUBLINGS = 10
 
+_GOES = (
+    "It is being deleted: unless the spec is corrected within a minute, it goes, and what runs is "
+    "left as it is."
+)
+
 OnTick = Callable[[ModelRollout, Tick], None]
 """Is told of a tick that was carried out: the rollout as it was judged, the engine's answer."""
 
 Beside = Callable[[ModelRollout, Observations, float], Observations]
 """Adds what is known beside numbers and servers, at this time; see `Outside.known`."""
 
-PartWith = Callable[[ModelRollout, Plan], bool]
-"""Leaves what a plan has to itself; tells whether that is done."""
+OnUndone = Callable[[ModelRollout, str], None]
+"""Is told of a rollout whose status was put back, and why, in a sentence."""
 
 
 class Fleet:
@@ -110,8 +118,9 @@ class Fleet:
         *,
         counters_of: CountersOf = counters_of,
         beside: Beside = lambda rollout, observations, now: observations,
-        part_with: PartWith = lambda rollout, plan: True,
+        parting: Parting | None = None,
         on_tick: OnTick = lambda rollout, answer: None,
+        on_undone: OnUndone = lambda rollout, message: None,
         may_act: Callable[[], bool] = lambda: True,
         wake: Callable[[], None] = lambda: None,
         workers: int = WORKERS,
@@ -124,18 +133,21 @@ class Fleet:
             platform: Where the versions run.
             counters_of: Names the counters of the routers.
             beside: Adds what is known beside numbers and servers.
-            part_with: What is done before a resource that is deleted may go.
+            parting: What is done before a resource that is deleted may go; None for nothing.
             on_tick: Is told of every tick that was carried out, from any thread.
+            on_undone: Is told of a status that somebody had written over, from any thread.
             may_act: Whether this process still leads; asked before every write.
             wake: Is called when a tick is due at once, from any thread.
             workers: Rollouts that are carried out at the same time.
         """
         self._resources, self._metrics, self._platform = resources, metrics, platform
         self._counters_of = counters_of
-        self._beside, self._part_with = beside, part_with
+        self._beside, self._parting = beside, parting or NoParting()
         self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
+        self._on_undone = on_undone
         self._members: dict[str, Member] = {}
         self._refusing: dict[str, Future[None]] = {}
+        self._patience_ends = math.inf
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
 
     @property
@@ -167,6 +179,7 @@ class Fleet:
                 member.looked = now
                 self._judge(member, measured.get(key, _NOTHING_READ), now)
         waiting = [member.again for member in self._members.values() if member.again > now]
+        waiting.append(self._patience_ends)
         return min(next_slot(now, self._intervals()), *waiting, now + AT_REST_SECONDS)
 
     def settle(self, timeout: float) -> None:
@@ -191,37 +204,75 @@ class Fleet:
         """
         busy = {key for key, member in self._members.items() if member.is_busy}
         found = self._resources.all()
+        self._patience_ends = math.inf
         for key in self._members.keys() - found.keys() - busy:
             del self._members[key]
         for key, resource in found.items():
             if key in busy:
+                continue
+            member = self._members.get(key)
+            if isinstance(resource, Unreadable) and resource.status is None and member is not None:
+                # The status is ours to write, and what it was is known.
+                member.resource = replace(
+                    member.resource, fence=resource.fence, deleting=resource.deleting
+                )
+                member.undone, member.looked = ("all",), 0.0
                 continue
             if isinstance(resource, Unreadable):
                 # What it had made stays as it is: nobody knows what should be.
                 self._members.pop(key, None)
                 self._refuse(resource, now)
                 continue
-            member = self._members.get(key)
             if member is None:
                 self._members[key] = Member(resource, resource.rollout.status, now)
             elif resource.fence != member.resource.fence:
-                if resource.rollout.status != member.resource.rollout.status:
-                    # Somebody else has written it: another controller, or a person. It counts.
-                    member.status = resource.rollout.status
+                self._compare(member, resource.rollout.status)
                 member.resource, member.looked = resource, 0.0
         return {key: member for key, member in self._members.items() if key not in busy}
 
+    def _compare(self, member: Member, found: Status) -> None:
+        """Look at a status that is kept: another controller's counts, and anybody else's does not.
+
+        What is remembered is all that a rollout has: an older state, or none, would promote
+        again, or give all users to a version that nobody has tried.
+        """
+        before = member.resource.rollout.status
+        if found == before:
+            return
+        if found.writes > before.writes:
+            member.status = found
+            return
+        member.undone = (*member.undone, *written_over(before, found))
+        member.status = with_conditions_of(member.status, found)
+
     def _refuse(self, resource: Unreadable, now: float) -> None:
-        """Say in the status that the spec is invalid, once."""
+        """Say in the status that the spec is invalid, once; let it go if it is deleted for long."""
         writing = self._refusing.get(resource.key)
-        if resource.status is None or (writing is not None and not writing.done()):
+        if writing is not None and not writing.done():
             return
         message = resource.message
         if resource.deleting is not None:
-            message = f"{message}\nIt is being deleted, which waits for a spec that can be read."
+            ends = resource.deleting + PATIENCE
+            if now >= ends:
+                self._patience_ends = min(self._patience_ends, now + LATER)
+                self._refusing[resource.key] = self._pool.submit(self._abandon, resource)
+                return
+            self._patience_ends = min(self._patience_ends, ends)
+            message = f"{message}\n{_GOES}"
+        if resource.status is None:
+            return
         said = invalid(resource.status, message, resource.generation, now)
         if said != resource.status:
+            said = said.model_copy(update={"writes": said.writes + 1})
             self._refusing[resource.key] = self._pool.submit(self._write_refusal, resource, said)
+
+    def _abandon(self, resource: Unreadable) -> None:
+        try:
+            if self._may_act():
+                self._parting.abandon(resource)
+                self._resources.let_go(resource)
+        except HeadraceError as error:
+            logger.warning("%s cannot go yet: %s", resource.key, error)
 
     def _write_refusal(self, resource: Unreadable, status: Status) -> None:
         logger.warning("%s: %s", resource.key, resource.message)
@@ -278,12 +329,9 @@ class Fleet:
             self._tell(member, error)
             self._try_again(member, now, _pause(error))
             return
-        member.status = answer.status
         try:
-            if self._may_act():
-                self._platform.apply(rollout, answer.plan)
-                if answer.farewell and self._part_with(rollout, answer.plan):
-                    self._resources.let_go(member.resource)
+            if self._may_act() and self._is_over(member, answer, now):
+                self._resources.let_go(member.resource)
             member.trouble, member.failures = "", 0
         except HeadraceError as error:
             # The next tick asks for the same plan.
@@ -291,14 +339,25 @@ class Fleet:
             self._try_again(member, now, _pause(error))
         self._on_tick(member.rollout, answer)
 
+    def _is_over(self, member: Member, answer: Tick, now: float) -> bool:
+        """Carry out a plan, and tell whether nothing keeps the resource any more."""
+        self._platform.apply(member.rollout, answer.plan)
+        return answer.farewell and self._parting.part(member.rollout, answer.plan, now)
+
     def _write(self, member: Member, status: Status, now: float) -> None:
+        """Write a status if that is due; this is then the member's."""
         kept = member.resource.rollout.status
-        if not is_due(kept, status, now - member.written):
-            return
-        if not self._may_act():
-            raise PlatformUnavailable("another controller leads now")
-        member.resource = self._resources.write(member.resource, status)
-        member.written = now
+        if member.undone or is_due(kept, status, now - member.written):
+            if not self._may_act():
+                raise PlatformUnavailable("another controller leads now")
+            status = status.model_copy(update={"writes": max(kept.writes, status.writes) + 1})
+            member.resource = self._resources.write(member.resource, status)
+            member.written = now
+        member.status = status
+        if member.undone:
+            fields, member.undone = ", ".join(dict.fromkeys(member.undone)), ()
+            message = f"somebody has written over the status ({fields}); it was put back"
+            self._on_undone(member.rollout, message)
 
     def _try_again(self, member: Member, now: float, pause: float) -> None:
         """Have it judged again after a pause, which doubles as long as it does not work."""

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from headrace.api import ModelRollout, Status
+from headrace.api import ModelRollout, OnDelete, Status
 from headrace.api.documents import rollout_from
 from headrace.api.fields import parse_instant
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.observations import Ask, Wish
-from headrace.errors import Conflict, InvalidRollout, NotFound, PlatformUnavailable
+from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, Kind
 
 ASK = "headrace.dev/ask"
@@ -82,13 +82,13 @@ class KeptRollouts:
                 fence = str(seen["metadata"]["resourceVersion"])
                 # The watch may still show what was before our own write.
                 is_known = known is not None and _is_as_new(known.fence, fence)
-                found[key] = known if known is not None and is_known else _read(key, seen)
+                found[key] = known if known is not None and is_known else _read(seen)
             self._read = dict(found)
         return found
 
     def write(self, resource: Resource, status: Status) -> Resource:
         """Write a status; see `Resources`."""
-        if FINALIZER not in _finalizers(resource.rollout) and resource.deleting is None:
+        if FINALIZER not in resource.finalizers and resource.deleting is None:
             resource = self._take_hold(resource)
         rollout = resource.rollout
         try:
@@ -100,44 +100,46 @@ class KeptRollouts:
         kept = rollout.model_copy(update={"status": status})
         fresh = replace(resource, rollout=kept, fence=fence)
         with self._lock:
-            self._read[rollout.key] = fresh
+            # A spec that was edited since the one at hand was read is read at the next look.
+            if answer["metadata"].get("generation", 0) == rollout.metadata.generation:
+                self._read[rollout.key] = fresh
+            else:
+                self._read[rollout.key] = _read(answer)
         return fresh
 
     def refuse(self, resource: Unreadable, status: Status) -> None:
         """Write why it cannot be read; see `Resources`."""
         self._server.replace_status(_written(resource.key, resource.fence, status))
 
-    def let_go(self, resource: Resource) -> None:
+    def let_go(self, resource: Resource | Unreadable) -> None:
         """Take the finalizer away; see `Resources`."""
-        kept = [name for name in _finalizers(resource.rollout) if name != FINALIZER]
+        kept = [name for name in resource.finalizers if name != FINALIZER]
         with suppress(NotFound):
             self._set_finalizers(resource, kept)
 
     def _take_hold(self, resource: Resource) -> Resource:
         """Be told of a deletion before it happens, from the first decision on."""
         try:
-            seen = self._set_finalizers(resource, [*_finalizers(resource.rollout), FINALIZER])
+            seen = self._set_finalizers(resource, [*resource.finalizers, FINALIZER])
         except Conflict:
             self._look_again(resource.rollout)
             raise
-        read = _read(resource.rollout.key, seen)
+        read = _read(seen)
         if isinstance(read, Unreadable):
             raise PlatformUnavailable(read.message)
         return read
 
-    def _set_finalizers(self, resource: Resource, names: Sequence[str]) -> Object:
-        metadata = resource.rollout.metadata
+    def _set_finalizers(self, resource: Resource | Unreadable, names: Sequence[str]) -> Object:
+        namespace, _, name = resource.key.partition("/")
         changed = {"finalizers": list(names), "resourceVersion": resource.fence}
-        return self._server.patch(
-            MODEL_ROLLOUT, metadata.namespace, metadata.name, {"metadata": changed}
-        )
+        return self._server.patch(MODEL_ROLLOUT, namespace, name, {"metadata": changed})
 
     def _look_again(self, rollout: ModelRollout) -> None:
         """Read what was changed, which the watch may not have shown yet."""
         metadata = rollout.metadata
         seen = self._server.get(MODEL_ROLLOUT, metadata.namespace, metadata.name)
         if seen is not None:
-            read = _read(rollout.key, seen)
+            read = _read(seen)
             with self._lock:
                 self._read[rollout.key] = read
 
@@ -164,32 +166,67 @@ def _is_as_new(known: str, seen: str) -> bool:
     return known == seen
 
 
-def _read(key: str, seen: Mapping[str, Any]) -> Resource | Unreadable:
+def rollout_of(seen: Mapping[str, Any]) -> ModelRollout:
+    """Make a ModelRollout of what the API server has.
+
+    Raises:
+        InvalidRollout: The spec is not valid.
+        InvalidInput: The status cannot be read.
+    """
+    status = status_of(seen)
+    return _wanted(seen).model_copy(update={"status": status})
+
+
+def status_of(seen: Mapping[str, Any]) -> Status:
+    """Read the status of what the API server has, whatever is in its spec.
+
+    Raises:
+        InvalidInput: It cannot be read.
+    """
+    try:
+        return Status.model_validate(seen.get("status") or {})
+    except ValidationError as error:
+        raise InvalidInput(
+            f"The status of {_key(seen)} cannot be read ({error.error_count()} faults): it was "
+            "written by another version of Headrace or changed by hand. What runs is left as it "
+            "is; remove .status to begin anew."
+        ) from error
+
+
+def _key(seen: Mapping[str, Any]) -> str:
+    metadata = seen["metadata"]
+    return f"{metadata.get('namespace', '')}/{metadata['name']}"
+
+
+def _wanted(seen: Mapping[str, Any]) -> ModelRollout:
+    metadata = seen["metadata"]
+    kept = {name: metadata[name] for name in _KEPT_METADATA if name in metadata}
+    return rollout_from({**seen, "metadata": kept, "status": {}}, _key(seen))
+
+
+def _read(seen: Mapping[str, Any]) -> Resource | Unreadable:
     metadata = seen["metadata"]
     fence = str(metadata["resourceVersion"])
-    kept = {name: metadata[name] for name in _KEPT_METADATA if name in metadata}
     deleted = metadata.get("deletionTimestamp")
     deleting = None if deleted is None else parse_instant(deleted)
-    generation = int(metadata.get("generation", 0))
+    status = None
     try:
-        status = Status.model_validate(seen.get("status") or {})
-    except ValidationError as error:
-        message = (
-            f"the status of {key} cannot be read ({error.error_count()} faults): it was written by "
-            "another version of Headrace or changed by hand. What runs is left as it is; "
-            "remove .status to begin anew"
+        status = status_of(seen)
+        rollout = _wanted(seen).model_copy(update={"status": status})
+    except InvalidInput as error:
+        return Unreadable(
+            key=_key(seen),
+            fence=fence,
+            message=str(error),
+            status=status,
+            generation=int(metadata.get("generation", 0)),
+            deleting=deleting,
+            uid=str(metadata.get("uid", "")),
+            finalizers=tuple(metadata.get("finalizers") or ()),
+            takes_all=(seen.get("spec") or {}).get("onDelete") == OnDelete.DELETE,
         )
-        return Unreadable(key, fence, message, None, generation, deleting)
-    try:
-        rollout = rollout_from({**seen, "metadata": kept, "status": {}}, key)
-    except InvalidRollout as error:
-        return Unreadable(key, fence, str(error), status, generation, deleting)
     ask = ask_of(metadata.get("annotations") or {})
-    return Resource(rollout.model_copy(update={"status": status}), fence, ask, deleting)
-
-
-def _finalizers(rollout: ModelRollout) -> list[str]:
-    return list((rollout.metadata.model_extra or {}).get("finalizers") or ())
+    return Resource(rollout, fence, ask, deleting)
 
 
 def ask_of(annotations: Mapping[str, str]) -> Ask | None:

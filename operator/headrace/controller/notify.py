@@ -1,7 +1,9 @@
 """Tells people and other systems of decisions: CloudEvents 1.0, and Slack's incoming webhooks.
 
 What is to be told is in the rollout's status and stays there until it was told, so that nothing is
-forgotten in a crash. What was told just before one is told again, with the same identity.
+forgotten in a crash. The status says that telling has begun before anybody is told. Whoever begins
+anew and finds it so tells again those who know news by its identity, and nobody else: a message in
+a chat that is lost once in a while does less harm than one that is not true any more.
 """
 
 from __future__ import annotations
@@ -65,6 +67,21 @@ class _Letter:
     over: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far the news of a rollout have come.
+
+    Attributes:
+        told: Identities of those that every receiver has, or never will have: the next tick's
+            `Observations.told`.
+        telling: Identities of those that are sent once the status says that they have begun: the
+            next tick's `Observations.telling`.
+    """
+
+    told: frozenset[str] = frozenset()
+    telling: frozenset[str] = frozenset()
+
+
 _Mail = dict[tuple[str, int], _Letter]
 """All letters of one rollout, by the news' identity and the receiver's place in the spec."""
 
@@ -73,7 +90,11 @@ class Notifier:
     """Delivers the news of all rollouts, beside the ticks."""
 
     def __init__(
-        self, poster: Poster, folder: Path | None, say: Callable[[str, str], None]
+        self,
+        poster: Poster,
+        folder: Path | None,
+        say: Callable[[str, str], None],
+        wake: Callable[[str], None] = lambda rollout: None,
     ) -> None:
         """Send nothing yet.
 
@@ -82,38 +103,42 @@ class Notifier:
             folder: Holds addresses that are secrets, a file each: `<namespace>.<key>`, or `<key>`
                 for all namespaces. None where there are none.
             say: Is told, with the rollout's key, why somebody could not be told.
+            wake: Is called with a rollout's key when there is something to do, from any thread.
         """
-        self._poster, self._folder, self._say = poster, folder, say
+        self._poster, self._folder, self._say, self._wake = poster, folder, say, wake
         self._mail: dict[str, _Mail] = {}
 
-    def follow(self, rollout: ModelRollout, now: float) -> frozenset[str]:
+    def follow(self, rollout: ModelRollout, now: float) -> Delivery:
         """Send what is due.
 
         Args:
             rollout: With the status that was written.
             now: Unix seconds.
-
-        Returns:
-            Identities of the news that every receiver has, or never will have: the next tick's
-            `Observations.told`.
         """
         news, receivers = rollout.status.news, rollout.spec.notifications
         if not news:
             self._mail.pop(rollout.key, None)
-            return frozenset()
+            return Delivery()
         mail = self._mail.get(rollout.key, {})
         current = {(one.identity, place) for one in news for place in range(len(receivers))}
         mail = {key: letter for key, letter in mail.items() if key in current}
         self._mail[rollout.key] = mail
         for one in news:
             for place, receiver in enumerate(receivers):
-                letter = mail.setdefault((one.identity, place), _Letter(now, now))
-                self._carry(rollout, one, receiver, letter, now)
-        return frozenset(
+                letter = mail.get((one.identity, place))
+                if letter is None:
+                    letter = mail[one.identity, place] = self._new(rollout.key, one, receiver, now)
+                if one.begun:
+                    self._carry(rollout, one, receiver, letter, now)
+        telling = frozenset(one.identity for one in news if not one.begun)
+        if telling:
+            self._wake(rollout.key)
+        told = (
             one.identity
             for one in news
             if all(mail[one.identity, place].over for place in range(len(receivers)))
         )
+        return Delivery(frozenset(told), telling)
 
     def under_way(self) -> list[Future[Reply]]:
         """Give what is being sent."""
@@ -124,6 +149,14 @@ class Notifier:
         """Forget a rollout that is gone."""
         self._mail.pop(rollout, None)
 
+    def _new(self, key: str, news: News, receiver: Notification, now: float) -> _Letter:
+        letter = _Letter(now, now)
+        if news.begun and receiver.slack is not None:
+            letter.over = True
+            name = _name(receiver)
+            self._say(key, f"{name} may have been told before a restart, and is not told again")
+        return letter
+
     def _carry(
         self, rollout: ModelRollout, news: News, receiver: Notification, letter: _Letter, now: float
     ) -> None:
@@ -133,6 +166,7 @@ class Notifier:
             return
         try:
             letter.pending = self._send(rollout, news, receiver)
+            letter.pending.add_done_callback(lambda _: self._wake(rollout.key))
         except _NoAddress as error:
             self._again(rollout.key, receiver, letter, str(error), now)
 

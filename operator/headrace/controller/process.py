@@ -13,9 +13,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headrace.api import ModelRollout
 from headrace.controller.changes import Changes
+from headrace.controller.cluster_parting import ClusterParting
 from headrace.controller.endpoints import Endpoints, probe
 from headrace.controller.events import Events
 from headrace.controller.fleet import Fleet
@@ -25,15 +27,17 @@ from headrace.controller.lease_object import LeaseObject
 from headrace.controller.meters import Meters
 from headrace.controller.outside import Outside
 from headrace.controller.schedule import AT_REST_SECONDS
-from headrace.engine.decision import Action, Tick
+from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
-from headrace.engine.plan import Plan
 from headrace.errors import HeadraceError
 from headrace.metrics.prometheus import PromQLMetrics
 from headrace.metrics.source import Metrics
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.platform import KubernetesPlatform
+
+if TYPE_CHECKING:
+    from headrace.registry.server import Promotes
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +46,6 @@ COALESCE = 0.05
 
 STUCK = 3 * AT_REST_SECONDS
 """Seconds without a tick after which a leader says that it is not well, and is restarted."""
-
-PATIENCE = 300.0
-"""Seconds for which a deletion waits for the stable version to be in place alone."""
 
 LISTING = 60.0
 """Seconds within which everything must have been listed once."""
@@ -63,12 +64,14 @@ class Settings:
         host: Where it answers probes and Prometheus.
         port: The same; 0 takes a free one.
         addresses: A folder with addresses of receivers that are secrets; None for none.
+        registry: Whose alias follows the traffic; None for none.
     """
 
     identity: str
     namespaces: tuple[str, ...] = ()
     lease: tuple[str, str] | None = None
     addresses: Path | None = None
+    registry: Promotes | None = None
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus come from other addresses
     port: int = 8080
 
@@ -99,11 +102,10 @@ class Controller:
         self._cache = Cache(cluster, settings.namespaces, self._on_change)
         self._platform = KubernetesPlatform(cluster, self._cache)
         self._seen: dict[str, int] = {}
-        self._parting: dict[str, float] = {}
         self._fleet: Fleet | None = None
         self._leadership = _leadership(cluster, settings)
         self._events = Events(cluster, settings.identity)
-        self._outside = Outside(_say, self._changes.note, settings.addresses)
+        self._outside = Outside(_say, self._changes.note, settings.addresses, settings.registry)
         self._outside_lock = threading.Lock()
         asked = metrics.asked if isinstance(metrics, PromQLMetrics) else Counter[str]()
         self._meters = Meters(self._rollouts, lambda: cluster.requests, lambda: asked)
@@ -191,8 +193,9 @@ class Controller:
             self._metrics,
             self._platform,
             beside=self._known_outside,
-            part_with=self._part_with,
+            parting=ClusterParting(self._platform, self._forget),
             on_tick=self._on_tick,
+            on_undone=self._on_undone,
             may_act=lambda: self.leads,
             wake=self._changes.wake,
         )
@@ -218,15 +221,18 @@ class Controller:
         self._changes.note(key)
 
     def _on_tick(self, rollout: ModelRollout, answer: Tick) -> None:
-        now, decision = self._clock(), answer.decision
-        news = self._events.decided(rollout, answer.status, decision, now)
+        now = self._clock()
+        self._events.decided(rollout, answer.status, answer.decision, now)
         self._events.foreseen(rollout)
-        if news and decision.action is not Action.HOLD:
-            self._meters.decided(decision)
+        if answer.is_new:
+            self._meters.decided(answer.decision)
         with self._outside_lock:
             self._outside.follow(rollout, answer, now)
         for reason, message in self._platform.notes(rollout.key):
             self._events.happened(rollout, reason, message, now)
+
+    def _on_undone(self, rollout: ModelRollout, message: str) -> None:
+        self._events.happened(rollout, "StatusUndone", message, self._clock())
 
     def _known_outside(
         self, rollout: ModelRollout, observations: Observations, now: float
@@ -234,21 +240,11 @@ class Controller:
         with self._outside_lock:
             return self._outside.known(rollout, observations, now)
 
-    def _part_with(self, rollout: ModelRollout, plan: Plan) -> bool:
-        """Leave the stable version to itself, so that it is not deleted with its rollout."""
-        if plan.stable is not None:
-            asked = self._parting.setdefault(rollout.key, time.monotonic())
-            late = time.monotonic() - asked > PATIENCE
-            # A plan that can never be in place must not keep a resource for ever.
-            if not late and not self._platform.settled(rollout, plan):
-                return False
-            self._platform.release(rollout, plan)
-        self._parting.pop(rollout.key, None)
-        self._platform.forget(rollout.key)
+    def _forget(self, key: str) -> None:
+        self._platform.forget(key)
         with self._outside_lock:
-            self._outside.forget(rollout.key)
-        self._events.forget(rollout.key)
-        return True
+            self._outside.forget(key)
+        self._events.forget(key)
 
     def _rollouts(self) -> dict[str, ModelRollout]:
         fleet = self._fleet

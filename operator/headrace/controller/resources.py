@@ -30,6 +30,16 @@ class Resource:
     ask: Ask | None = None
     deleting: float | None = None
 
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return self.rollout.key
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        """Who must let it go before it is gone."""
+        return tuple((self.rollout.metadata.model_extra or {}).get("finalizers") or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -42,6 +52,9 @@ class Unreadable:
         status: The one that is kept; None where it is what cannot be read.
         generation: Of the spec, as Kubernetes counts.
         deleting: As of a resource.
+        uid: The resource's identity.
+        finalizers: Who must let it go before it is gone.
+        takes_all: Whether everything that it has is deleted with it.
     """
 
     key: str
@@ -50,6 +63,9 @@ class Unreadable:
     status: Status | None = None
     generation: int = 0
     deleting: float | None = None
+    uid: str = ""
+    finalizers: tuple[str, ...] = ()
+    takes_all: bool = False
 
 
 class Resources(Protocol):
@@ -73,7 +89,7 @@ class Resources(Protocol):
         """Say in a resource's status why it cannot be read; raises like `write`."""
         ...
 
-    def let_go(self, resource: Resource) -> None:
+    def let_go(self, resource: Resource | Unreadable) -> None:
         """Let a resource that is being deleted go; nobody looks after what it leaves behind.
 
         Raises:

@@ -24,6 +24,7 @@ from headrace.controller.tick import tick
 from headrace.engine.foresight import PROVABLE
 from headrace.errors import HeadraceError, InvalidInput, TemporaryError
 from headrace.metrics.prometheus import PrometheusMetrics
+from headrace.registry.server import Promotes
 from headrace.report.journal import append_record
 from headrace.report.report import Event
 from headrace.runtime.local.platform import LocalPlatform
@@ -46,6 +47,7 @@ class LocalSession:
         *,
         on_tick: Callable[[ModelRollout, TickRecord], None] = lambda rollout, record: None,
         clock: Callable[[], float] = time.time,
+        registry: Promotes | None = None,
     ) -> None:
         """Prepare; nothing is started yet.
 
@@ -54,6 +56,7 @@ class LocalSession:
             say: Is told in a sentence what happens.
             on_tick: Is given the resource and the record after every tick, in the loop's thread.
             clock: Gives Unix seconds.
+            registry: Whose alias follows the traffic; None for none.
         """
         self.store = store
         self._say, self._on_tick, self._clock = say, on_tick, clock
@@ -71,7 +74,9 @@ class LocalSession:
         self._forecast = ""
         self._restarts: dict[str, int] = {}
         self.events: list[Event] = []
-        self._outside = Outside(lambda rollout, why: say(why), folder=store.directory / ADDRESSES)
+        self._outside = Outside(
+            lambda rollout, why: say(why), folder=store.directory / ADDRESSES, registry=registry
+        )
         self._exit = ExitStack()
         self._metrics: PrometheusMetrics | None = None
         self._loop = threading.Thread(target=self._run, name="controller", daemon=True)

@@ -22,42 +22,33 @@ class Told:
     """What has been told of one rollout.
 
     Attributes:
-        action: Of the last decision.
-        reason: Of the last decision.
-        since: When it was first decided, Unix seconds.
-        spoken: Whether it was told.
-        climbed: When a climb was told last, Unix seconds, and of which reason and version.
-        version: What the last decision was about.
+        last: Action, reason and version of what was told last, and since when that was decided.
+        climbed: Reason and version of the climb that was told last, and when; Unix seconds.
     """
 
-    action: Action | None = None
-    reason: str = ""
-    since: float = 0.0
-    spoken: bool = False
-    climbed: tuple[float, str, str] = (float("-inf"), "", "")
-    version: str = ""
+    last: tuple[Action, str, str, float] | None = None
+    climbed: tuple[str, str, float] = ("", "", float("-inf"))
 
-    def is_news(self, decision: Decision, version: str, now: float) -> bool:
+    def is_news(self, decision: Decision, version: str, since: float, now: float) -> bool:
         """Tell whether a decision is to be told now, and take note that it was.
 
         Args:
             decision: The engine's.
             version: What it is about.
+            since: Since when it is the same decision, as the status says; Unix seconds.
             now: Unix seconds.
         """
-        if (self.action, self.reason, self.version) != (decision.action, decision.reason, version):
-            self.action, self.reason, self.version = decision.action, decision.reason, version
-            self.since, self.spoken = now, False
+        what = (decision.action, decision.reason, version, since)
         if decision.action is Action.ADVANCE:
             # Each step is a decision of its own, even if it says the same.
-            at, *what = self.climbed
-            self.spoken = what == [decision.reason, version] and now - at < LASTING
-            if not self.spoken:
-                self.climbed = now, decision.reason, version
-        elif decision.action is Action.HOLD and now - self.since < LASTING:
+            *climb, at = self.climbed
+            if climb == [decision.reason, version] and now - at < LASTING:
+                return False
+            self.climbed = decision.reason, version, now
+        elif what == self.last or (decision.action is Action.HOLD and now - since < LASTING):
             return False
-        news, self.spoken = not self.spoken, True
-        return news
+        self.last = what
+        return True
 
 
 def is_warning(decision: Decision) -> bool:

@@ -12,6 +12,9 @@ from headrace.api import Status
 EVIDENCE_SECONDS = 60.0
 """Between two writes of nothing but evidence."""
 
+_TOLD = ("conditions", "decision", "checks", "watermarks")
+"""Fields that every tick makes anew."""
+
 WORDS_SECONDS = 10.0
 """Between two writes of nothing but another reason to hold. Shorter than a tick; longer than the
 moment in which a step that was just entered says that it holds."""
@@ -34,6 +37,39 @@ def is_due(kept: Status, status: Status, age: float) -> bool:
     return age >= EVIDENCE_SECONDS and kept != status
 
 
+def written_over(ours: Status, found: Status) -> list[str]:
+    """Name the fields that somebody else has written over.
+
+    Args:
+        ours: The status as this controller wrote it last.
+        found: The one that is there now.
+
+    Returns:
+        None where another controller went on from ours, or where nothing was changed that matters.
+    """
+    if found.writes > ours.writes or _decided(found) == _decided(ours):
+        return []
+    return [
+        field.alias or name
+        for name, field in Status.model_fields.items()
+        if name not in _TOLD and getattr(found, name) != getattr(ours, name)
+    ]
+
+
+def with_conditions_of(status: Status, found: Status) -> Status:
+    """Take over the conditions that are not Headrace's own.
+
+    Args:
+        status: Ours.
+        found: One in which others may have their conditions, too.
+    """
+    known = {condition.type for condition in status.conditions}
+    theirs = [condition for condition in found.conditions if condition.type not in known]
+    if not theirs:
+        return status
+    return status.model_copy(update={"conditions": [*theirs, *status.conditions]})
+
+
 def _decided(status: Status) -> object:
     """Give what must survive a crash whatever Prometheus still knows."""
     ending = status.ending
@@ -51,6 +87,8 @@ def _decided(status: Status) -> object:
         status.step,
         status.weights.asked,
         status.asked,
+        status.registered,
+        [(one.identity, one.begun) for one in status.news],
         status.ended_by,
         len(status.history),
         status.history[-1:],

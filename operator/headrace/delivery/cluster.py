@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace.api import ModelRollout
+from headrace.controller.kept import rollout_of
 from headrace.delivery.target import ClusterTarget
 from headrace.errors import Conflict, NotFound
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.contexts import context_of
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
-from headrace.runtime.kubernetes.rollouts import read_rollout
 
 PIPELINE = "headrace-pipeline"
 """The field manager of a pipeline in a cluster: the controller's own is another."""
@@ -89,4 +89,4 @@ def read(cluster: Cluster, namespace: str, name: str) -> ModelRollout:
     found = cluster.get(MODEL_ROLLOUT, namespace, name)
     if found is None:
         raise NotFound(f"There is no ModelRollout {namespace}/{name}.")
-    return read_rollout(found)
+    return rollout_of(found)

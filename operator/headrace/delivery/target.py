@@ -2,7 +2,7 @@
 
 `kubernetes://` is the cluster of the current context, or of the pod; `kubernetes://kind-dev/models`
 names a context and a namespace. `file:///repo/rollouts` is a directory: of a Git repository that
-Argo CD or Flux watch, or any other. `local:///home/me/work/.headrace` is the folder of
+Argo CD or Flux watch, or any other. `local:///srv/ml/.headrace` is the folder of
 `headrace up` on this machine.
 """
 
@@ -76,5 +76,5 @@ def _unsupported(text: str) -> InvalidInput:
     return InvalidInput(
         f"The target {text!r} is not supported; expected kubernetes:// for the cluster, "
         "kubernetes:///NAMESPACE or kubernetes://CONTEXT/NAMESPACE, a directory such as "
-        "file:///repo/rollouts, or the folder of `headrace up` such as local:///work/.headrace."
+        "file:///repo/rollouts, or the folder of `headrace up` such as local:///srv/ml/.headrace."
     )

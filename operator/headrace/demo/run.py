@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.api import ModelRollout, TickRecord, load_rollout
-from headrace.controller.champion import Champion
 from headrace.controller.session import ENDED, LocalSession
 from headrace.controller.store import RolloutStore, owned
 from headrace.demo.narrator import Narrator
@@ -22,6 +21,7 @@ from headrace.engine.steps import describe
 from headrace.errors import NotFound, PermanentError
 from headrace.load.process import Traffic
 from headrace.pipelines.local_run import Progress, run_pipeline
+from headrace.registry.server import registry_at
 from headrace.report.build import build_report
 from headrace.report.client import client_counts
 from headrace.report.journal import read_journal
@@ -77,11 +77,8 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
         exit_stack.enter_context(owned(home))
         _clear(home)
         replays = exit_stack.enter_context(_writing_replays(home))
-        champion = Champion(places.registry_uri, narrator.say)
-        exit_stack.callback(champion.close)
 
         def on_tick(rollout: ModelRollout, record: TickRecord) -> None:
-            champion.follow(rollout)
             if rollout.status.candidate is not None:
                 narrator.doing(_progress(record))
 
@@ -98,7 +95,10 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
             rollout = load_rollout(places.inbox / "flight-delay.yaml")
             places.store.apply(rollout)
             if session is None or traffic is None:
-                session = LocalSession(places.store, narrator.say, on_tick=on_tick)
+                registry = registry_at(places.registry_uri)
+                session = LocalSession(
+                    places.store, narrator.say, on_tick=on_tick, registry=registry
+                )
                 exit_stack.enter_context(session)
                 address = session.platform.url
                 traffic = Traffic(address, RATE, home / "ledger.json", FEEDBACK)
@@ -108,9 +108,9 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
             else:
                 _replay(traffic, home, release, narrator)
             session.wait(_has_ended(rollout), timeout=_LONGEST_ROLLOUT, meanwhile=keep_sending)
+            session.wait(_is_registered, timeout=60)
             if release is RELEASES[0]:
                 _replay(traffic, home, release, narrator)
-                session.wait(lambda now: champion.version == _stable(now), timeout=60)
         assert session is not None
         assert traffic is not None
         traffic.stop()
@@ -139,8 +139,9 @@ def _has_ended(rollout: ModelRollout) -> Callable[[ModelRollout], bool]:
     return ended
 
 
-def _stable(rollout: ModelRollout) -> str:
-    return rollout.status.stable.version if rollout.status.stable else ""
+def _is_registered(rollout: ModelRollout) -> bool:
+    stable, registered = rollout.status.stable, rollout.status.registered
+    return stable is None or (registered is not None and registered.champion == stable.version)
 
 
 def _progress(record: TickRecord) -> str:

@@ -12,12 +12,15 @@ from headrace.api import (
     Weights,
 )
 from headrace.engine.conditions import conditions_of
-from headrace.engine.decision import Decision, Tick
+from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.gates import Question
 from headrace.engine.news import with_news
 from headrace.engine.plan import Plan
 from headrace.engine.strategies.build import strategy_of
 from headrace.engine.verdicts import Verdict
+
+_LASTING = (Action.PROMOTE, Action.ROLL_BACK, Action.DISCARD)
+"""Decided again at every tick until the traffic has moved."""
 
 
 def answer(
@@ -42,6 +45,7 @@ def answer(
     """
     last = status.decision
     same = last is not None and (last.action, last.reason) == (decision.action, decision.reason)
+    is_new = not (decision.action is Action.HOLD or (same and decision.action in _LASTING))
     written = DecisionStatus(
         action=decision.action,
         reason=decision.reason,
@@ -56,8 +60,9 @@ def answer(
     )
     before, conditions = status.conditions, conditions_of(spec, status, now)
     status = status.model_copy(update={"conditions": conditions})
-    status = with_news(spec, status, before, decision, now, same=same)
-    return Tick(decision, plan_of(spec, status, traffic), status, verdicts, questions)
+    status = with_news(spec, status, before, decision, now, is_new=is_new)
+    plan = plan_of(spec, status, traffic)
+    return Tick(decision, plan, status, verdicts, questions, is_new=is_new)
 
 
 def plan_of(spec: RolloutSpec, status: Status, traffic: Traffic) -> Plan:

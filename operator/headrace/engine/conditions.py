@@ -6,14 +6,15 @@ only that of `Progressing` tells the last decision.
 
 from __future__ import annotations
 
-from headrace.api import Condition, Outcome, Phase, RolloutSpec, Status, Truth
+from headrace.api import Condition, Outcome, Phase, Registered, RolloutSpec, Status, Truth
 from headrace.api.fields import format_duration, parse_instant
 from headrace.engine.barriers import BARRED, UNKNOWN
+from headrace.engine.foresight import PROVABLE
 from headrace.engine.servers import health_of
 
 READY, PROGRESSING, HEALTHY = "Ready", "Progressing", "Healthy"
 DATA_AVAILABLE, STALLED = "DataAvailable", "Stalled"
-SERVERS_HEALTHY = "ServersHealthy"
+SERVERS_HEALTHY, REGISTERED = "ServersHealthy", "Registered"
 
 LONG = 600.0
 """Seconds for which a platform, a gate or Prometheus may be away before that counts as stalled."""
@@ -40,8 +41,11 @@ def conditions_of(spec: RolloutSpec, status: Status, now: float) -> list[Conditi
         STALLED: _stalled(spec, status, data, now),
         SERVERS_HEALTHY: health_of(status),
     }
-    # What is said of the rollout under test goes with it.
-    others = [c for c in status.conditions if c.type not in states and status.candidate]
+    if status.registered is not None:
+        states[REGISTERED] = _registered(status, status.registered)
+    # What is said of the rollout under test goes with it; what others say is theirs.
+    own = {REGISTERED, PROVABLE} if status.candidate is None else {REGISTERED}
+    others = [c for c in status.conditions if c.type not in states and c.type not in own]
     return [*others, *(with_state(status, kind, state, now) for kind, state in states.items())]
 
 
@@ -109,6 +113,17 @@ def _data(status: Status) -> State:
     if worst is None:
         return "Unknown", "NoDataYet", f"not seen yet: {names}"
     return "False", worst.reason, f"missing: {names}"
+
+
+def _registered(status: Status, registered: Registered) -> State:
+    """Say whether the registry's alias is on the version that has the users."""
+    version = "" if status.stable is None else status.stable.version
+    where = f"on {registered.champion}" if registered.champion else "nowhere yet"
+    if registered.problem:
+        return "False", "AliasNotMoved", f"the alias champion is {where}: {registered.problem}"
+    if registered.champion == version:
+        return "True", "AliasMoved", f"the alias champion is {where}"
+    return "Unknown", "AliasMoves", f"the alias champion is {where}, and follows the traffic"
 
 
 def _stalled(spec: RolloutSpec, status: Status, data: Condition, now: float) -> State:

@@ -12,11 +12,12 @@ from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.endings import promoting, rolling_back
 from headrace.engine.farewell import leaving
 from headrace.engine.lifecycle import wanted
+from headrace.engine.news import still_to_tell
 from headrace.engine.observations import Metric, MetricKey, Observations
 from headrace.engine.rest import at_rest, first_version
 from headrace.engine.servers import note_servers
 from headrace.engine.strategies.build import metrics_of, strategy_of
-from headrace.engine.suspension import suspended, valid_again
+from headrace.engine.suspension import from_now_on, suspended, valid_again, was_suspended
 from headrace.engine.trial import carry_out, under_test
 
 
@@ -66,6 +67,8 @@ def decide(spec: RolloutSpec, status: Status, observations: Observations, now: f
             return gone
     elif spec.suspended:
         return suspended(spec, status, observations, now)
+    elif was_suspended(status):
+        observations = from_now_on(observations, now)
     if status.phase is Phase.PROMOTING:
         return promoting(spec, status, observations, now)
     if status.phase is Phase.ROLLING_BACK:
@@ -90,7 +93,8 @@ def _seen(status: Status, observations: Observations, now: float) -> Status:
             "weights": weights,
             "servers": note_servers(status, observations.world, now),
             "observed_generation": observations.generation,
-            "news": [one for one in status.news if one.identity not in observations.told],
+            "news": still_to_tell(status.news, observations),
+            "registered": observations.registered or status.registered,
         }
     )
 

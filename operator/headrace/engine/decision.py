@@ -52,6 +52,8 @@ class Tick:
         status: To be written.
         verdicts: Of the checks that were asked.
         questions: To the gates that it waits for; as long as one is here, its last answer counts.
+        is_new: Whether this was decided at this tick: never of a hold, and of what is decided
+            again until the traffic has moved only the first time.
         farewell: Whether the resource that is being deleted may go, once the plan is carried out;
             what the plan has stays behind.
     """
@@ -61,4 +63,5 @@ class Tick:
     status: Status
     verdicts: tuple[Verdict, ...] = ()
     questions: tuple[Question, ...] = ()
+    is_new: bool = False
     farewell: bool = False

@@ -6,6 +6,8 @@ then nobody looks after it any more. `onDelete: Delete` takes everything away at
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headrace.api import OnDelete, Phase, RolloutSpec, Status, Traffic
 from headrace.engine.answer import answer
 from headrace.engine.decision import Action, Decision, Tick
@@ -15,7 +17,7 @@ from headrace.engine.plan import Plan
 from headrace.engine.steps import ALL_STABLE
 
 PATIENCE = 300.0
-"""Seconds after which a deletion waits no longer: what serves by then is left as it is."""
+"""Seconds after which a deletion waits for no servers: what serves by then is left as it is."""
 
 
 def leaving(
@@ -30,6 +32,8 @@ def leaving(
     late = now - observations.deleting > PATIENCE
     if spec.on_delete is OnDelete.DELETE:
         return _empty(spec, status, "onDelete is Delete: everything goes", now)
+    if observations.world.ending:
+        return _empty(spec, status, "its namespace is being deleted: nothing stays", now)
     if status.stable is None:
         return _empty(spec, status, "no version was live yet: nothing stays", now)
     if late:
@@ -43,8 +47,8 @@ def leaving(
         return roll_back(spec, status, decision, observations.world, now)
     status = status.model_copy(update={"previous": None, "undoing": ""})
     message = f"the rollout is deleted; {status.stable} stays and has all the users"
-    settled = answer(spec, status, _hold(message), ALL_STABLE, now)
-    return _gone(settled) if observations.world.traffic == ALL_STABLE else settled
+    # At rest the router has long said that stable has them all, whatever it says now.
+    return _gone(answer(spec, status, _hold(message), ALL_STABLE, now))
 
 
 def _hold(message: str) -> Decision:
@@ -53,8 +57,8 @@ def _hold(message: str) -> Decision:
 
 def _empty(spec: RolloutSpec, status: Status, message: str, now: float) -> Tick:
     said = answer(spec, status, _hold(message), Traffic(), now)
-    return Tick(said.decision, Plan(None, None, Traffic()), said.status, farewell=True)
+    return replace(said, plan=Plan(None, None, Traffic()), farewell=True)
 
 
 def _gone(tick: Tick) -> Tick:
-    return Tick(tick.decision, tick.plan, tick.status, farewell=True)
+    return replace(tick, farewell=True)

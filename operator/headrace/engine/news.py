@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from headrace.api import Condition, News, RolloutSpec, Status
 from headrace.api.fields import format_instant, parse_instant
 from headrace.engine.conditions import STALLED
-from headrace.engine.decision import Action, Decision
+from headrace.engine.decision import Decision
+from headrace.engine.observations import Observations
 
 KEPT = 20
 """News that wait at most; of more, the oldest are dropped."""
-
-_LASTING = (Action.PROMOTE, Action.ROLL_BACK, Action.DISCARD)
-"""Decided anew at every tick until the traffic has moved, and told once."""
 
 
 def with_news(
@@ -27,7 +25,7 @@ def with_news(
     decision: Decision,
     now: float,
     *,
-    same: bool,
+    is_new: bool,
 ) -> Status:
     """Add what is to be told of this tick.
 
@@ -37,11 +35,11 @@ def with_news(
         before: Those of the last one.
         decision: Of this tick.
         now: Unix seconds.
-        same: Whether the last tick decided the same for the same reason.
+        is_new: Whether it was decided at this tick.
     """
     if not spec.notifications:
         return status.model_copy(update={"news": []}) if status.news else status
-    told = [decision.action] if _is_news(decision, same=same) else []
+    told = [decision.action] if is_new else []
     fresh = [_news(status, one, decision.reason, decision.message, now) for one in told]
     stalled = _of(status.conditions, STALLED)
     was = _of(before, STALLED)
@@ -50,10 +48,18 @@ def with_news(
     return status.model_copy(update={"news": [*status.news, *fresh][-KEPT:]}) if fresh else status
 
 
-def _is_news(decision: Decision, *, same: bool) -> bool:
-    if decision.action is Action.HOLD:
-        return False
-    return not (same and decision.action in _LASTING)
+def still_to_tell(news: Sequence[News], observations: Observations) -> list[News]:
+    """Leave out what was told, and note what is being told.
+
+    Args:
+        news: Of the last tick.
+        observations: Of this one.
+    """
+    return [
+        one.model_copy(update={"begun": True}) if one.identity in observations.telling else one
+        for one in news
+        if one.identity not in observations.told
+    ]
 
 
 def _news(status: Status, action: str, reason: str, message: str, now: float) -> News:

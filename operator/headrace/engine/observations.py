@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from headrace.api import Traffic
+from headrace.api import Registered, Traffic
 from headrace.engine.gates import GateAnswer
 
 
@@ -258,11 +258,13 @@ class World:
         versions: By version name.
         traffic: What the router carries; None where it could not be read.
         problem: Why the platform could not be seen or changed; empty if it could.
+        ending: Whether the place itself is being deleted, so that nothing can be made there.
     """
 
     versions: Mapping[str, VersionState] = field(default_factory=dict)
     traffic: Traffic | None = None
     problem: str = ""
+    ending: bool = False
 
 
 class Wish(StrEnum):
@@ -313,7 +315,9 @@ class Observations:
         gates: The last answer of every gate that was asked, by its name.
         generation: Of the spec, as Kubernetes counts.
         told: Identities of the news that every receiver was told of, or has refused.
+        telling: Identities of the news that receivers are told of once the status says so.
         deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
+        registered: What became of telling the registry; None where nothing new is known of that.
     """
 
     intervals: tuple[Interval, ...] = ()
@@ -325,4 +329,6 @@ class Observations:
     gates: Mapping[str, GateAnswer] = field(default_factory=dict)
     generation: int = 0
     told: frozenset[str] = frozenset()
+    telling: frozenset[str] = frozenset()
     deleting: float | None = None
+    registered: Registered | None = None

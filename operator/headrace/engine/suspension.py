@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headrace.api import Phase, RolloutSpec, Status
 from headrace.api.fields import parse_instant
 from headrace.engine.answer import answer
@@ -10,7 +12,7 @@ from headrace.engine.conditions import PROGRESSING, STALLED, with_state
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.observations import Observations
 
-INVALID_SPEC = "InvalidSpec"
+INVALID_SPEC, SUSPENDED = "InvalidSpec", "Suspended"
 
 
 def suspended(spec: RolloutSpec, status: Status, observations: Observations, now: float) -> Tick:
@@ -25,8 +27,24 @@ def suspended(spec: RolloutSpec, status: Status, observations: Observations, now
     status = status.model_copy(
         update={"watermarks": dict.fromkeys(status.watermarks, parse_instant(now))}
     )
-    decision = Decision(Action.HOLD, "Suspended", message)
+    decision = Decision(Action.HOLD, SUSPENDED, message)
     return answer(spec, status, decision, status.weights.asked, now)
+
+
+def was_suspended(status: Status) -> bool:
+    """Tell whether the last tick was of a suspended rollout."""
+    return status.decision is not None and status.decision.reason == SUSPENDED
+
+
+def from_now_on(observations: Observations, now: float) -> Observations:
+    """Leave out what was counted before: of the first tick after a suspension, which began in it.
+
+    Args:
+        observations: Of this tick.
+        now: Unix seconds.
+    """
+    watermarks = dict.fromkeys(observations.watermarks, parse_instant(now))
+    return replace(observations, intervals=(), problems=(), watermarks=watermarks)
 
 
 def invalid(status: Status, message: str, generation: int, now: float) -> Status:

@@ -20,6 +20,7 @@ def main() -> None:
     """Read the arguments and send."""
     parser = argparse.ArgumentParser(prog="python -m headrace.load", description=__doc__)
     parser.add_argument("--url", required=True)
+    parser.add_argument("--host", default="", help="that requests name, if not the address'")
     parser.add_argument("--requests", type=Path, required=True)
     parser.add_argument("--first", type=int, default=0, help="start with this line, from 0")
     parser.add_argument("--rate", type=float, required=True, help="requests a second")
@@ -39,7 +40,9 @@ async def _send(arguments: argparse.Namespace) -> None:
     lines = read_lines(arguments.requests)
     first = arguments.first % len(lines)
     lines = (*lines[first:], *lines[:first])
-    sender = Sender(arguments.url, arguments.rate, arguments.feedback, arguments.threshold)
+    sender = Sender(
+        arguments.url, arguments.rate, arguments.feedback, arguments.threshold, arguments.host
+    )
     sending = asyncio.current_task()
     assert sending is not None
     loop = asyncio.get_running_loop()

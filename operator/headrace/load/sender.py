@@ -27,7 +27,9 @@ class Sender:
     to a bound; beyond it the sender waits, so that a dead server is not buried.
     """
 
-    def __init__(self, url: str, rate: float, feedback: float, threshold: float) -> None:
+    def __init__(
+        self, url: str, rate: float, feedback: float, threshold: float, host: str = ""
+    ) -> None:
         """Prepare; nothing is sent yet.
 
         Args:
@@ -35,8 +37,10 @@ class Sender:
             rate: Requests a second, > 0.
             feedback: Share of the answers with a known label that get feedback, in [0, 1].
             threshold: A probability from here on counts as a positive answer.
+            host: What the requests name as their host; by default that of the address.
         """
         self._url, self._rate, self._feedback = url, rate, feedback
+        self._headers = {"content-type": "application/json", **({"host": host} if host else {})}
         self._threshold = threshold
         self._owed = 0.0
         self.ledger = Ledger()
@@ -80,10 +84,9 @@ class Sender:
 
     async def _one(self, session: aiohttp.ClientSession, line: Line) -> None:
         self.ledger.sent += 1
-        headers = {"content-type": "application/json"}
         try:
             async with session.post(
-                self._url + PREDICTIONS, data=line.body, headers=headers
+                self._url + PREDICTIONS, data=line.body, headers=self._headers
             ) as response:
                 version = response.headers.get(VERSION_HEADER, "-")
                 body = await response.read()
@@ -108,7 +111,7 @@ class Sender:
         answer = json.loads(body)["data"]["ndarray"][0]
         value = answer[0] if isinstance(answer, list) else answer
         reward = float((float(value) >= self._threshold) == bool(line.label))
-        headers = {"content-type": "application/json", VERSION_HEADER: version}
+        headers = {**self._headers, VERSION_HEADER: version}
         try:
             async with session.post(
                 self._url + FEEDBACK, data=json.dumps({"reward": reward}), headers=headers

@@ -9,6 +9,7 @@ from headrace.metrics.answers import MISSING_LABEL, NOT_A_NUMBER, Unreadable
 from headrace.metrics.arms import UNLABELLED, SeriesOfArms, Share
 from headrace.metrics.increments import GONE, Watch, boundaries
 from headrace.metrics.replicas import without_copies
+from headrace.metrics.restarts import restarted
 from headrace.metrics.series import Series
 from headrace.metrics.source import Measured, Request
 from headrace.metrics.values import Span, is_binned, is_reference, reference_of, value_of
@@ -67,7 +68,7 @@ class Collected:
         for share in shares.values():
             for version, group in share.arms.items():
                 share.arms[version] = without_copies(group, self._staleness)
-            share.arms = whole(share.arms, self._staleness)
+            share.arms = restarted(whole(share.arms, self._staleness), share.counters.code)
         ours = [one for share in shares.values() for group in share.arms.values() for one in group]
         nonsense = sum(one.nonsense for one in ours)
         if nonsense and not any(one.times for one in ours):

@@ -71,9 +71,9 @@ class Watch:
 def increment(series: Series, start: float, end: float, watch: Watch) -> float:
     """Give by how much a counter grew in `(start, end]`, from the last sample before `start` on.
 
-    A value that falls is a restart from zero. A counter without an earlier sample began at zero
-    if scrapes were going on just before it appeared; otherwise nobody knows, and its first value
-    is a base line.
+    A value that falls is a restart from zero, as is one that is marked (`Series.anew`). A counter
+    without an earlier sample began at zero if scrapes were going on just before it appeared;
+    otherwise nobody knows, and its first value is a base line.
 
     Args:
         series: One counter.
@@ -95,8 +95,9 @@ def increment(series: Series, start: float, end: float, watch: Watch) -> float:
         new = not series.goes_on and watch.was_on(series.times[0])
         before = 0.0 if new else values[0]
     grown = 0.0
-    for value in values[first:last]:
-        grown += value - before if value >= before else value
+    for time, value in zip(series.times[first:last], values[first:last], strict=True):
+        goes_on = value >= before and time not in series.anew
+        grown += value - before if goes_on else value
         before = value
     return grown
 

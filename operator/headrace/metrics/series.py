@@ -31,6 +31,7 @@ class Series:
         goes_on: Whether it had a value before the first of these: that one is then a base line.
         nonsense: How many samples were no counter values: NaN, endless or negative.
         unread: The times of samples that are not used, though there was a scrape; Unix seconds.
+        anew: The times of samples before which it began at zero, though it may not have fallen.
     """
 
     labels: Mapping[str, str]
@@ -39,6 +40,7 @@ class Series:
     goes_on: bool = False
     nonsense: int = 0
     unread: tuple[float, ...] = ()
+    anew: frozenset[float] = frozenset()
 
     @property
     def target(self) -> Target:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from headrace.errors import InvalidInput
-from headrace.registry.mlflow_registry import CHALLENGER, RegisteredVersion, Registry
+from headrace.registry.mlflow_registry import RegisteredVersion, Registry
+from headrace.registry.names import CHALLENGER
 from headrace.serving.bundle import read_bundle
 
 

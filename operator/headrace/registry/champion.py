@@ -8,7 +8,8 @@ from pathlib import Path
 import fsspec
 
 from headrace.errors import NotFound, PlatformUnavailable
-from headrace.registry.mlflow_registry import CHAMPION, Registry
+from headrace.registry.mlflow_registry import Registry
+from headrace.registry.names import CHAMPION
 from headrace.serving.bundle import Bundle, read_bundle
 
 

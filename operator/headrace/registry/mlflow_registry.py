@@ -18,22 +18,13 @@ from typing import TYPE_CHECKING
 
 from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
 from headrace.registry.client import open_client
+from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain
 from headrace.registry.runs import DIGEST_TAG, experiment_of, run_of
 from headrace.serving.bundle import Bundle, read_bundle
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
-
-CHAMPION = "champion"
-"""The alias of the version that has the users now."""
-
-CHALLENGER = "challenger"
-"""The alias of the version under test."""
-
-VERSION_TAG = "headrace.version"
-
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -163,7 +154,7 @@ class Registry:
             # Asking makes no database, and needs no MLflow to know the answer.
             return None
         with self._answering():
-            for model in self._client.search_registered_models(f"name='{_plain(name)}'"):
+            for model in self._client.search_registered_models(f"name='{plain(name)}'"):
                 if alias in model.aliases:
                     return _registered(self._client.get_model_version(name, model.aliases[alias]))
         return None
@@ -264,7 +255,7 @@ class Registry:
 
     def _create(self, bundle: Bundle, run_id: str, tags: Mapping[str, str], source: str) -> None:
         name = bundle.signature.name
-        if not self._client.search_registered_models(f"name='{_plain(name)}'"):
+        if not self._client.search_registered_models(f"name='{plain(name)}'"):
             try:
                 self._client.create_registered_model(name)
             except Exception as error:
@@ -285,7 +276,7 @@ class Registry:
 
         What a search gives lacks the aliases.
         """
-        query = f"name='{_plain(name)}' and tags.`{VERSION_TAG}`='{_plain(version)}'"
+        query = f"name='{plain(name)}' and tags.`{VERSION_TAG}`='{plain(version)}'"
         found = self._client.search_model_versions(query)
         return sorted(found, key=lambda each: int(each.version))
 
@@ -321,16 +312,6 @@ def _same(known: RegisteredVersion, bundle: Bundle) -> RegisteredVersion:
             f"bundle has {bundle.digest}. A version is never replaced: package it under a new one."
         )
     return known
-
-
-def _plain(text: str) -> str:
-    """Insist on a name that needs no quoting in MLflow's queries."""
-    if not _PLAIN.fullmatch(text):
-        raise InvalidInput(
-            f"{text!r} cannot name a model or version in the registry: "
-            "expected letters, digits, dots, hyphens and underscores."
-        )
-    return text
 
 
 def _is_foreign(error: Exception) -> bool:

@@ -1,8 +1,15 @@
 """Gateway API: one HTTPRoute that splits, copies, keeps users with their arm, and names it.
 
-Rule 0 is the live one and its backends keep their order, because Envoy Gateway counts by these
-positions. That costs nothing: a rule that also matches a header comes before one that does not,
-wherever it stands.
+Three rules are always there: *stable* alone, the *split*, and the *candidate* alone. One of them
+is open to everybody; the others are closed, or take those who bring their arm's cookie. Traffic
+moves by opening another rule, never by adding one. For Envoy Gateway makes a cluster of Envoy of
+every backend of a rule, and Envoy may hear of a route before the cluster that it leads to: requests
+are then answered with 500 (github.com/envoyproxy/gateway/issues/6287). So that every cluster is
+known long before it is used, a closed rule keeps all its backends, and a version that is alone has
+the places of those that are to come.
+
+Rules and backends keep their places, because Envoy Gateway also counts by them. That costs nothing:
+a rule that also matches a header comes before one that does not, wherever it stands.
 """
 
 from __future__ import annotations
@@ -33,6 +40,9 @@ from headrace.render.routes import (
 
 MOST_RULES = 16
 
+NOBODY = {"type": "RegularExpression", "name": VERSION_HEADER, "value": "nobody^"}
+"""A match of no request at all: nothing follows a beginning."""
+
 
 def gateway(rollout: ModelRollout, plan: Plan) -> list[Manifest]:
     """Render the HTTPRoute; none while nobody answers.
@@ -42,11 +52,7 @@ def gateway(rollout: ModelRollout, plan: Plan) -> list[Manifest]:
     """
     if not has_live_traffic(plan):
         return []
-    rules = [
-        _live(rollout, plan),
-        *(_direct(rollout, arm) for arm in direct_arms(rollout, plan)),
-        *(_sticky(rollout, plan, arm) for arm in sticky_arms(rollout, plan)),
-    ]
+    rules = _rules(rollout, plan)
     if len(rules) > MOST_RULES:
         problem = f"needs {len(rules)} rules in an HTTPRoute"
         fault = Fault("spec.challengers", problem, f"at most {MOST_RULES}: fewer versions at once")
@@ -85,17 +91,73 @@ def _parent(rollout: ModelRollout) -> dict[str, str]:
     }
 
 
-def _live(rollout: ModelRollout, plan: Plan) -> dict[str, Any]:
-    rule: dict[str, Any] = {"name": "live", "matches": [_post(PREDICTIONS)]}
-    if plan.candidate is not None and plan.traffic.mirror:
+def is_open(rule: Mapping[str, Any]) -> bool:
+    """Say whether a rule takes live requests of everybody."""
+    return any("headers" not in match for match in rule["matches"])
+
+
+def _rules(rollout: ModelRollout, plan: Plan) -> list[dict[str, Any]]:
+    arms = arms_of(rollout, plan)
+    stable, beside = arms[0], arms[1:]
+    alone = next((arm for arm in arms if arm.weight == 100), None)
+    # Another one than the first candidate may be the one that gets everything in the end.
+    candidate = next((arm for arm in beside if arm == alone), beside[0] if beside else stable)
+    split = arms if beside else (stable, stable)
+    return [
+        _live(rollout, plan, "stable", _taken(plan, stable, alone), [_alone(stable)]),
+        _live(
+            rollout,
+            plan,
+            "split",
+            None if alone is None else NOBODY,
+            [_backend(plan, arm, least=0 if alone is None else 1) for arm in split],
+        ),
+        _live(
+            rollout,
+            plan,
+            "candidate",
+            _taken(plan, candidate, alone) if beside else NOBODY,
+            [_alone(candidate)],
+        ),
+        *(_direct(rollout, arm) for arm in direct_arms(rollout, plan)),
+        *(
+            _sticky(rollout, plan, arm)
+            for arm in sticky_arms(rollout, plan)
+            if arm not in (stable, candidate)
+        ),
+    ]
+
+
+def _taken(plan: Plan, arm: Arm, alone: Arm | None) -> Mapping[str, str] | None:
+    """Give what the requests to an arm's own rule bring; None if it takes them all."""
+    if arm == alone:
+        return None
+    return _cookie(plan, arm) if plan.sticky is not None and arm.weight else NOBODY
+
+
+def _live(
+    rollout: ModelRollout,
+    plan: Plan,
+    name: str,
+    taken: Mapping[str, str] | None,
+    backends: list[dict[str, Any]],
+) -> dict[str, Any]:
+    mirrored = []
+    if taken is None and plan.candidate is not None and plan.traffic.mirror:
         mirror = {
             "backendRef": _service(service_name(rollout, plan.candidate)),
             "percent": plan.traffic.mirror,
         }
-        rule["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
-    rule["backendRefs"] = [_backend(plan, arm) for arm in arms_of(rollout, plan)]
-    rule["timeouts"] = {"request": timeout_of(rollout)}
-    return rule
+        mirrored.append({"type": "RequestMirror", "requestMirror": mirror})
+    return without_empty(
+        {
+            "name": name,
+            "matches": [_post(PREDICTIONS, taken)],
+            "filters": mirrored,
+            "backendRefs": backends,
+            "timeouts": {"request": timeout_of(rollout)},
+        }
+    )
 
 
 def _direct(rollout: ModelRollout, arm: Arm) -> dict[str, Any]:
@@ -108,14 +170,17 @@ def _direct(rollout: ModelRollout, arm: Arm) -> dict[str, Any]:
 
 
 def _sticky(rollout: ModelRollout, plan: Plan, arm: Arm) -> dict[str, Any]:
-    assert plan.sticky is not None
-    pattern = cookie_pattern(plan.sticky, arm.model.version)
-    header = {"type": "RegularExpression", "name": "cookie", "value": pattern}
     return {
-        "matches": [_post(PREDICTIONS, header)],
+        "matches": [_post(PREDICTIONS, _cookie(plan, arm))],
         "backendRefs": [_alone(arm)],
         "timeouts": {"request": timeout_of(rollout)},
     }
+
+
+def _cookie(plan: Plan, arm: Arm) -> dict[str, str]:
+    assert plan.sticky is not None
+    pattern = cookie_pattern(plan.sticky, arm.model.version)
+    return {"type": "RegularExpression", "name": "cookie", "value": pattern}
 
 
 def _post(path: str, header: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -129,14 +194,15 @@ def _post(path: str, header: Mapping[str, str] | None = None) -> dict[str, Any]:
 
 
 def _alone(arm: Arm) -> dict[str, Any]:
-    return {**_service(arm.service), "weight": 1, "filters": [_response(arm.headers)]}
+    return {**_service(arm.service), "weight": 100, "filters": [_response(arm.headers)]}
 
 
-def _backend(plan: Plan, arm: Arm) -> dict[str, Any]:
+def _backend(plan: Plan, arm: Arm, least: int) -> dict[str, Any]:
     cookie = None if plan.sticky is None else set_cookie(plan.sticky, arm.model.version)
     return {
         **_service(arm.service),
-        "weight": arm.weight,
+        # A backend without a weight has no cluster.
+        "weight": max(least, arm.weight),
         "filters": [_response(arm.headers, cookie)],
     }
 

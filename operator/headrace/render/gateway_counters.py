@@ -13,7 +13,7 @@ from typing import Literal
 
 from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
-from headrace.render.gateway import gateway
+from headrace.render.gateway import NOBODY, gateway, is_open
 from headrace.render.names import service_name
 from headrace.render.routes import VERSION_HEADER
 
@@ -24,6 +24,7 @@ def envoy_clusters(rollout: ModelRollout, plan: Plan) -> Mapping[str, tuple[str,
     """Give version and traffic by the label `envoy_cluster_name`.
 
     Requests that name a version, which are tests and feedback, count for nobody and are left out.
+    So are rules that are opened later; those that were open before may have counted.
 
     Args:
         rollout: As it is rendered.
@@ -37,9 +38,13 @@ def envoy_clusters(rollout: ModelRollout, plan: Plan) -> Mapping[str, tuple[str,
     for route in gateway(rollout, plan):
         metadata = route["metadata"]
         prefix = f"httproute/{metadata['namespace']}/{metadata['name']}/rule"
-        for place, rule in enumerate(route["spec"]["rules"]):
+        rules = route["spec"]["rules"]
+        opened = next(place for place, rule in enumerate(rules) if is_open(rule))
+        for place, rule in enumerate(rules):
             headers = [each for match in rule["matches"] for each in match.get("headers", ())]
-            if any(header["name"] == VERSION_HEADER for header in headers):
+            if NOBODY in headers and place > opened:
+                continue
+            if any(each["name"] == VERSION_HEADER and each != NOBODY for each in headers):
                 continue
             for index, backend in enumerate(rule["backendRefs"]):
                 found[f"{prefix}/{place}/backend/{index}"] = (versions[backend["name"]], "live")

@@ -7,4 +7,6 @@ SERVICES = "10.96.0.0/16"
 DNS = "10.96.0.10"
 API_PORT = 6443
 GATEWAY_PORT = 30080
-"""Where the Gateway of the tests listens on the node."""
+PROMETHEUS_PORT = 30090
+MLFLOW_PORT = 5000
+"""Where the node answers; the first two are those of manifests/kind."""

@@ -1,6 +1,7 @@
 """Builds the images that the node runs, from Debian's packages and the programs of the catalogue.
 
-There is no registry to pull from. An archive is built anew when what goes into it has changed.
+There is no registry to pull from. Those that manifests and charts name have the names under which
+their projects publish them. An archive is built anew when what goes into it has changed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from headrace import __version__
 from headrace.render.pods import DEFAULT_IMAGE
 from headrace.runtime.local.envoy.binary import find_envoy
 from headrace.runtime.local.prometheus_binary import cache_folder
@@ -26,8 +28,11 @@ ROOT = Path(__file__).parents[3]
 COREDNS = "localhost/coredns:1"
 ENVOY = "localhost/envoy:1"
 ENVOY_GATEWAY = "localhost/envoy-gateway:1"
+PROMETHEUS = "docker.io/prom/prometheus:v3.10.0"
 MODEL_SERVER = f"docker.io/{DEFAULT_IMAGE}"
 """The name that a pod's image has for containerd."""
+
+CONTROLLER = f"ghcr.io/headrace/headrace:{__version__}"
 
 _BASE = "localhost/headrace-python:3.11"
 _DEBIAN = ("bookworm", "python3,python3-venv,ca-certificates")
@@ -88,7 +93,7 @@ def build(say: Say) -> list[Path]:
     Raises:
         SetupError: One cannot be built.
     """
-    recipes = [*_programs(), _model_server()]
+    recipes = [*_programs(), _ours(MODEL_SERVER, "serving"), _ours(CONTROLLER, "controller")]
     missing = [recipe for recipe in recipes if not recipe.archive.is_file()]
     if missing:
         _home().mkdir(parents=True, exist_ok=True)
@@ -106,21 +111,24 @@ def _programs() -> list[Recipe]:
         _program_image(COREDNS, "scratch", program("coredns")),
         _program_image(ENVOY_GATEWAY, "scratch", program("envoy-gateway")),
         _program_image(ENVOY, _BASE, find_envoy()),
+        _program_image(PROMETHEUS, "scratch", program("prometheus")),
     ]
 
 
 def _program_image(tag: str, base: str, binary: Path) -> Recipe:
     target = f"/usr/local/bin/{binary.name}"
     lines = [f"FROM {base}", f"COPY {binary.name} {target}"]
+    lines += ["ENV PATH=/usr/local/bin:/usr/bin:/bin"]
     lines += ["USER 65532:65532", f'ENTRYPOINT ["{target}"]']
     return Recipe(tag, "\n".join([*lines, ""]), binary)
 
 
-def _model_server() -> Recipe:
-    dockerfile = (ROOT / "images" / "serving" / "Dockerfile").read_text("utf-8")
-    package = sorted((ROOT / "operator" / "headrace").rglob("*.py"))
-    inputs = (ROOT / "requirements" / "serving.txt", ROOT / "setup.cfg", *package)
-    return Recipe(MODEL_SERVER, dockerfile, inputs=inputs)
+def _ours(tag: str, name: str) -> Recipe:
+    dockerfile = (ROOT / "images" / name / "Dockerfile").read_text("utf-8")
+    found = sorted((ROOT / "operator" / "headrace").rglob("*"))
+    package = [path for path in found if path.is_file() and path.suffix != ".pyc"]
+    inputs = (ROOT / "requirements" / f"{name}.txt", ROOT / "setup.cfg", *package)
+    return Recipe(tag, dockerfile, inputs=inputs)
 
 
 def _has_base() -> bool:

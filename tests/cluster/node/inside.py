@@ -9,19 +9,23 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from headrace.errors import SetupError
-from tests.cluster.node import gateway, images, namespaces
-from tests.cluster.node.addresses import GATEWAY_PORT, NODE
+from tests.cluster.node import images, namespaces
+from tests.cluster.node.addresses import GATEWAY_PORT, MLFLOW_PORT, NODE, PROMETHEUS_PORT
 from tests.cluster.node.components import Components
 from tests.cluster.node.configuration import Files
+from tests.cluster.node.platform import stand_up, start_mlflow, wait_for_mlflow
 from tests.cluster.programs.commands import Say, clock
 
 _HOME = Path("/run/headrace")
+_MODELS = Path("/srv/models")
+"""As manifests/kind has it."""
 
 
 def main(command: Sequence[str]) -> int:
     """Start the node, run the command with `KUBECONFIG` set, and give its exit code."""
     say = clock()
-    namespaces.mount_memory()
+    namespaces.mount_memory(_MODELS.parent)
+    _MODELS.mkdir()
     namespaces.connect()
     files = Files(_HOME, namespaces.cgroup())
     try:
@@ -38,23 +42,24 @@ def main(command: Sequence[str]) -> int:
 def _start(running: ExitStack, files: Files, say: Say) -> Components:
     say("Starting a Kubernetes of one node")
     files.write()
+    mlflow = start_mlflow(running, files)
     components = Components(running, files)
     components.start(images.build(say))
-    gateway.apply(components, "coredns.yaml")
-    say("Installing Envoy Gateway")
-    gateway.install(components)
+    say("Installing Envoy Gateway, Prometheus and Headrace")
+    stand_up(components, files, say)
+    wait_for_mlflow(mlflow)
     say("The cluster is ready")
     return components
 
 
 def _environ(components: Components) -> dict[str, str]:
-    """Say where the gateway is, and a folder that tests and node both see under one path."""
-    models = _HOME / "models"
-    models.mkdir()
+    """Say where everything is that tests talk to."""
     return {
         **components.environ,
         "HEADRACE_GATEWAY": f"http://{NODE}:{GATEWAY_PORT}",
-        "HEADRACE_MODELS": str(models),
+        "HEADRACE_PROMETHEUS_URL": f"http://{NODE}:{PROMETHEUS_PORT}",
+        "HEADRACE_REGISTRY_URL": f"http://{NODE}:{MLFLOW_PORT}",
+        "HEADRACE_MODELS": str(_MODELS),
     }
 
 

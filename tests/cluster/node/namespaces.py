@@ -33,9 +33,10 @@ def enter(module: str, arguments: Sequence[str]) -> NoReturn:
     os.execv(unshare, [unshare, *flags, sys.executable, "-m", module, *arguments])
 
 
-def mount_memory() -> None:
-    """Have a new `/run` in memory: all state of the node goes with it."""
-    _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+def mount_memory(*folders: Path) -> None:
+    """Have a new `/run` in memory, and other folders: all state of the node goes with them."""
+    for folder in (Path("/run"), *folders):
+        _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(folder))
 
 
 def connect() -> None:

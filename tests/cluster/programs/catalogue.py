@@ -34,11 +34,13 @@ class Program:
         name: Its file.
         package: The Go package that is built.
         module: The folder with `go.mod`.
+        tags: What is built in, or left out, as Go's build constraints say it.
     """
 
     name: str
     package: str
     module: str
+    tags: str = ""
 
     def path(self, environ: Mapping[str, str] = os.environ) -> Path:
         """Give where it is, or will be."""
@@ -63,10 +65,23 @@ NODE = (
     ),
     Program("coredns", "github.com/coredns/coredns", "coredns"),
     Program("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", "envoy-gateway"),
+    Program(
+        "prometheus",
+        "github.com/prometheus/prometheus/cmd/prometheus",
+        "prometheus",
+        # Debian's knows no Kubernetes. That of a dozen clouds is minutes of building.
+        tags="remove_all_sd,enable_kubernetes_sd",
+    ),
 )
-"""What a node with a gateway needs besides."""
+"""What a node with a gateway and a Prometheus needs besides."""
 
-PROGRAMS = API_SERVER + NODE
+FLEET = (
+    *(each for each in NODE if each.name in ("kube-controller-manager", "kube-scheduler")),
+    Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", "kwok"),
+)
+"""What has thousands of pods run in words only (KWOK has the part of the kubelets)."""
+
+PROGRAMS = tuple(dict.fromkeys(API_SERVER + NODE + FLEET))
 
 
 def kept(module: str, environ: Mapping[str, str] = os.environ) -> Path:
@@ -143,7 +158,8 @@ def _build(go: Path, wanted: Program, say: Say) -> None:
         run(
             [
                 *(str(go), "build", "-C", str(MODULES / wanted.module), "-trimpath"),
-                *("-ldflags", _link_flags(wanted), "-o", str(made), wanted.package),
+                *("-ldflags", _link_flags(wanted), "-tags", wanted.tags),
+                *("-o", str(made), wanted.package),
             ],
             log,
             say,

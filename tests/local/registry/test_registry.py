@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from headrace.api import ModelRollout, Phase, Status
-from headrace.controller.champion import Champion
 from headrace.errors import (
     Conflict,
     DigestMismatch,
@@ -29,7 +27,6 @@ from headrace.registry.challenger import register_challenger
 from headrace.registry.champion import champion_bundle, fetch_bundle
 from headrace.serving.bundle import Column, Output, Reference, Signature, digest, write_bundle
 from headrace.serving.reference import Histogram
-from tests.unit.engine.rollouts import rollout
 
 NAME = "flight-delay"
 
@@ -274,40 +271,6 @@ def test_importing_the_registry_does_not_import_mlflow() -> None:
 
 def test_a_new_database_is_made_without_a_word(made: Made) -> None:
     assert made.said == ""
-
-
-def settled(version: str, phase: Phase = Phase.HEALTHY) -> ModelRollout:
-    wanted = rollout(version)
-    return wanted.model_copy(update={"status": Status(phase=phase, stable=wanted.spec.model)})
-
-
-def followed(champion: Champion, now: ModelRollout) -> None:
-    champion.follow(now)
-    champion.close()  # waits for what is under way
-    champion.follow(now)
-
-
-def test_the_alias_follows_the_version_that_has_the_users(uri: str, tmp_path: Path) -> None:
-    registry = registered(uri, bundle(tmp_path, "1"))
-    said: list[str] = []
-    champion = Champion(uri, said.append)
-    champion.follow(settled("1", Phase.PROMOTING))
-    assert registry.version_of(NAME, CHAMPION) is None, "never before the traffic has moved"
-    followed(champion, settled("1"))
-    found = registry.version_of(NAME, CHAMPION)
-    assert found is not None
-    assert (found.version, champion.version) == ("1", "1")
-    assert said == ["registry: the alias champion is on version 1"]
-
-
-def test_a_version_that_the_registry_does_not_know_is_told_of_once(uri: str) -> None:
-    said: list[str] = []
-    champion = Champion(uri, said.append)
-    followed(champion, settled("9"))
-    champion.follow(settled("9"))
-    assert champion.version == ""
-    assert len(said) == 1
-    assert "9" in said[0]
 
 
 class Killed(BaseException):

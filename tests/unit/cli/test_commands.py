@@ -241,3 +241,13 @@ def test_a_demo_outside_a_checkout_says_so(tmp_path: Path, headrace: Headrace) -
     said = headrace("demo", home=tmp_path)
     assert said.returncode == 1
     assert "Run the demo in a checkout" in said.stderr
+
+
+def test_what_kubernetes_sets_for_a_service_is_no_option_of_the_controller(
+    headrace: Headrace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADRACE_PORT", "tcp://10.96.215.209:8080")
+    options = ["--prometheus", "http://p", "--kubeconfig", "missing"]
+    said = headrace("controller", *options, home=tmp_path)
+    assert "--kubeconfig" in said.stderr
+    assert "--port" not in said.stderr

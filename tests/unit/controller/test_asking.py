@@ -14,7 +14,7 @@ from headrace.testing import FakeMetrics, FakePlatform
 from tests.unit.render.rollouts import built, model
 
 OLD, NEW, THIRD = model("6"), model("7"), model("8")
-ROUTE = "httproute/models/flight-delay/rule/0"
+ROUTE = "httproute/models/flight-delay/rule/"
 SPLIT = Traffic(stable=90, candidate=10)
 ALL = Traffic(stable=100)
 
@@ -43,26 +43,27 @@ def names(rollout: ModelRollout, metric: str = "requests") -> dict[str, tuple[st
 
 def test_a_name_counts_from_the_tick_at_which_the_router_is_seen_to_carry_it() -> None:
     rollout = ticked(built(), 10.0, stable=OLD, candidate=NEW, weights=Weights(asked=SPLIT))
-    assert names(rollout) == {"/backend/0": ("6", None), "/backend/1": ("7", None)}
+    before = {"0/backend/0": ("6", None), "1/backend/0": ("6", None), "1/backend/1": ("7", None)}
+    assert names(rollout) == before
     rollout = ticked(rollout, 20.0)
-    assert names(rollout)["/backend/1"] == ("7", None)
+    assert names(rollout) == before
     rollout = ticked(rollout, 30.0, weights=carried(SPLIT))
     rollout = ticked(rollout, 40.0)
-    assert names(rollout) == {"/backend/0": ("6", 30.0), "/backend/1": ("7", 30.0)}
+    assert names(rollout) == {name: (version, 30.0) for name, (version, _) in before.items()}
 
 
 def test_what_the_router_carried_before_a_plan_proves_nothing_of_it() -> None:
     rollout = ticked(built(), 10.0, stable=OLD, candidate=NEW, weights=carried(SPLIT))
-    assert names(rollout)["/backend/1"] == ("7", None)
+    assert names(rollout)["1/backend/1"] == ("7", None)
 
 
 def test_a_promotion_makes_the_first_position_another_version() -> None:
     rollout = ticked(built(), 10.0, stable=OLD, candidate=NEW, weights=carried(SPLIT))
     rollout = ticked(rollout, 20.0)
     rollout = ticked(rollout, 30.0, stable=NEW, candidate=None, weights=carried(ALL))
-    assert names(rollout) == {"/backend/0": ("7", None)}
+    assert names(rollout) == {"0/backend/0": ("7", None)}
     rollout = ticked(rollout, 40.0)
-    assert names(rollout) == {"/backend/0": ("7", 40.0)}
+    assert names(rollout) == {"0/backend/0": ("7", 40.0)}
 
 
 def test_stable_keeps_its_past_when_a_rollout_begins() -> None:
@@ -70,7 +71,13 @@ def test_stable_keeps_its_past_when_a_rollout_begins() -> None:
     rollout = ticked(built(), 10.0, stable=OLD, weights=all_stable)
     rollout = ticked(rollout, 20.0)
     rollout = ticked(rollout, 5000.0, candidate=NEW)
-    assert names(rollout) == {"/backend/0": ("6", 20.0), "/backend/1": ("7", None)}
+    assert names(rollout) == {"0/backend/0": ("6", 20.0)}
+    rollout = ticked(rollout, 5010.0, weights=Weights(asked=SPLIT, seen=ALL))
+    assert names(rollout) == {
+        "0/backend/0": ("6", 20.0),
+        "1/backend/0": ("6", None),
+        "1/backend/1": ("7", None),
+    }
 
 
 def test_a_request_leaves_out_names_that_are_not_known_to_be_carried() -> None:
@@ -79,13 +86,14 @@ def test_a_request_leaves_out_names_that_are_not_known_to_be_carried() -> None:
     rollout = ticked(rollout, 30.0, candidate=NEW, weights=Weights(asked=SPLIT))
     request = request_of(rollout, 40.0, counters_of)
     assert request is not None
-    assert request.counters.requests.versions == {f"{ROUTE}/backend/0": "6"}
+    assert request.counters.requests.versions == {f"{ROUTE}0/backend/0": "6"}
     rollout = ticked(rollout, 40.0, weights=carried(SPLIT))
     request = request_of(rollout, 50.0, counters_of)
     assert request is not None
     assert request.counters.requests.since == {
-        f"{ROUTE}/backend/0": 20.0,
-        f"{ROUTE}/backend/1": 40.0,
+        f"{ROUTE}0/backend/0": 20.0,
+        f"{ROUTE}1/backend/0": 40.0,
+        f"{ROUTE}1/backend/1": 40.0,
     }
     assert request.counters.latency.since == request.counters.requests.since
 
@@ -136,6 +144,5 @@ def test_a_tick_of_a_cluster_keeps_the_names_in_the_status() -> None:
     for now in (10.0, 20.0, 30.0):
         answer = tick(rollout, FakeMetrics(platform), platform, now, counters_of=counters_of)
         rollout = rollout.model_copy(update={"status": answer.status})
-    assert names(rollout)["/backend/0"] == ("6", 30.0)
-    assert names(rollout)["/backend/1"] == ("7", 30.0)
-    assert names(rollout, "mirrored")["-mirror-0"] == ("7", 30.0)
+    assert names(rollout)["0/backend/0"] == ("6", 30.0)
+    assert names(rollout, "mirrored")["0-mirror-0"] == ("7", 30.0)

@@ -64,7 +64,7 @@ def test_a_decision_that_is_told_again_after_a_crash_makes_no_second_event() -> 
     decision = Decision(Action.ROLL_BACK, "MoreErrors", "14 of 812")
     for _ in range(2):
         events = Events(kept, "one")
-        assert events.decided(rollout, rollout.status, decision, NOW)
+        events.decided(rollout, rollout.status, decision, NOW)
         events.close()
     assert kept.told() == [("Warning", "MoreErrors")]
 

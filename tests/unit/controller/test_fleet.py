@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from headrace.api import ModelRollout, Phase, Status, Traffic
+from headrace.api import Condition, ModelRollout, Phase, Status, Traffic
 from headrace.controller.asking import local_envoy
 from headrace.controller.fleet import Fleet
+from headrace.controller.parting import Parting
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Ask, Wish, World
@@ -84,6 +85,11 @@ class Shelf:
         self.writes += 1
         self.kept[key] = Unreadable(key, str(self.writes), message, status, generation)
 
+    def delete(self, key: str, at: float) -> None:
+        """Do what a person does who deletes a resource that has a finalizer."""
+        self.writes += 1
+        self.kept[key] = replace(self.kept[key], fence=str(self.writes), deleting=at)
+
     def refuse(self, resource: Unreadable, status: Status) -> None:
         if self.down:
             raise PlatformUnavailable(self.down)
@@ -93,8 +99,8 @@ class Shelf:
         self.log.append(f"refuse {status.phase}")
         self.kept[resource.key] = replace(resource, fence=str(self.writes), status=status)
 
-    def let_go(self, resource: Resource) -> None:
-        del self.kept[resource.rollout.key]
+    def let_go(self, resource: Resource | Unreadable) -> None:
+        del self.kept[resource.key]
 
 
 class Cluster:
@@ -152,10 +158,12 @@ class Hands:
 class Bench:
     """A fleet with its shelf, its cluster and a clock."""
 
-    def __init__(self, *versions: str) -> None:
+    def __init__(self, *versions: str, parting: Parting | None = None) -> None:
+        self.parting = parting
         self.shelf = Shelf()
         self.cluster = Cluster(self.shelf.log, self.shelf.life)
         self.told: list[tuple[str, str]] = []
+        self.undone: list[str] = []
         self.now = START
         self.leads = True
         self.fleet = self.restart()
@@ -169,7 +177,9 @@ class Bench:
             Eyes(self.cluster),
             Hands(self.cluster),
             counters_of=local_envoy,
+            parting=self.parting,
             on_tick=self._tell,
+            on_undone=lambda rollout, message: self.undone.append(rollout.key),
             may_act=lambda: self.leads,
             workers=2,
         )
@@ -377,16 +387,86 @@ def test_a_person_is_heard_once() -> None:
     assert [entry.by for entry in bench.status().history] == ["headrace", "ada"]
 
 
-def test_what_somebody_else_wrote_into_the_status_counts() -> None:
+def test_what_another_controller_wrote_into_the_status_counts() -> None:
     bench = live()
     bench.want("2")
     bench.until(Phase.PROGRESSING)
     kept = bench.shelf.kept["models/flight-0"]
     assert isinstance(kept, Resource)
-    other = bench.status().model_copy(update={"step": 2})
+    other = bench.status().model_copy(update={"step": 2, "writes": bench.status().writes + 1})
     bench.shelf.write(kept, other)
     bench.slots(1)
     assert bench.fleet.members["models/flight-0"].status.step == 2
+    assert bench.undone == []
+
+
+@pytest.mark.parametrize("written", ["nothing", "something older", "something else"])
+def test_what_anybody_else_wrote_into_the_status_is_put_back(written: str) -> None:
+    bench = live()
+    older = bench.status()
+    bench.want("2")
+    while bench.status().weights.asked.candidate < 25:
+        bench.slots(1)
+    right = bench.status()
+    other = {
+        "nothing": Status(),
+        "something older": older,
+        "something else": right.model_copy(update={"stable": right.candidate, "history": []}),
+    }
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Resource)
+    bench.shelf.write(kept, other[written])
+    bench.slots(1)
+    back = bench.status()
+    assert (back.stable, back.candidate, back.history) == (
+        right.stable,
+        right.candidate,
+        right.history,
+    )
+    assert back.writes > right.writes
+    assert bench.undone == ["models/flight-0"]
+    bench.until(Phase.HEALTHY)
+    assert [entry.outcome for entry in bench.status().history] == ["Live", "Promoted"]
+    assert bench.undone == ["models/flight-0"]
+
+
+def test_a_status_that_nobody_can_read_any_more_is_put_back() -> None:
+    bench = under_test()
+    right = bench.status()
+    key = "models/flight-0"
+    bench.shelf.writes += 1
+    bench.shelf.kept[key] = Unreadable(key, str(bench.shelf.writes), "the status cannot be read")
+    bench.tick()
+    assert (bench.status().candidate, bench.status().history) == (right.candidate, right.history)
+    assert bench.undone == [key]
+    bench.until(Phase.HEALTHY)
+    assert [entry.outcome for entry in bench.status().history] == ["Live", "Promoted"]
+
+
+def test_a_condition_of_somebody_else_stays_and_undoes_nothing() -> None:
+    bench = live()
+    theirs = Condition(
+        type="Audited",
+        status="True",
+        reason="Seen",
+        message="ada has seen it",
+        last_transition_time=START,
+    )
+
+    def audited() -> bool:
+        return theirs in bench.status().conditions
+
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Resource)
+    conditions = [*bench.status().conditions, theirs]
+    bench.shelf.write(kept, bench.status().model_copy(update={"conditions": conditions}))
+    bench.slots(1)
+    bench.want("2")
+    bench.until(Phase.PROMOTING)
+    assert audited()
+    bench.until(Phase.HEALTHY)
+    assert audited()
+    assert bench.undone == []
 
 
 def test_a_fault_of_ours_in_one_rollout_leaves_the_others_judged(
@@ -396,6 +476,7 @@ def test_a_fault_of_ours_in_one_rollout_leaves_the_others_judged(
     broken = bench.shelf.kept["models/flight-0"]
     assert isinstance(broken, Resource)
     bench.shelf.write(broken, bench.status(0).model_copy(update={"phase": Phase.ROLLING_BACK}))
+    bench.restart()
     bench.want("2", 1)
     bench.until(Phase.HEALTHY, 1)
     assert "models/flight-0 could not be judged" in caplog.text

@@ -9,12 +9,14 @@ from headrace.engine.decision import Action, Decision
 
 
 def told(*decisions: tuple[float, Action, str]) -> list[tuple[float, str]]:
-    state = Told()
-    return [
-        (at, reason)
-        for at, action, reason in decisions
-        if state.is_news(Decision(action, reason, "a sentence"), "2", at)
-    ]
+    state, news = Told(), []
+    before, since = None, 0.0
+    for at, action, reason in decisions:
+        since = since if before == (action, reason) else at  # as the engine's status has it
+        before = (action, reason)
+        if state.is_news(Decision(action, reason, "a sentence"), "2", since, at):
+            news.append((at, reason))
+    return news
 
 
 def test_an_ending_is_told_at_once_and_once() -> None:
@@ -28,6 +30,13 @@ def test_an_ending_is_told_at_once_and_once() -> None:
 def test_a_hold_is_told_when_it_has_lasted_a_minute() -> None:
     holds = [(15.0 * n, Action.HOLD, "NoData") for n in range(10)]
     assert told(*holds) == [(60.0, "NoData")]
+
+
+def test_a_hold_that_was_told_is_told_again_when_it_comes_again_and_lasts() -> None:
+    first = [(15.0 * n, Action.HOLD, "NoData") for n in range(10)]
+    moment = [(150.0, Action.HOLD, "Holding")]
+    again = [(165.0 + 15.0 * n, Action.HOLD, "NoData") for n in range(10)]
+    assert told(*first, *moment, *again) == [(60.0, "NoData"), (225.0, "NoData")]
 
 
 def test_a_climb_is_told_once_a_minute_and_what_ends_it_at_once() -> None:

@@ -56,6 +56,7 @@ class World:
     """What every gate says one tick after it was asked; one that is not in it says nothing."""
     deleting: float | None = None
     told: frozenset[str] = frozenset()
+    telling: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.metrics = FakeMetrics(self.platform, Script(requests=600.0, stable_errors=0.01))
@@ -83,6 +84,7 @@ class World:
                 gates=self.answers,
                 generation=self.rollout.metadata.generation,
                 told=self.told,
+                telling=self.telling,
                 deleting=self.deleting,
             ),
         )

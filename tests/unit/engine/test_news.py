@@ -78,3 +78,15 @@ def test_of_very_many_the_newest_wait() -> None:
         world.ask(Wish.RESUME)
     assert len(world.status.news) == 20
     assert world.status.news[-1].reason == "PausedByPerson"
+
+
+def test_every_step_is_a_new_decision_and_what_lasts_is_new_once() -> None:
+    world = live(steps="[{weight: 5, hold: 60s}, {weight: 25, hold: 60s}, {weight: 50, hold: 60s}]")
+    world.want("2")
+    ticks = [world.tick() for _ in range(100)]
+    assert [(tick.decision.action, tick.decision.reason) for tick in ticks if tick.is_new] == [
+        ("Advance", "RolloutStarts"),
+        ("Advance", "StepHeld"),
+        ("Advance", "StepHeld"),
+        ("Promote", "ProvedSafe"),
+    ]

@@ -235,8 +235,10 @@ class TestASuspendedRollout:
         world.metrics.script.candidate_errors = 0.9
         for _ in range(50):
             world.tick()
-        world.metrics.script.candidate_errors = 0.01
         world.edit(suspended=False)
+        # What this tick reads began while it was suspended.
+        assert world.tick().decision.reason != "ErrorRateWorse"
+        world.metrics.script.candidate_errors = 0.01
         world.until("ProvedSafe")
 
     def test_keeps_what_people_ask_for_until_it_goes_on(self) -> None:
@@ -310,6 +312,14 @@ class TestADeletion:
         answer = world.tick()
         assert answer.farewell
         assert [model.version for model in answer.plan.versions] == ["2"]
+
+    def test_at_rest_does_not_wait_for_a_router_that_says_nothing(self) -> None:
+        world = live()
+        world.platform.slow, world.platform.traffic = True, None
+        world.deleting = world.clock.now
+        answer = world.tick()
+        assert answer.farewell
+        assert [model.version for model in answer.plan.versions] == ["1"]
 
     def test_of_everything_leaves_nothing_at_once(self) -> None:
         world = trying()

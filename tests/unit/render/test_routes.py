@@ -10,6 +10,7 @@ import pytest
 from headrace.api import ModelRollout, ModelSpec, Stickiness, Traffic
 from headrace.engine.plan import Plan
 from headrace.errors import InvalidRollout
+from headrace.render.gateway import is_open
 from headrace.render.names import version_name
 from headrace.render.rendering import render
 from headrace.render.routes import cookie_pattern
@@ -35,27 +36,70 @@ def header(backend: dict[str, Any], name: str) -> str:
     return str(next((each["value"] for each in entries if each["name"] == name), ""))
 
 
-def test_the_live_rule_is_the_first_and_stable_its_first_backend() -> None:
-    spec = route(built(), plan(Traffic(stable=0, candidate=100)))
-    live = spec["rules"][0]
-    assert [backend["name"] for backend in live["backendRefs"]] == [
-        version_name(built(), OLD),
-        version_name(built(), NEW),
+def opened(spec: dict[str, Any]) -> dict[str, Any]:
+    """Give the one rule that takes the requests of everybody."""
+    (rule,) = (each for each in spec["rules"] if is_open(each))
+    return dict(rule)
+
+
+@pytest.mark.parametrize(
+    ("traffic", "taking"),
+    [
+        (Traffic(stable=100), {OLD: 100}),
+        (Traffic(stable=95, candidate=5), {OLD: 95, NEW: 5}),
+        (Traffic(candidate=100), {NEW: 100}),
+    ],
+    ids=["stable", "split", "candidate"],
+)
+def test_one_rule_takes_all_live_requests(traffic: Traffic, taking: dict[ModelSpec, int]) -> None:
+    backends = opened(route(built(), plan(traffic)))["backendRefs"]
+    assert [(each["name"], each["weight"]) for each in backends] == [
+        (version_name(built(), version), weight) for version, weight in taking.items()
     ]
-    assert [backend["weight"] for backend in live["backendRefs"]] == [0, 100]
-    assert [header(backend, "x-headrace-version") for backend in live["backendRefs"]] == [
-        "6.1",
-        "7",
+    assert [header(each, "x-headrace-version") for each in backends] == [
+        version.version for version in taking
     ]
-    assert "headers" not in live["matches"][0]
+
+
+def test_traffic_moves_without_a_backend_that_the_gateway_has_not_known_before() -> None:
+    """Or requests would be lost until Envoy has heard of it."""
+    known: list[set[str]] = []
+    for traffic in (Traffic(stable=100), Traffic(stable=95, candidate=5), Traffic(candidate=100)):
+        rules = route(built(), plan(traffic))["rules"]
+        known.append(
+            {
+                f"{place}/{index} {backend['name']}"
+                for place, rule in enumerate(rules)
+                for index, backend in enumerate(rule["backendRefs"])
+                if backend["weight"] > 0
+            }
+        )
+    assert known[0] == known[1] == known[2]
+
+
+def test_a_version_that_is_alone_has_the_places_of_those_to_come() -> None:
+    alone = Plan(stable=OLD, candidate=None, traffic=Traffic(stable=100))
+    places = [
+        [len(rule["backendRefs"]) for rule in route(built(), each)["rules"][:3]]
+        for each in (alone, plan(Traffic(stable=50, candidate=50)))
+    ]
+    assert places == [[1, 2, 1], [1, 2, 1]]
+
+
+def test_a_closed_rule_takes_no_request() -> None:
+    closed = route(built(), plan(Traffic(stable=100)))["rules"][1]
+    (match,) = closed["matches"]
+    (only,) = match["headers"]
+    assert not any(re.fullmatch(only["value"], text) for text in ("", "nobody", "nobody^", "7"))
 
 
 def test_copies_go_to_the_candidate_and_its_answers_to_nobody() -> None:
-    live = route(built(), plan(Traffic(stable=100, mirror=40)))["rules"][0]
+    live = opened(route(built(), plan(Traffic(stable=100, mirror=40))))
     mirror = live["filters"][0]["requestMirror"]
     assert mirror["percent"] == 40
     assert mirror["backendRef"]["name"] == version_name(built(), NEW)
-    assert [backend["weight"] for backend in live["backendRefs"]] == [100, 0]
+    (only,) = live["backendRefs"]
+    assert only["name"] == version_name(built(), OLD)
 
 
 def test_feedback_goes_to_the_version_that_answered_and_to_no_other() -> None:
@@ -73,7 +117,7 @@ def test_feedback_goes_to_the_version_that_answered_and_to_no_other() -> None:
 def test_users_stay_with_their_arm() -> None:
     sticky = Stickiness(cookie="arm", ttl=3600.0)
     spec = route(built(), plan(Traffic(stable=60, candidate=40), sticky=sticky))
-    live = spec["rules"][0]
+    live = opened(spec)
     cookies = [header(backend, "set-cookie") for backend in live["backendRefs"]]
     assert cookies[0] == "arm=6.1; Max-Age=3600; Path=/; HttpOnly; SameSite=Lax"
     matches = [
@@ -179,5 +223,5 @@ def test_what_a_router_cannot_do_is_refused(rollout: ModelRollout, said: str) ->
 
 def test_more_arms_than_a_route_can_hold_are_refused() -> None:
     others = tuple(model(f"c{number}") for number in range(15))
-    with pytest.raises(InvalidRollout, match="18 rules"):
+    with pytest.raises(InvalidRollout, match="20 rules"):
         render(built(), plan(Traffic(stable=100), challengers=others))

@@ -24,6 +24,10 @@ class NoAnswer(PlatformUnavailable):
     """The API server does not answer, or has no time: other requests would fare no better."""
 
 
+class NamespaceEnding(PlatformUnavailable):
+    """The namespace is being deleted: nothing can be made there any more."""
+
+
 class Expired(PlatformUnavailable):
     """The version from which to go on is forgotten by the API server: list again."""
 
@@ -85,6 +89,8 @@ def refusal(
     said = str(body.get("message", "")) if isinstance(body, dict) else str(body)
     said = " ".join(said.split()).rstrip(".") or f"code {code}"
     match code:
+        case 404 if not isinstance(body, dict):
+            return NotFound(f"The cluster has no {kind}s of {kind.api_version}: install their CRD.")
         case 404:
             return NotFound(f"The API server has nothing at {path}: {said}.")
         case 409:
@@ -92,7 +98,7 @@ def refusal(
         case 410:
             return Expired(said)
         case 403 if _is_ending(body):
-            return PlatformUnavailable(f"{kind}: {said}.")
+            return NamespaceEnding(f"{kind}: {said}.")
         case 403:
             return PermanentError(
                 f"Headrace may not {verb} {kind.plural}: {said}. Its ClusterRole or Role must "

@@ -14,7 +14,7 @@ from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable
 from headrace.render.manifest import Manifest
-from headrace.runtime.kubernetes.answers import NoAnswer
+from headrace.runtime.kubernetes.answers import NamespaceEnding, NoAnswer
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.drift import Drift
@@ -120,6 +120,7 @@ class Application:
             answer = placing.place(piece, manifest, self._children.get(piece.child))
         except HeadraceError as error:
             self._errors.append(error)
+            self.memory.ending |= isinstance(error, NamespaceEnding)
             return
         self.cache.note(piece.kind, answer)
         self._children = self.cache.children(self.rollout.key)

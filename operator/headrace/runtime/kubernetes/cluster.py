@@ -1,27 +1,25 @@
 """One API server: requests and their answers as JSON, and errors as Headrace's own.
 
-The `kubernetes` package finds the server and proves who we are (kubeconfig, plugins, tokens that
-change, TLS). Its models are not used: they cost memory, and know no server-side apply.
+Who we are to it is said in `account`. The models of the `kubernetes` package are not used: they
+cost memory, and know no server-side apply.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
 import urllib3
-import yaml
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 from urllib3.exceptions import HTTPError
 
 from headrace import __version__
-from headrace.errors import NotFound, PlatformUnavailable, SetupError
+from headrace.errors import NotFound, PlatformUnavailable
+from headrace.runtime.kubernetes.account import SERVICE_ACCOUNT, Account, find_account
 from headrace.runtime.kubernetes.answers import Changes, NoAnswer, Object, decoded, refusal
 from headrace.runtime.kubernetes.kinds import Kind, kind_of
 
@@ -36,9 +34,6 @@ of them a fleet of 300 rollouts took 17 MB more for ever."""
 _CONNECT = 5.0
 _SILENCE = 150.0
 """Seconds without a byte after which a watch is taken for dead; bookmarks come every minute."""
-
-_NO_CONFIGURATION = (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, LookupError)
-"""What the `kubernetes` package raises for a kubeconfig that is missing, or is none."""
 
 _AGAIN = urllib3.Retry(
     total=1,
@@ -58,16 +53,14 @@ class Cluster:
         requests: How many were made, by verb, plural and code (0 where none came).
     """
 
-    def __init__(self, configuration: Configuration, *, timeout: float = 10.0) -> None:
-        """Take a configuration.
+    def __init__(self, account: Account, *, timeout: float = 10.0) -> None:
+        """Ask nothing yet.
 
         Args:
-            configuration: Of the `kubernetes` package.
+            account: Where it is, and as whom it is asked.
             timeout: Seconds for an answer.
         """
-        self._client = ApiClient(configuration)
-        self._pool: urllib3.PoolManager = self._client.rest_client.pool_manager
-        self._host = configuration.host.rstrip("/")
+        self._account = account
         self._timeout = timeout
         self._lock = threading.Lock()
         self.requests: Counter[tuple[str, str, int]] = Counter()
@@ -80,6 +73,7 @@ class Cluster:
         *,
         connections: int = 32,
         timeout: float = 10.0,
+        service_account: Path = SERVICE_ACCOUNT,
     ) -> Self:
         """Find the API server: as a pod does within one, else by kubeconfig.
 
@@ -88,31 +82,19 @@ class Cluster:
             context: Its context; by default the current one.
             connections: How many are kept open.
             timeout: Seconds for an answer.
+            service_account: The folder of the pod's account.
 
         Raises:
             SetupError: No API server is configured.
         """
-        configuration = Configuration()
-        inside = "KUBERNETES_SERVICE_HOST" in os.environ
-        try:
-            if inside and kubeconfig is None and context is None:
-                load_incluster_config(client_configuration=configuration)
-            else:
-                load_kube_config(
-                    config_file=kubeconfig, context=context, client_configuration=configuration
-                )
-        except _NO_CONFIGURATION as error:
-            problem = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-            raise SetupError(
-                f"No cluster is configured: {problem}. Name a kubeconfig in KUBECONFIG, or make a "
-                "cluster: run `make kind`."
-            ) from error
-        configuration.connection_pool_maxsize = connections
-        return cls(configuration, timeout=timeout)
+        account = find_account(
+            kubeconfig, context, connections=connections, service_account=service_account
+        )
+        return cls(account, timeout=timeout)
 
     def close(self) -> None:
         """Close the connections that are kept open."""
-        self._pool.clear()
+        self._account.pool.clear()
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """Read one object; None if there is none.
@@ -195,7 +177,7 @@ class Cluster:
         Args:
             manifest: The fields that are ours; those that it had before and has no more go.
             force: Take fields from others; otherwise that is a conflict.
-            dry_run: Change nothing, only tell.
+            dry_run: Change nothing, only tell; fields that the server does not know are refused.
             manager: In whose name.
 
         Raises:
@@ -207,7 +189,7 @@ class Cluster:
         kind = kind_of(manifest)
         query = {"fieldManager": manager, "force": "true" if force else "false"}
         if dry_run:
-            query["dryRun"] = "All"
+            query |= {"dryRun": "All", "fieldValidation": "Strict"}
         kind_of_patch = "application/apply-patch+yaml"
         return self._ask(
             "patch", "PATCH", kind, _path(kind, manifest), query, manifest, kind_of_patch
@@ -276,7 +258,7 @@ class Cluster:
         response = self._send(verb, method, kind, path, query or {}, body, content_type)
         answer = decoded(response.data)
         if not isinstance(answer, dict):
-            raise PlatformUnavailable(f"{self._host} answered with something that is no object.")
+            raise PlatformUnavailable(f"{self._account.host} answered with what is no object.")
         return answer
 
     def _send(
@@ -292,18 +274,18 @@ class Cluster:
         read: float | None = None,
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
+        host = self._account.host
         headers = {"Accept": "application/json", "User-Agent": f"headrace/{__version__}"}
-        fields: list[tuple[str, str]] = list(query.items())
-        self._client.update_params_for_auth(headers, fields, ["BearerToken"])
+        headers |= self._account.sign()
         content = None
         if body is not None:
             headers["Content-Type"] = content_type
             content = json.dumps(body, separators=(",", ":")).encode()
         code = 0
         try:
-            response = self._pool.request(
+            response = self._account.pool.request(
                 method,
-                f"{self._host}{path}{_query(fields)}",
+                f"{host}{path}{_query(query)}",
                 body=content,
                 headers=headers,
                 timeout=urllib3.Timeout(connect=_CONNECT, read=read or self._timeout),
@@ -315,9 +297,7 @@ class Cluster:
                 text = response.data
                 raise refusal(verb, kind, path, code, response.headers, decoded(text))
         except (HTTPError, OSError) as error:
-            raise NoAnswer(
-                f"The API server at {self._host} did not answer: {_cause(error)}."
-            ) from error
+            raise NoAnswer(f"The API server at {host} did not answer: {_cause(error)}.") from error
         finally:
             with self._lock:
                 self.requests[verb, kind.plural, code] += 1
@@ -329,7 +309,7 @@ def _path(kind: Kind, manifest: Mapping[str, Any], subresource: str = "") -> str
     return kind.path(metadata.get("namespace", ""), metadata["name"], subresource)
 
 
-def _query(fields: Sequence[tuple[str, str]]) -> str:
+def _query(fields: Mapping[str, str]) -> str:
     return f"?{urlencode(fields)}" if fields else ""
 
 

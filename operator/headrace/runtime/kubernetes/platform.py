@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from headrace.api import ModelRollout
 from headrace.engine.observations import World
@@ -18,11 +19,12 @@ from headrace.errors import HeadraceError, PlatformUnavailable
 from headrace.runtime.kubernetes.applying import Application, unavailable
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
-from headrace.runtime.kubernetes.memory import NEVER, Memory, Note
+from headrace.runtime.kubernetes.complaint import Note
+from headrace.runtime.kubernetes.disowning import disown
+from headrace.runtime.kubernetes.memory import NEVER, Memory
 from headrace.runtime.kubernetes.pieces import manifests_of, uid_of
 from headrace.runtime.kubernetes.pods import PodState
 from headrace.runtime.kubernetes.seen import Seen
-from headrace.runtime.kubernetes.takeover import GRACE
 from headrace.runtime.kubernetes.tally import Tally
 from headrace.runtime.kubernetes.world import models_of, route_of, world_of
 
@@ -86,18 +88,19 @@ class KubernetesPlatform:
         status = rollout.status
         models = models_of(status)
         change, generation = self._cache.change(rollout.key), rollout.metadata.generation
-        basis = (change, generation, status.stable, status.candidate, models)
+        basis = (change, generation, status.stable, status.candidate, models, memory.ending)
         if memory.world is not None and memory.world[0] == basis:
-            self._complain(rollout, memory)
+            memory.notes += memory.complaint.due(self._clock())
             return memory.world[1]
         for servers in status.servers:
             told = Tally(servers.seen_restarts, servers.seen_oom_kills)
             memory.tallies.setdefault(servers.version, told)
         children = _own(self._cache.children(rollout.key).values(), memory.uid)
         world = world_of(rollout, models, children, memory.tallies_of(models))
+        world = replace(world, ending=memory.ending)
         memory.world = (basis, world)
-        route = route_of(rollout, children)
-        memory.complaint.hear("" if route is None else route.problem, self._clock())
+        provider = rollout.spec.routing.provider
+        memory.complaint.look(route_of(rollout, children), provider, self._clock())
         return world
 
     def notes(self, key: str) -> list[Note]:
@@ -137,6 +140,26 @@ class KubernetesPlatform:
             except HeadraceError as error:
                 raise unavailable(error) from error
 
+    def abandon(self, key: str, uid: str) -> None:
+        """Let all that a rollout has outlive it, as it is.
+
+        Args:
+            key: `namespace/name`.
+            uid: Of the rollout.
+
+        Raises:
+            PlatformUnavailable: Something did not work this time.
+        """
+        namespace, _, _ = key.partition("/")
+        for seen in self._cache.children(key).values():
+            if seen.owner == uid:
+                try:
+                    disown(self._cluster, seen.kind, namespace, seen.name, uid)
+                except PlatformUnavailable:
+                    raise
+                except HeadraceError as error:
+                    raise unavailable(error) from error
+
     def forget(self, key: str) -> None:
         """Forget a rollout that is gone.
 
@@ -153,14 +176,6 @@ class KubernetesPlatform:
             if memory is None or memory.uid != uid:
                 memory = self._memories[rollout.key] = Memory(uid)
             return memory
-
-    def _complain(self, rollout: ModelRollout, memory: Memory) -> None:
-        """Tell what the router has against the route, once, if it lasts."""
-        now, problem = self._clock(), memory.complaint.problem
-        if problem and not memory.complaint.told and now - memory.complaint.since >= GRACE:
-            provider = rollout.spec.routing.provider
-            memory.notes.append(("RouteRefused", f"the router ({provider}) says: {problem}"))
-            memory.complaint.told = True
 
 
 def _own(children: Iterable[Seen], uid: str) -> list[Seen]:

@@ -17,7 +17,7 @@ from headrace.runtime.kubernetes.kinds import (
 )
 
 LIVE = "live"
-"""The rule that splits live requests, as both routers' renderers name it."""
+"""The rule that splits live requests, as Istio's renderer names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class RouteState:
             a Service selects.
         mirror: Destination of copies, and per cent of live requests; None without copies.
         services: Every Service that it names.
-        taken: Whether the router says that it does as the object says; None if it says nothing.
+        taken: Whether the router says that it does as the object says; None if it is of those that
+            never say.
         problem: What the router has against it; empty if nothing.
     """
 
@@ -55,8 +56,8 @@ def read_route(kind: Kind, route: Mapping[str, Any]) -> RouteState | None:
 
 def _http_route(route: Mapping[str, Any]) -> RouteState:
     rules = list(mappings(route, "spec", "rules"))
-    # By its place, as an older CRD drops the names of rules.
-    live = rules[0] if rules else {}
+    # Not by its name, which an older CRD drops.
+    live = next((rule for rule in rules if _is_open(rule)), {})
     weights: dict[str, int] = {}
     for backend in mappings(live, "backendRefs"):
         _add(weights, text(backend, "name"), count(backend, "weight", default=1))
@@ -73,7 +74,13 @@ def _http_route(route: Mapping[str, Any]) -> RouteState:
     return RouteState(weights, mirror, _services(named_services, mirror), taken, problem)
 
 
-def _parents(route: Mapping[str, Any]) -> tuple[bool | None, str]:
+def _is_open(rule: Mapping[str, Any]) -> bool:
+    """Tell whether a rule takes the requests of everybody."""
+    matches = list(mappings(rule, "matches"))
+    return not matches or any(not list(mappings(match, "headers")) for match in matches)
+
+
+def _parents(route: Mapping[str, Any]) -> tuple[bool, str]:
     """Tell whether every gateway of a route has taken it over as it is now."""
     named = {_gateway(route, each) for each in mappings(route, "spec", "parentRefs")}
     parents = [
@@ -82,7 +89,7 @@ def _parents(route: Mapping[str, Any]) -> tuple[bool | None, str]:
         if _gateway(route, mapping(parent, "parentRef")) in named
     ]
     if not parents:
-        return None, ""
+        return False, ""
     generation = count(route, "metadata", "generation")
     for parent in parents:
         conditions = {text(each, "type"): each for each in mappings(parent, "conditions")}
@@ -140,7 +147,7 @@ def _seldon_deployment(deployment: Mapping[str, Any]) -> RouteState:
         weights,
         mirror,
         _services(weights, mirror),
-        state == "Available" if state else None,
+        state == "Available",
         problem,
     )
 

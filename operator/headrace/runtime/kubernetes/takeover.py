@@ -1,6 +1,9 @@
 """Whether the router does as the routes in place say.
 
 Until it does, requests may go where the routes before it went, and nothing there may be taken away.
+What went before is known to nobody but the router: a route that somebody deleted is gone with all
+that was said of it, and a restarted controller remembers none. So a router that speaks is waited
+for, and its silence about a new route tells nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from headrace.runtime.kubernetes.routes import RouteState
 from headrace.runtime.kubernetes.seen import Child, Seen
 
 GRACE = 5.0
-"""Seconds for a router that does not say when it has taken over a route."""
+"""Seconds for a router that never says when it has taken over a route, or refuses it."""
 
 
 def is_taken_over(memory: Memory, children: Mapping[Child, Seen], now: float) -> bool:
@@ -26,14 +29,15 @@ def is_taken_over(memory: Memory, children: Mapping[Child, Seen], now: float) ->
     routes = [(piece, children.get(piece.child)) for piece in memory.pieces if piece.routes]
     if any(seen is None or seen.applied != piece.digest for piece, seen in routes):
         return False
-    digests = ",".join(piece.digest for piece, _ in routes)
-    if memory.routed[0] != digests:
-        memory.routed = (digests, now)
+    # One that was made anew or put back has been there only since then, whatever it says.
+    placed = ",".join(f"{seen.uid}/{seen.generation}/{seen.applied}" for _, seen in routes if seen)
+    if memory.routed[0] != placed:
+        memory.routed = (placed, now)
     states = [seen.reading for _, seen in routes if seen is not None]
     said = [state.taken for state in states if isinstance(state, RouteState) and not state.problem]
     if False in said:
         return False
-    # A router that has something against a route, or never says anything, is given a while.
+    # A router that has something against a route, or that never speaks, is given a while.
     if states and said == [True] * len(states):
         return True
     return now - memory.routed[1] >= GRACE

@@ -121,7 +121,7 @@ def _traffic(
     route = route_of(rollout, seen)
     if route is None:
         return Traffic()
-    if route.taken is not True and rollout.spec.routing.provider in ("GatewayAPI", "Seldon"):
+    if route.taken is False:
         return None
     versions = {service_name(rollout, model): model.version for model in models}
     versions |= {revision(model): model.version for model in models}

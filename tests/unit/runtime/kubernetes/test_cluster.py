@@ -24,7 +24,7 @@ from headrace.errors import (
 from headrace.runtime.kubernetes.answers import Changes, Expired, NoAnswer, decoded, refusal
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.documents import Document
-from headrace.runtime.kubernetes.kinds import DEPLOYMENT, SERVICE, Kind, kind_of
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind, kind_of
 
 NODE = Kind("v1", "Node", "nodes", namespaced=False)
 PATHS = {
@@ -69,6 +69,14 @@ def test_a_refusal_is(code: int, error: type[HeadraceError], words: str) -> None
     found = refusal("patch", SERVICE, "/x", code, {}, {"message": "why"})
     assert type(found) is error
     assert words in str(found)
+
+
+def test_a_kind_that_the_cluster_lacks_is_named() -> None:
+    found = refusal("patch", HTTP_ROUTE, "/x", 404, {}, "404 page not found")
+    assert type(found) is NotFound
+    assert str(found) == (
+        "The cluster has no HTTPRoutes of gateway.networking.k8s.io/v1: install their CRD."
+    )
 
 
 @pytest.mark.parametrize(

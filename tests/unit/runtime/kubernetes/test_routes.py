@@ -50,7 +50,10 @@ def test_weights_are_read_as_they_were_rendered(
 ) -> None:
     plan = Plan(STABLE, CANDIDATE, Traffic(stable=100 - weight, candidate=weight))
     state, stable, candidate = rendered(kind, plan, backend=backend, router=router)
-    assert state.weights == {stable: 100 - weight, candidate: weight}
+    shares = {stable: 100 - weight, candidate: weight}
+    assert {name: share for name, share in state.weights.items() if share} == {
+        name: share for name, share in shares.items() if share
+    }
     assert state.services == {stable, candidate}
     assert state.mirror is None
 
@@ -94,8 +97,8 @@ def parent(*conditions: tuple[str, str, int], name: str = "models") -> dict[str,
     }
 
 
-TAKEN: dict[str, tuple[list[dict[str, Any]], bool | None, str]] = {
-    "nobody says anything": ([], None, ""),
+TAKEN: dict[str, tuple[list[dict[str, Any]], bool, str]] = {
+    "nobody says anything": ([], False, ""),
     "it is taken over": ([parent(("Accepted", "True", 3), ("ResolvedRefs", "True", 3))], True, ""),
     "the one before it was taken over": ([parent(("Accepted", "True", 2))], False, ""),
     "it is not accepted": ([parent(("Accepted", "False", 3))], False, "Why: because"),
@@ -120,7 +123,7 @@ TAKEN: dict[str, tuple[list[dict[str, Any]], bool | None, str]] = {
 
 @pytest.mark.parametrize(("parents", "taken", "problem"), TAKEN.values(), ids=TAKEN)
 def test_a_route_is_taken_over_when(
-    parents: list[dict[str, Any]], taken: bool | None, problem: str
+    parents: list[dict[str, Any]], taken: bool, problem: str
 ) -> None:
     spec = {"parentRefs": [{"name": "models", "namespace": "gateways"}]}
     route = {"metadata": {"generation": 3}, "spec": spec, "status": {"parents": parents}}
@@ -129,8 +132,8 @@ def test_a_route_is_taken_over_when(
     assert (state.taken, state.problem) == (taken, problem)
 
 
-SELDON: dict[str, tuple[dict[str, str], bool | None, str]] = {
-    "the operator has not seen it": ({}, None, ""),
+SELDON: dict[str, tuple[dict[str, str], bool, str]] = {
+    "the operator has not seen it": ({}, False, ""),
     "it is made": ({"state": "Creating"}, False, ""),
     "all is ready": ({"state": "Available"}, True, ""),
     "it is refused": ({"state": "Failed", "description": "no such graph"}, False, "no such graph"),
@@ -138,9 +141,7 @@ SELDON: dict[str, tuple[dict[str, str], bool | None, str]] = {
 
 
 @pytest.mark.parametrize(("status", "taken", "problem"), SELDON.values(), ids=SELDON)
-def test_a_seldon_deployment_routes_when(
-    status: dict[str, str], taken: bool | None, problem: str
-) -> None:
+def test_a_seldon_deployment_routes_when(status: dict[str, str], taken: bool, problem: str) -> None:
     state = read_route(SELDON_DEPLOYMENT, {"status": status})
     assert state is not None
     assert (state.taken, state.problem) == (taken, problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headrace.diff.comparison import difference
+from headrace.cli.difference import difference
 
 LIVE: dict[str, Any] = {
     "apiVersion": "v1",

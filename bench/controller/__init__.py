@@ -1,0 +1,24 @@
+"""What the controller costs, and how soon it acts, beside what was measured of its peers.
+
+    python -m bench.controller [--rollouts 50 200 500 1000] [--holding] [--minutes 30]
+
+Real are kube-apiserver, etcd, the controller-manager and the scheduler; KWOK has the part of the
+kubelets. The controller is a process of its own, as its image starts it: with a pod's account, a
+lease, and two arenas of malloc. Played, in this process: Istio with its users, and a Prometheus
+that has scraped it every 15 s. Every rollout has two checks (errors, latency) at 15 s and climbs
+from 2 % to 80 % by 2, a step a tick: four steps a minute. In that order:
+
+- a minute of steps: CPU-ms, requests to the API server (watches aside, leases included) and writes
+  of statuses, each for one rollout and minute; queries to Prometheus in a minute; resident memory;
+- a standby is started and the leader killed (SIGKILL): seconds until the standby reads numbers;
+- the standby is killed and started again under its name: the same, alone;
+- all candidates turn bad at once: seconds from the read that shows it to weight 0, the median and
+  the last rollout; how many weights were raised after that read.
+
+The time between two steps of one rollout tells whether the tick is kept: its 99th percentile.
+With `--holding` there is one step that holds instead of the ladder, and no fault. With `--minutes`
+the memory is looked at every minute, and what was promoted is released anew.
+
+The peers' figures are of another run on a machine like this one; they are printed to compare, and
+are no part of this measurement. All processes share the machine's cores.
+"""

@@ -1,1 +1,0 @@
-"""What an apply would change in a cluster, asked of its API server without changing anything."""

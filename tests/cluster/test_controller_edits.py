@@ -1,0 +1,219 @@
+"""What people and other programs change in the middle of a rollout, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headrace.api import Phase
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, MODEL_ROLLOUT, OWNED
+from tests.cluster.api_server import ApiServer
+from tests.cluster.doubles import eventually
+from tests.cluster.played import opened
+from tests.cluster.stage import Stage, staged
+
+PROMOTED = [("1", "Live"), ("2", "Promoted")]
+STEPS = [{"mirror": 100, "hold": "1s"}, {"weight": 20, "hold": "1s"}]
+ROLLOUTS = ("spec", "invalid", "suspended", "objects", "status")
+
+
+@pytest.fixture(scope="module")
+def theatre(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(server, tmp_path_factory.mktemp("edits")) as one:
+        one.start()
+        for name in ROLLOUTS:
+            one.another(name).apply("1")
+        for name in ROLLOUTS:
+            one.another(name).until(Phase.HEALTHY, "1")
+        yield one
+
+
+def under_way(stage: Stage, *more: dict[str, Any]) -> None:
+    """Have a candidate that gets 20 % until somebody approves, or of steps that follow."""
+    steps = [*STEPS, *(more or ({"approval": {}},))]
+    stage.play.unserved = 0
+    stage.apply("2", strategy={"canary": {"steps": steps}})
+    stage.when(lambda _: stage.weights() == {"1": 80, "2": 20})
+
+
+def edit(stage: Stage, **spec: Any) -> None:
+    stage.cluster.patch(MODEL_ROLLOUT, stage.namespace, stage.name, {"spec": spec})
+
+
+def more_answers(stage: Stage, version: str, count: int) -> None:
+    """Wait until users have had so many more answers of a version."""
+
+    def answers() -> int:
+        return sum(n for (of, _), n in stage.play.answers.items() if of == version)
+
+    before = answers()
+    eventually(lambda: answers() > before + count)
+
+
+def reasons(stage: Stage) -> set[str]:
+    return {
+        event["reason"] for event in stage.events() if event["involvedObject"]["name"] == stage.name
+    }
+
+
+def deployments(stage: Stage) -> dict[str, dict[str, Any]]:
+    found, _ = stage.cluster.list(DEPLOYMENT, stage.namespace, f"headrace.dev/rollout={stage.name}")
+    return {each["metadata"]["labels"]["headrace.dev/version"]: each["spec"] for each in found}
+
+
+def test_edits_of_a_spec_on_the_way_take_effect_and_end_nothing(
+    theatre: Stage, server: ApiServer
+) -> None:
+    stage = theatre.another("spec")
+    under_way(stage)
+    started = stage.status()["started"]
+
+    errors = {"name": "errors", "metric": "error-rate", "worseThanStable": {"ratio": 4.0}}
+    slo = {"name": "slo", "metric": "error-rate", "above": 0.5}
+    edit(stage, analysis={"checks": [errors, slo]})
+    stage.when(lambda status: {each["name"] for each in status["checks"]} == {"errors", "slo"})
+
+    edit(stage, serving={"replicas": 3})
+    eventually(lambda: {each["replicas"] for each in deployments(stage).values()} == {3})
+    edit(stage, serving={"resources": {"requests": {"cpu": "300m"}}})
+
+    def requested() -> list[str | None]:
+        templates = (each["template"]["spec"] for each in deployments(stage).values())
+        asked = (each["containers"][0]["resources"].get("requests", {}) for each in templates)
+        return [each.get("cpu") for each in asked]
+
+    eventually(lambda: requested() == ["300m", "300m"])
+    assert set(deployments(stage)) == {"1", "2"}
+
+    route = {"spec": {"routing": {"provider": "None"}}}
+    answer = server.ask(
+        "PATCH", MODEL_ROLLOUT.path(stage.namespace, stage.name), route, patch="merge"
+    )
+    assert answer.code == 422
+    assert "routing cannot change while a rollout is under way" in answer.message
+
+    steps = [*STEPS, {"weight": 30, "hold": "1s"}, {"approval": {}}]
+    edit(stage, strategy={"canary": {"steps": steps}})
+    stage.when(lambda _: stage.weights() == {"1": 70, "2": 30})
+    assert stage.status()["started"] == started, "it is the same rollout"
+    edit(stage, strategy={"canary": {"steps": steps[:-1]}})
+    stage.until(Phase.HEALTHY, "2")
+    assert stage.history() == PROMOTED
+    assert stage.play.unserved == 0
+    assert not reasons(stage) & {"EditUndone", "StatusUndone"}
+
+
+def test_an_invalid_spec_on_the_way_changes_nothing_until_it_is_mended(theatre: Stage) -> None:
+    stage = theatre.another("invalid")
+    under_way(stage, {"weight": 50, "hold": "1s"}, {"approval": {}})
+    stage.when(lambda _: stage.weights() == {"1": 50, "2": 50})
+    wrong = {"schedule": "0 18 * * 5", "duration": "62h", "timezone": "Europe/Vienne"}
+    edit(stage, freeze=[wrong])
+    status = stage.when(lambda status: status["phase"] == Phase.INVALID)
+    stalled = next(each for each in status["conditions"] if each["type"] == "Stalled")
+    assert "is no time zone" in stalled["message"]
+    assert stage.weights() == {"1": 50, "2": 50}
+    edit(stage, freeze=[], strategy={"canary": {"steps": STEPS}})
+    stage.until(Phase.HEALTHY, "2")
+    assert stage.history() == PROMOTED
+
+
+def test_a_suspended_rollout_stays_as_it_is_and_what_it_missed_is_not_used(
+    theatre: Stage,
+) -> None:
+    stage = theatre.another("suspended")
+    under_way(stage)
+    edit(stage, suspended=True)
+    stage.when(lambda status: status["decision"]["reason"] == "Suspended")
+    # Users meet errors that nobody looks at; a test of these would end it at once.
+    stage.play.behave("2").errors = 0.5
+    more_answers(stage, "2", 1000)
+    assert stage.weights() == {"1": 80, "2": 20}
+    assert stage.status()["decision"]["reason"] == "Suspended"
+    stage.play.behave("2").errors = 0.01
+    # A scrape that spans the end of the suspension has a little of what was before it.
+    more_answers(stage, "2", 500)
+    edit(stage, suspended=False, strategy={"canary": {"steps": STEPS}})
+    stage.until(Phase.HEALTHY, "2")
+    assert stage.history() == PROMOTED
+
+
+def test_a_hand_edit_on_the_way_is_put_back_and_told(theatre: Stage) -> None:
+    stage = theatre.another("objects")
+    under_way(stage)
+    found = stage.cluster.get(HTTP_ROUTE, stage.namespace, stage.name)
+    assert found is not None
+    rules = found["spec"]["rules"]
+    _, split = opened(found)
+    for backend, weight in zip(split["backendRefs"], (0, 100), strict=True):
+        backend["weight"] = weight
+    stage.cluster.patch(HTTP_ROUTE, stage.namespace, stage.name, {"spec": {"rules": rules}})
+    eventually(lambda: stage.weights() == {"1": 80, "2": 20})
+    eventually(lambda: "EditUndone" in reasons(stage))
+    edit(stage, strategy={"canary": {"steps": STEPS}})
+    stage.until(Phase.HEALTHY, "2")
+    assert stage.history() == PROMOTED
+
+
+def write_over(stage: Stage, status: dict[str, Any]) -> None:
+    found = stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name)
+    assert found is not None
+    stage.cluster.replace_status({**found, "status": status})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda status: {},
+        lambda status: {**status, "phase": "Promoting"},
+        lambda status: {**status, "history": [], "candidate": None, "phase": "Healthy"},
+        lambda status: {**status, "stable": status["candidate"], "step": 99},
+    ],
+    ids=["emptied", "absurd", "older", "another stable"],
+)
+def test_a_status_that_somebody_writes_over_loses_nothing_and_promotes_nothing(
+    theatre: Stage, change: Any
+) -> None:
+    stage = theatre.another("status")
+    if stage.history() == [("1", "Live")] and "candidate" not in stage.status():
+        under_way(stage)
+    before = stage.status()
+    wrong = {key: value for key, value in change(before).items() if value is not None}
+    write_over(stage, wrong)
+    told = ("phase", "stable", "candidate", "history", "step")
+    after = stage.when(lambda status: status.get("writes", 0) > before["writes"])
+    assert {key: after.get(key) for key in told} == {key: before.get(key) for key in told}
+    assert stage.weights() == {"1": 80, "2": 20}
+
+
+def test_what_was_put_back_is_told_and_a_condition_of_somebody_else_stays(theatre: Stage) -> None:
+    stage = theatre.another("status")
+    eventually(lambda: "StatusUndone" in reasons(stage))
+    status = stage.status()
+    theirs = {**status["conditions"][0], "type": "Audited"}
+    write_over(stage, {**status, "conditions": [*status["conditions"], theirs]})
+    edit(stage, strategy={"canary": {"steps": STEPS}})
+    stage.until(Phase.HEALTHY, "2")
+    assert stage.history() == PROMOTED
+    assert "Audited" in {each["type"] for each in stage.status()["conditions"]}
+
+
+def test_a_namespace_that_is_deleted_on_the_way_is_not_held_up(
+    server: ApiServer, tmp_path: Path
+) -> None:
+    with staged(server, tmp_path) as stage:
+        stage.start()
+        stage.go_live()
+        under_way(stage)
+        server.ask("DELETE", f"/api/v1/namespaces/{stage.namespace}")
+        # Its controller is not here, so its part is played: one kind after the other.
+        for kind in (*OWNED, MODEL_ROLLOUT):
+            server.ask("DELETE", kind.path(stage.namespace))
+        eventually(
+            lambda: stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name) is None, 120
+        )
+        for kind in OWNED:
+            assert stage.cluster.list(kind, stage.namespace)[0] == []
