@@ -11,7 +11,7 @@ import pytest
 from kfp import dsl
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from headrace.training.compile import load_definition
+from headrace.pipelines.compile import load_definition
 from headrace.training.flights import feature_set
 from headrace.training.model_file import write_model
 from headrace.training.package import Release, package

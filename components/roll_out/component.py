@@ -1,4 +1,4 @@
-"""KFP component: write the one ModelRollout that asks for a new version."""
+"""KFP component: deliver the one ModelRollout that asks for a new version."""
 
 from kfp import dsl
 
@@ -15,22 +15,39 @@ def roll_out(
     version: str,
     uri: str,
     digest: str,
+    manifest: dsl.Output[dsl.Artifact],
+    force: bool = False,
 ) -> str:
-    """Write the one ModelRollout that asks for a new version; the controller does the rest.
+    """Deliver the one ModelRollout that asks for a new version; the controller does the rest.
 
     Not to be cached, because it changes what the controller sees. A second run changes nothing.
 
     Args:
         template: A ModelRollout as YAML; name, version, uri and digest of spec.model are filled in.
-        target: Where the controller reads: file:// and a directory.
+        target: kubernetes:// for the cluster that the pipeline runs in, kubernetes:///NAMESPACE or
+            kubernetes://CONTEXT/NAMESPACE for another; a directory such as file:///repo/rollouts,
+            of a Git checkout for GitOps; or local:// and the folder of `headrace up`.
         model_name: The model's name.
         version: The version's name.
         uri: Where servers find the bundle.
         digest: The bundle's digest.
+        manifest: The ModelRollout as it was delivered, YAML with the comments of the template.
+        force: In a cluster, take over fields that somebody else has changed since; otherwise the
+            task fails and names them.
 
     Returns:
-        The file that was written.
+        The rollout's name, namespace/name.
     """
-    from headrace.training.rollout import ModelVersion, write_rollout
+    from pathlib import Path
 
-    return str(write_rollout(template, ModelVersion(model_name, version, uri, digest), target))
+    from headrace.delivery.roll_out import roll_out
+    from headrace.delivery.template import ModelVersion
+
+    delivered = roll_out(
+        template, ModelVersion(model_name, version, uri, digest), target, force=force
+    )
+    Path(manifest.path).write_text(delivered.manifest.text, encoding="utf-8")
+    manifest.metadata["place"] = delivered.place
+    manifest.metadata["changed"] = str(delivered.changed).lower()
+    manifest.metadata["commit_message"] = delivered.commit_message
+    return delivered.name

@@ -178,7 +178,7 @@ def api_server(
                 *(f"--authorization-mode={authorization}", f"--token-auth-file={people}"),
                 *("--service-account-issuer=https://tests", f"--service-account-key-file={key}"),
                 *(f"--service-account-signing-key-file={key}", "--disable-admission-plugins"),
-                "ServiceAccount",
+                *("ServiceAccount", "--service-cluster-ip-range=10.64.0.0/16"),
                 *("--audit-policy-file", str(policy)),
                 *("--audit-log-path", str(folder / "audit.log"), "--audit-log-mode", "blocking"),
             ],

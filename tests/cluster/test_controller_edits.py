@@ -155,10 +155,10 @@ def test_a_hand_edit_on_the_way_is_put_back_and_told(theatre: Stage) -> None:
     under_way(stage)
     found = stage.cluster.get(HTTP_ROUTE, stage.namespace, stage.name)
     assert found is not None
-    _, rule = opened(found)
-    for backend, weight in zip(rule["backendRefs"], (0, 100), strict=True):
-        backend["weight"] = weight
     rules = found["spec"]["rules"]
+    _, split = opened(found)
+    for backend, weight in zip(split["backendRefs"], (0, 100), strict=True):
+        backend["weight"] = weight
     stage.cluster.patch(HTTP_ROUTE, stage.namespace, stage.name, {"spec": {"rules": rules}})
     eventually(lambda: stage.weights() == {"1": 80, "2": 20})
     eventually(lambda: "EditUndone" in reasons(stage))

@@ -161,20 +161,4 @@ def test_in_a_namespace_that_is_being_deleted_nothing_is_made_and_nobody_is_blam
     with pytest.raises(NamespaceEnding, match="is being terminated") as caught:
         scene.apply(ALONE)
     assert "ClusterRole" not in str(caught.value)
-
-
-def test_a_namespace_that_is_being_deleted_is_what_is_wrong_whatever_else_is(scene: Scene) -> None:
-    scene.settle(ALONE)
-    namespace = scene.rollout.metadata.namespace
-    scene.server.ask("DELETE", f"/api/v1/namespaces/{namespace}")
-    # What has a finalizer is still there when the rest has gone: it waits to be made again.
-    for kind in (DEPLOYMENT, SERVICE):
-        for name in scene.names(kind):
-            found = scene.cluster.get(kind, namespace, name)
-            assert found is not None
-            if kind == DEPLOYMENT:
-                scene.cluster.patch(kind, namespace, name, {"metadata": {"finalizers": ["a/b"]}})
-            scene.cluster.delete(kind, namespace, name, found["metadata"]["uid"])
-            scene.hears_of(kind, name)
-    with pytest.raises(NamespaceEnding):
-        scene.apply(ALONE)
+    assert scene.platform.observe(scene.rollout).ending

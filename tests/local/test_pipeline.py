@@ -17,10 +17,10 @@ import pytest
 
 from headrace.api import load_rollout
 from headrace.errors import InvalidData, InvalidInput, PermanentError, PlatformUnavailable
+from headrace.pipelines.compile import compile_definition
+from headrace.pipelines.local_run import HEARTBEAT_SECONDS, PipelineRun, Progress, run_pipeline
 from headrace.registry import CHALLENGER, Registry
 from headrace.serving.bundle import read_bundle
-from headrace.training.compile import compile_definition
-from headrace.training.local_run import HEARTBEAT_SECONDS, PipelineRun, Progress, run_pipeline
 
 pytestmark = pytest.mark.local
 
@@ -207,7 +207,7 @@ def test_no_task_outlives_a_caller_that_was_killed(
 ) -> None:
     pids = tmp_path / "pid"
     caller = (
-        "import sys; from pathlib import Path; from headrace.training.local_run import *;"
+        "import sys; from pathlib import Path; from headrace.pipelines.local_run import *;"
         "run_pipeline(Path(sys.argv[1]), {'seconds': 600.0, 'pids': sys.argv[2]},"
         " Path(sys.argv[3]), lambda progress: None)"
     )

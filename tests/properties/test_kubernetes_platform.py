@@ -25,10 +25,19 @@ from headrace.render.labels import ROLLOUT
 from headrace.runtime.kubernetes.answers import NoAnswer
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
-from headrace.runtime.kubernetes.kinds import HTTP_ROUTE, OWNED, SERVICE, Kind, kind_of
+from headrace.runtime.kubernetes.kinds import (
+    HTTP_ROUTE,
+    OWNED,
+    ROUTES,
+    SERVICE,
+    VIRTUAL_SERVICE,
+    Kind,
+    kind_of,
+)
 from headrace.runtime.kubernetes.pieces import manifests_of
 from headrace.runtime.kubernetes.platform import KubernetesPlatform
 from headrace.runtime.kubernetes.routes import read_route
+from headrace.runtime.kubernetes.takeover import GRACE
 from headrace.testing import FakeClock
 from tests.unit.render.rollouts import built, model
 
@@ -40,8 +49,12 @@ KINDS = {kind.kind: kind for kind in OWNED}
 MODELS = {version: model(version) for version in "5678"}
 
 
-def rollout() -> ModelRollout:
-    made = built()
+LAG = GRACE - 0.01
+"""Seconds after which the proxies of a mesh, which never says so, have heard of a route."""
+
+
+def rollout(router: str) -> ModelRollout:
+    made = built(router=router)
     metadata = Metadata.model_validate({**made.metadata.model_dump(), "uid": UID})
     return made.model_copy(update={"metadata": metadata})
 
@@ -49,7 +62,9 @@ def rollout() -> ModelRollout:
 class ClusterInMemory:
     """Keeps objects, their versions and who has their fields, as an API server does."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.written: deque[tuple[float, Object]] = deque()
         self.objects: dict[Key, Object] = {}
         self.events: deque[tuple[str, Object]] = deque()
         self.gateway: Object | None = None
@@ -73,7 +88,7 @@ class ClusterInMemory:
         before = self.objects.get(key)
         if before is not None and not force and _foreign(before):
             raise Conflict(f"{key} has another manager")
-        if manifest["kind"] == HTTP_ROUTE.kind:
+        if kind_of(manifest) in ROUTES:
             self._require_services(manifest)
         written = copy.deepcopy(dict(manifest))
         known = {} if before is None else before["metadata"]
@@ -108,6 +123,8 @@ class ClusterInMemory:
                 f"{name} was deleted while requests go there"
             )
         self.remove((kind.kind, name))
+        if self.fails == "after":
+            raise NoAnswer("the answer was lost")
 
     def remove(self, key: Key) -> None:
         """Delete an object; also done by hand."""
@@ -142,15 +159,20 @@ class ClusterInMemory:
                 self._store(key, found)
                 self.gateway = copy.deepcopy(found)
 
+    def time_goes_by(self) -> None:
+        """Have the proxies of the mesh hear of what was written long enough ago."""
+        while self.written and self.written[0][0] <= self.clock.now - LAG:
+            _, self.gateway = self.written.popleft()
+
     def routed(self) -> frozenset[str]:
         """Name the Services that requests may go to."""
-        routes = [found for key, found in self.objects.items() if key[0] == HTTP_ROUTE.kind]
+        routes = [found for found in self.objects.values() if kind_of(found) in ROUTES]
         routes += [] if self.gateway is None or not routes else [self.gateway]
-        states = [read_route(HTTP_ROUTE, route) for route in routes]
+        states = [read_route(kind_of(route), route) for route in routes]
         return frozenset(name for state in states if state is not None for name in state.services)
 
     def _require_services(self, route: Mapping[str, Any]) -> None:
-        state = read_route(HTTP_ROUTE, route)
+        state = read_route(kind_of(route), route)
         assert state is not None
         before = self.routed()
         for name in state.services - before - self.sabotaged:
@@ -159,6 +181,8 @@ class ClusterInMemory:
     def _store(self, key: Key, written: Object) -> None:
         written["metadata"]["resourceVersion"] = str(next(self._versions))
         self.objects[key] = written
+        if key[0] == VIRTUAL_SERVICE.kind:
+            self.written.append((self.clock.now, copy.deepcopy(written)))
         self.events.append(("MODIFIED", copy.deepcopy(written)))
 
 
@@ -182,11 +206,13 @@ def plan_of(stable: str, candidate: str | None, weight: int) -> Plan:
 class Controllers(RuleBasedStateMachine):
     """Any order of ticks, plans, deaths, faults and edits."""
 
+    router = "GatewayAPI"
+
     def __init__(self) -> None:
         super().__init__()
-        self.cluster = ClusterInMemory()
         self.clock = FakeClock()
-        self.rollout = rollout()
+        self.cluster = ClusterInMemory(self.clock)
+        self.rollout = rollout(self.router)
         self.plan = plan_of("6", None, 0)
         self.start()
 
@@ -217,6 +243,7 @@ class Controllers(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.5, 15.0]))
     def ticks(self, seconds: float) -> None:
         self.clock.advance(seconds)
+        self.cluster.time_goes_by()
         with contextlib.suppress(PlatformUnavailable):
             self.platform.apply(self.rollout, self.plan)
 
@@ -270,10 +297,57 @@ class Controllers(RuleBasedStateMachine):
         assert self.cluster.requests == before
 
 
-TestControllers = Controllers.TestCase
-TestControllers.settings = settings(
+def test_what_may_have_been_written_is_not_taken_for_what_was_there_before() -> None:
+    """An answer is lost, and the plan is again what the last answer was to."""
+    state = Controllers()
+    state.wants(stable="5", candidate=None)
+    state.ticks(0.5)
+    state.gateway_takes_over()
+    state.watch_brings(100)
+    state.wants(stable="6", candidate=None)
+    state.ticks(0.5)
+    state.api_server_fails("after")
+    state.gateway_takes_over()
+    state.watch_brings(100)
+    state.wants(stable="5", candidate=None)
+    state.ticks(0.5)
+    state.gateway_takes_over()
+    state.wants(stable="6", candidate=None)
+    state.teardown()
+
+
+def test_what_may_have_been_deleted_is_made_again_before_a_route_leads_there() -> None:
+    state = Controllers()
+    state.wants(stable="5", candidate="7")
+    state.ticks(0.5)
+    state.wants(stable="5", candidate=None)
+    state.ticks(0.5)
+    state.gateway_takes_over()
+    state.watch_brings(100)
+    state.api_server_fails("after")
+    while any(kind == SERVICE.kind and "-7-" in name for kind, name in state.cluster.objects):
+        state.ticks(0.5)
+    state.api_server_fails("")
+    state.wants(stable="5", candidate="7")
+    state.ticks(0.5)
+    state.teardown()
+
+
+class ControllersOfMesh(Controllers):
+    """The same with a router that never says what it has taken over."""
+
+    router = "Istio"
+
+
+_SEARCH = settings(
     max_examples=60,
     stateful_step_count=40,
     deadline=None,
     phases=[Phase.reuse, Phase.generate, Phase.shrink],
 )
+
+TestControllers = Controllers.TestCase
+TestControllers.settings = _SEARCH
+
+TestControllersOfMesh = ControllersOfMesh.TestCase
+TestControllersOfMesh.settings = _SEARCH

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kfp import dsl
 
 from headrace.api import load_rollout
 from headrace.errors import InvalidRollout
@@ -20,22 +21,35 @@ spec:
 """
 
 
-def run(function: Callable[..., Any], folder: Path, template: str = TEMPLATE) -> str:
-    written: str = function(
+def run(
+    function: Callable[..., Any], folder: Path, template: str = TEMPLATE
+) -> tuple[str, dsl.Artifact]:
+    manifest = dsl.Artifact(uri=str(folder / "manifest"))
+    name: str = function(
         template=template,
-        target=folder.as_uri(),
+        target=(folder / "rollouts").as_uri(),
         model_name="flight-delay",
         version="2",
         uri="s3://models/flight-delay/2",
         digest="sha256:" + "0" * 64,
+        manifest=manifest,
     )
-    return written
+    return name, manifest
 
 
-def test_one_rollout_is_written(component: Callable[..., Any], tmp_path: Path) -> None:
-    written = run(component, tmp_path)
-    assert [str(each) for each in tmp_path.iterdir()] == [written]
-    assert str(load_rollout(Path(written)).spec.model) == "flight-delay 2"
+def test_one_rollout_is_delivered(component: Callable[..., Any], tmp_path: Path) -> None:
+    name, manifest = run(component, tmp_path)
+    assert name == "default/flights"
+    (file,) = (tmp_path / "rollouts").iterdir()
+    assert str(load_rollout(file).spec.model) == "flight-delay 2"
+    assert Path(manifest.path).read_text("utf-8") == file.read_text("utf-8")
+    assert manifest.metadata["place"] == str(file)
+    assert manifest.metadata["commit_message"].startswith("default/flights: roll out flight-delay")
+
+
+def test_a_retry_changes_nothing(component: Callable[..., Any], tmp_path: Path) -> None:
+    changed = [run(component, tmp_path)[1].metadata["changed"] for _ in range(2)]
+    assert changed == ["true", "false"]
 
 
 def test_a_template_that_gives_no_rollout_fails_the_task_and_writes_nothing(

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from pathlib import Path
-
-from kubernetes.config import ConfigException, list_kube_config_contexts
 
 from headrace.api import ModelRollout
 from headrace.cli.places import person
@@ -15,9 +12,8 @@ from headrace.controller.kept import ASK, rollout_of
 from headrace.engine.observations import Wish
 from headrace.errors import HeadraceError, NotFound
 from headrace.runtime.kubernetes.cluster import Cluster
+from headrace.runtime.kubernetes.contexts import context_of
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, SELF_SUBJECT_REVIEW
-
-_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class ClusterPlace:
@@ -98,7 +94,7 @@ def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPl
         PermanentError: Not permitted.
     """
     cluster = connected(None, context)
-    shown, default = _context(_kubeconfig(), context)
+    shown, default = context_of(_kubeconfig(), context)
     if name is not None and "/" in name:
         namespace, _, name = name.partition("/")
     namespace = namespace or default
@@ -125,14 +121,3 @@ def _only_one(cluster: Cluster, namespace: str, context: str) -> str:
         f"There are several ModelRollouts in the namespace {namespace} of {context}; name one of: "
         f"{', '.join(names)}."
     )
-
-
-def _context(kubeconfig: str | None, name: str) -> tuple[str, str]:
-    """Give a context's name for people, and its namespace."""
-    try:
-        contexts, current = list_kube_config_contexts(kubeconfig)
-    except ConfigException:
-        inside = _OWN_NAMESPACE.read_text("utf-8").strip() if _OWN_NAMESPACE.is_file() else ""
-        return "this cluster", inside or "default"
-    chosen = next((each for each in contexts if each["name"] == name), current)
-    return f"context {chosen['name']}", chosen["context"].get("namespace") or "default"

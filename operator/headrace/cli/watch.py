@@ -11,13 +11,12 @@ from rich.live import Live
 
 from headrace.api import ModelRollout, Phase
 from headrace.cli.places import Choice, Place, find_place, placed
+from headrace.delivery.ending import has_ended
 from headrace.errors import TemporaryError
 from headrace.report.terminal import render_status
 
 _PAUSE = 1.0
 """Seconds between two looks."""
-
-_ENDED = (Phase.HEALTHY, Phase.ROLLED_BACK)
 
 
 @click.command()
@@ -37,14 +36,6 @@ def watch(choice: Choice) -> None:
             live.update(render_status(rollout, time.time()), refresh=True)
     if rollout.status.phase is Phase.ROLLED_BACK:
         sys.exit(1)
-
-
-def has_ended(rollout: ModelRollout) -> bool:
-    """Tell whether nothing is under way, of the spec as it is now."""
-    status = rollout.status
-    waits = any(c.type == "Progressing" and c.status == "True" for c in status.conditions)
-    is_seen = status.observed_generation >= rollout.metadata.generation
-    return status.phase in _ENDED and is_seen and not waits
 
 
 def _look(place: Place, last: ModelRollout) -> ModelRollout:

@@ -9,8 +9,6 @@ from headrace.api import ModelRollout
 from headrace.controller.parting import PATIENCE
 from headrace.controller.resources import Unreadable
 from headrace.engine.plan import Plan
-from headrace.errors import HeadraceError
-from headrace.runtime.kubernetes.answers import NamespaceEnding
 from headrace.runtime.kubernetes.platform import KubernetesPlatform
 
 logger = logging.getLogger(__name__)
@@ -49,7 +47,3 @@ class ClusterParting:
             )
             self._platform.abandon(resource.key, resource.uid)
         self._forget(resource.key)
-
-    def is_moot(self, error: HeadraceError) -> bool:
-        """Tell whether everything is deleted with the namespace."""
-        return isinstance(error, NamespaceEnding)

@@ -12,7 +12,6 @@ from typing import Protocol
 from headrace.api import ModelRollout
 from headrace.controller.resources import Unreadable
 from headrace.engine.plan import Plan
-from headrace.errors import HeadraceError
 
 PATIENCE = 60.0
 """Seconds in which what should stay may still be put in order, or a spec corrected."""
@@ -38,10 +37,6 @@ class Parting(Protocol):
         """Leave everything as it is, as nobody knows what should be; raises like `part`."""
         ...
 
-    def is_moot(self, error: HeadraceError) -> bool:
-        """Tell whether an error says that nothing can stay."""
-        ...
-
 
 class NoParting:
     """Of a platform that keeps nothing beyond its resources."""
@@ -52,7 +47,3 @@ class NoParting:
 
     def abandon(self, resource: Unreadable) -> None:
         """Do nothing."""
-
-    def is_moot(self, error: HeadraceError) -> bool:
-        """Take every error for one that may pass."""
-        return False

@@ -20,13 +20,13 @@ from headrace.demo.replay import replay_file
 from headrace.engine.steps import describe
 from headrace.errors import NotFound, PermanentError
 from headrace.load.process import Traffic
+from headrace.pipelines.local_run import Progress, run_pipeline
 from headrace.registry.server import registry_at
 from headrace.report.build import build_report
 from headrace.report.client import client_counts
 from headrace.report.journal import read_journal
 from headrace.report.report import Report
 from headrace.report.write import write_picture, write_report
-from headrace.training.local_run import Progress, run_pipeline
 
 RATE = 60.0
 FEEDBACK = 0.2

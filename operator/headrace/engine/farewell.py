@@ -32,6 +32,8 @@ def leaving(
     late = now - observations.deleting > PATIENCE
     if spec.on_delete is OnDelete.DELETE:
         return _empty(spec, status, "onDelete is Delete: everything goes", now)
+    if observations.world.ending:
+        return _empty(spec, status, "its namespace is being deleted: nothing stays", now)
     if status.stable is None:
         return _empty(spec, status, "no version was live yet: nothing stays", now)
     if late:

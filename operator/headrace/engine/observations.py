@@ -258,11 +258,13 @@ class World:
         versions: By version name.
         traffic: What the router carries; None where it could not be read.
         problem: Why the platform could not be seen or changed; empty if it could.
+        ending: Whether the place itself is being deleted, so that nothing can be made there.
     """
 
     versions: Mapping[str, VersionState] = field(default_factory=dict)
     traffic: Traffic | None = None
     problem: str = ""
+    ending: bool = False
 
 
 class Wish(StrEnum):

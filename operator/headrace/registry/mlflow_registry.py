@@ -19,14 +19,12 @@ from typing import TYPE_CHECKING
 from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
 from headrace.registry.client import open_client
 from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain
+from headrace.registry.runs import DIGEST_TAG, run_of
 from headrace.serving.bundle import Bundle, read_bundle
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
-
-DIGEST_TAG = "headrace.digest"
-EXPERIMENT = "headrace"
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,8 @@ class Registry:
     ) -> RegisteredVersion:
         """Add a bundle, under the name and version of its signature.
 
-        Registering the same bundle again changes nothing and gives the version that is there.
+        Registering the same bundle again changes nothing and gives the version that is there; so
+        does a retry after a crash at any point, and a task beside this one.
 
         Args:
             bundle_dir: The bundle.
@@ -109,13 +108,10 @@ class Registry:
             known = self._find(name, version)
             if known is not None:
                 return _same(_registered(known), bundle)
-            run_id = self._log_run(bundle, metrics, params)
+            run_id = run_of(self._client, self._database, bundle, metrics, params)
             tags = {**metadata, VERSION_TAG: version, DIGEST_TAG: bundle.digest}
-            source = uri or bundle_dir.resolve().as_uri()
-            created = self._client.create_model_version(
-                name, source=source, run_id=run_id, tags=tags
-            )
-            return _registered(created)
+            self._create(bundle, run_id, tags, uri or bundle_dir.resolve().as_uri())
+            return _same(_registered(self._settled(name, version)), bundle)
 
     def version_of(self, name: str, alias: str) -> RegisteredVersion | None:
         """Give the version that an alias points at, None if it points at none."""
@@ -129,6 +125,15 @@ class Registry:
                     return _registered(self._client.get_model_version(name, model.aliases[alias]))
         return None
 
+    def version_named(self, name: str, version: str) -> RegisteredVersion:
+        """Give a version by its name.
+
+        Raises:
+            NotFound: It is not registered.
+        """
+        with self._answering():
+            return _registered(self._require(name, version))
+
     def set_alias(self, name: str, alias: str, version: str) -> None:
         """Point an alias at a version; it leaves the version that it pointed at before.
 
@@ -139,6 +144,34 @@ class Registry:
             known = self._require(name, version)
             if alias not in known.aliases:
                 self._client.set_registered_model_alias(name, alias, known.version)
+
+    def tags_of(self, name: str, version: str) -> Mapping[str, str]:
+        """Give the tags of a version.
+
+        Raises:
+            NotFound: The version is not registered.
+        """
+        with self._answering():
+            return dict(self._require(name, version).tags)
+
+    def set_tag(self, name: str, version: str, tag: str, text: str) -> None:
+        """Set a tag of a version, in place of what it said before.
+
+        Raises:
+            NotFound: The version is not registered.
+        """
+        with self._answering():
+            known = self._require(name, version)
+            self._client.set_model_version_tag(name, known.version, tag, text)
+
+    def keep_text(self, name: str, version: str, file: str, text: str) -> None:
+        """Keep a text beside the card, in the run of a version.
+
+        Raises:
+            NotFound: The version is not registered.
+        """
+        with self._answering():
+            self._client.log_text(self._require(name, version).run_id, text, file)
 
     def promote(self, name: str, version: str) -> None:
         """Make a version the champion. It stops being the challenger; a second call does nothing.
@@ -186,38 +219,35 @@ class Registry:
             self._database.parent.mkdir(parents=True, exist_ok=True)
         return open_client(self.tracking_uri)
 
-    def _log_run(
-        self, bundle: Bundle, metrics: Mapping[str, float], params: Mapping[str, str | float | int]
-    ) -> str:
-        signature = bundle.signature
-        run = self._client.create_run(
-            self._experiment(), run_name=f"{signature.name} {signature.version}"
-        )
-        run_id: str = run.info.run_id
-        for key, value in params.items():
-            self._client.log_param(run_id, key, value)
-        for key, number in metrics.items():
-            self._client.log_metric(run_id, key, number)
-        self._client.log_text(run_id, bundle.card, "README.md")
-        self._client.set_terminated(run_id)
-        if not self._client.search_registered_models(f"name='{plain(signature.name)}'"):
-            self._client.create_registered_model(signature.name)
-        return run_id
+    def _create(self, bundle: Bundle, run_id: str, tags: Mapping[str, str], source: str) -> None:
+        name = bundle.signature.name
+        if not self._client.search_registered_models(f"name='{plain(name)}'"):
+            try:
+                self._client.create_registered_model(name)
+            except Exception as error:
+                # Another task was quicker: what is wanted is there.
+                if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
+                    raise
+        self._client.create_model_version(name, source=source, run_id=run_id, tags=dict(tags))
 
-    def _experiment(self) -> str:
-        known = self._client.get_experiment_by_name(EXPERIMENT)
-        if known is not None:
-            return str(known.experiment_id)
-        # Without a location of its own, MLflow writes to ./mlruns of whoever calls.
-        location = None
-        if self._database is not None:
-            location = (self._database.resolve().parent / "artifacts").as_uri()
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
+    def _settled(self, name: str, version: str) -> ModelVersion:
+        """Keep the first of several versions under one name, as two tasks at once may make them."""
+        first, *others = self._all(name, version)
+        for other in others:
+            self._client.delete_model_version(name, other.version)
+        return self._client.get_model_version(name, first.version)
+
+    def _all(self, name: str, version: str) -> list[ModelVersion]:
+        """Give the versions under one name, the first one first; there is one at most, or a race.
+
+        What a search gives lacks the aliases.
+        """
+        query = f"name='{plain(name)}' and tags.`{VERSION_TAG}`='{plain(version)}'"
+        found = self._client.search_model_versions(query)
+        return sorted(found, key=lambda each: int(each.version))
 
     def _find(self, name: str, version: str) -> ModelVersion | None:
-        query = f"name='{plain(name)}' and tags.`{VERSION_TAG}`='{plain(version)}'"
-        for found in self._client.search_model_versions(query):
-            # What a search gives lacks the aliases.
+        for found in self._all(name, version):
             return self._client.get_model_version(name, found.version)
         return None
 

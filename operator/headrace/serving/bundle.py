@@ -104,6 +104,7 @@ def write_bundle(
     reference: Reference,
     examples: Sequence[Example],
     card: str,
+    extras: Mapping[str, bytes] | None = None,
 ) -> str:
     """Write a new bundle; it is there as a whole or not at all.
 
@@ -114,6 +115,7 @@ def write_bundle(
         reference: Distributions of the training data.
         examples: Requests that the model must be able to answer, 1 to `MOST_EXAMPLES`.
         card: The model card, in Markdown.
+        extras: Further files by name, which no server reads.
 
     Returns:
         The bundle's digest.
@@ -125,6 +127,7 @@ def write_bundle(
     """
     target = Path(path)
     files = {
+        **(extras or {}),
         signature.file: model,
         "model.json": _json(signature.to_document()),
         "reference.json": _json(reference.to_document()),

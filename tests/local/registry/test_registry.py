@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 import urllib.parse
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +31,13 @@ from headrace.serving.reference import Histogram
 NAME = "flight-delay"
 
 
-def bundle(directory: Path, version: str, model: bytes = b"model", name: str = NAME) -> Path:
+def bundle(
+    directory: Path,
+    version: str,
+    model: bytes = b"model",
+    name: str = NAME,
+    metadata: Mapping[str, str] | None = None,
+) -> Path:
     path = directory / f"{name}-{version}-{len(model)}"
     write_bundle(
         path,
@@ -40,7 +48,7 @@ def bundle(directory: Path, version: str, model: bytes = b"model", name: str = N
             file="model.onnx",
             inputs=(Column("hour", "number"),),
             output=Output("late", "probability", threshold=0.5),
-            metadata={"feature_set": "schedule"},
+            metadata=metadata or {"feature_set": "schedule"},
         ),
         model,
         Reference({}, Histogram((0.5,), (1, 1))),
@@ -263,3 +271,107 @@ def test_importing_the_registry_does_not_import_mlflow() -> None:
 
 def test_a_new_database_is_made_without_a_word(made: Made) -> None:
     assert made.said == ""
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing catches it."""
+
+
+class Mortal:
+    """An MLflow client that lets `lives` calls through, then dies before or after the next one."""
+
+    def __init__(self, client: Any, lives: int, after: bool) -> None:
+        self._client, self.lives, self._after = client, lives, after
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.lives -= 1
+            if self.lives == 0 and not self._after:
+                raise Killed
+            result = method(*arguments, **named)
+            if self.lives == 0:
+                raise Killed
+            return result
+
+        return call
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call"])
+def test_a_crash_at_any_point_and_a_retry_register_one_version(
+    uri: str, tmp_path: Path, after: bool
+) -> None:
+    path = bundle(tmp_path, "1")
+    for lives in range(1, 40):
+        database = tmp_path / f"{lives}-{after}.db"
+        shutil.copy(urllib.parse.urlsplit(uri).path, database)
+        own = f"sqlite:///{database}"
+        first = Registry(own)
+        mortal = Mortal(first._client, lives, after)
+        first.__dict__["_client"] = mortal
+        try:
+            first.register(path, digest(path), {"auc": 0.7}, {"trees": 5}, {"a": "b"})
+            first.set_alias(NAME, CHALLENGER, "1")
+        except Killed:
+            pass
+        else:
+            break
+        again = Registry(own)
+        told = again.register(path, digest(path), {"auc": 0.7}, {"trees": 5}, {"a": "b"})
+        again.set_alias(NAME, CHALLENGER, "1")
+        client = again._client
+        assert len(client.search_model_versions(f"name='{NAME}'")) == 1
+        experiment = client.get_experiment_by_name("headrace")
+        assert [run.info.run_id for run in client.search_runs([experiment.experiment_id])] == [
+            told.run_id
+        ]
+        run = client.get_run(told.run_id)
+        assert (run.data.metrics, run.data.params) == ({"auc": 0.7}, {"trees": "5"})
+        assert run.info.status == "FINISHED"
+        known = again.version_of(NAME, CHALLENGER)
+        assert known is not None
+        assert known.digest == digest(path)
+    else:
+        pytest.fail("the client made more calls than expected")
+    assert lives > 8
+
+
+def test_two_tasks_at_once_register_one_version(uri: str, tmp_path: Path) -> None:
+    path = bundle(tmp_path, "1")
+    slow, quick = Registry(uri), Registry(uri)
+
+    class Overtaken(Mortal):
+        def __getattr__(self, name: str) -> Any:
+            if name == "create_model_version" and self.lives:
+                self.lives = 0
+                quick.register(path, digest(path), {}, {}, {})
+            return getattr(self._client, name)
+
+    slow.__dict__["_client"] = Overtaken(slow._client, 1, False)
+    told = slow.register(path, digest(path), {}, {}, {})
+    assert len(quick._client.search_model_versions(f"name='{NAME}'")) == 1
+    quick.set_alias(NAME, CHALLENGER, "1")
+    known = quick.version_of(NAME, CHALLENGER)
+    assert known is not None
+    assert known.digest == told.digest
+
+
+def test_a_version_points_at_the_run_that_trained_it(uri: str, tmp_path: Path) -> None:
+    registry = Registry(uri)
+    client = registry._client
+    run = client.create_run(client.create_experiment("mine"))
+    client.log_param(run.info.run_id, "trees", 9)
+    path = bundle(tmp_path, "1", metadata={"run": run.info.run_id})
+    told = registry.register(path, digest(path), {"auc": 0.7}, {"trees": 5}, {})
+    assert told.run_id == run.info.run_id
+    found = client.get_run(run.info.run_id)
+    assert found.data.params == {"trees": "9"}
+    assert found.data.metrics == {"auc": 0.7}
+
+
+@pytest.mark.parametrize("run", ["0" * 32, "no such run"])
+def test_a_run_that_another_server_has_is_none_here(uri: str, tmp_path: Path, run: str) -> None:
+    path = bundle(tmp_path, "1", metadata={"run": run})
+    told = Registry(uri).register(path, digest(path), {}, {}, {})
+    assert told.run_id != run

@@ -8,7 +8,7 @@ from headrace.api import ModelRollout, Phase
 from headrace.controller.parting import PATIENCE
 from headrace.controller.resources import Unreadable
 from headrace.engine.plan import Plan
-from headrace.errors import HeadraceError, PlatformUnavailable
+from headrace.errors import PlatformUnavailable
 from tests.unit.controller.test_fleet import Bench
 
 KEY = "models/flight-0"
@@ -21,13 +21,11 @@ class Ward:
     Attributes:
         parted: The plans of rollouts that were deleted.
         abandoned: Those that were left as they were.
-        ending: Whether whatever goes wrong goes wrong for good.
         down: Why nothing can be given up now; empty if it can.
     """
 
     parted: list[Plan] = field(default_factory=list)
     abandoned: list[str] = field(default_factory=list)
-    ending: bool = False
     down: str = ""
 
     def part(self, rollout: ModelRollout, plan: Plan, now: float) -> bool:
@@ -38,9 +36,6 @@ class Ward:
         if self.down:
             raise PlatformUnavailable(self.down)
         self.abandoned.append(resource.key)
-
-    def is_moot(self, error: HeadraceError) -> bool:
-        return self.ending
 
 
 def live(ward: Ward) -> Bench:
@@ -118,18 +113,4 @@ def test_what_could_not_be_given_up_is_tried_again_soon() -> None:
     ward.down = ""
     bench.slots(1)
     assert ward.abandoned == [KEY]
-    assert KEY not in bench.shelf.kept
-
-
-def test_where_everything_is_being_deleted_nothing_is_waited_for() -> None:
-    ward = Ward()
-    bench = live(ward)
-    bench.want("2")
-    bench.until(Phase.PROGRESSING)
-    bench.cluster.of(KEY).down = "the namespace is being terminated"
-    bench.shelf.delete(KEY, bench.now)
-    bench.slots(3)
-    assert KEY in bench.shelf.kept
-    ward.ending = True
-    bench.slots(3)
     assert KEY not in bench.shelf.kept

@@ -76,8 +76,7 @@ class Application:
                 if not self._is_cut_off:
                     self._delete(seen)
         if self._errors:
-            ending = (each for each in self._errors if isinstance(each, NamespaceEnding))
-            first = next(ending, self._errors[0])
+            first = self._errors[0]
             raise first if isinstance(first, PlatformUnavailable) else unavailable(first)
         return not due and not extra
 
@@ -121,7 +120,11 @@ class Application:
             answer = placing.place(piece, manifest, self._children.get(piece.child))
         except HeadraceError as error:
             self._errors.append(error)
+            self.memory.ending |= isinstance(error, NamespaceEnding)
+            if isinstance(error, NoAnswer):
+                self.memory.unsure.add(piece.child)
             return
+        self.memory.unsure.discard(piece.child)
         self.cache.note(piece.kind, answer)
         self._children = self.cache.children(self.rollout.key)
         placed = self._children.get(piece.child)
@@ -136,6 +139,8 @@ class Application:
 
     def _exists(self, service: str) -> bool:
         child = (SERVICE.kind, service)
+        if child in self.memory.unsure:
+            return False
         seen = self._children.get(child)
         if seen is not None:
             return not seen.leaving
@@ -190,7 +195,10 @@ class Application:
             pass  # it is gone already, and the watch will say so
         except HeadraceError as error:
             self._errors.append(error)
+            if isinstance(error, NoAnswer):
+                self.memory.unsure.add(child)
             return
+        self.memory.unsure.discard(child)
         self.cache.note_deleted(self.rollout.key, child)
 
 

@@ -26,6 +26,7 @@ class Memory:
         pieces: What that is made of.
         settled: The change of the cache at which all of it was found in place.
         accepted: With which digest and record of fields a child was found in order.
+        unsure: Children that were written or deleted, perhaps: there was no answer.
         routed: Which routes are in place, by identity, generation and digest, and since when.
         backends: Services of the Seldon operator that were found to exist.
         repaired: When a child that others keep changing is put back again, and how often it was.
@@ -33,6 +34,7 @@ class Memory:
         world: What was told last, and from what.
         notes: What people should hear.
         complaint: What the router has against the route.
+        ending: Whether its namespace was seen to be on its way out, which no namespace survives.
     """
 
     uid: str
@@ -41,6 +43,7 @@ class Memory:
     pieces: tuple[Piece, ...] = ()
     settled: int = NEVER
     accepted: dict[Child, tuple[str, str]] = field(default_factory=dict)
+    unsure: set[Child] = field(default_factory=set)
     routed: tuple[str | None, float] = (None, 0.0)
     backends: set[str] = field(default_factory=set)
     repaired: dict[Child, tuple[float, int]] = field(default_factory=dict)
@@ -48,6 +51,7 @@ class Memory:
     world: tuple[object, World] | None = None
     notes: list[Note] = field(default_factory=list)
     complaint: Complaint = field(default_factory=Complaint)
+    ending: bool = False
 
     def tallies_of(self, models: tuple[ModelSpec, ...]) -> dict[str, Tally]:
         """Give the counts of some versions, and forget those of others."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from headrace.api import ModelRollout
 from headrace.engine.observations import World
@@ -87,7 +88,7 @@ class KubernetesPlatform:
         status = rollout.status
         models = models_of(status)
         change, generation = self._cache.change(rollout.key), rollout.metadata.generation
-        basis = (change, generation, status.stable, status.candidate, models)
+        basis = (change, generation, status.stable, status.candidate, models, memory.ending)
         if memory.world is not None and memory.world[0] == basis:
             memory.notes += memory.complaint.due(self._clock())
             return memory.world[1]
@@ -96,6 +97,7 @@ class KubernetesPlatform:
             memory.tallies.setdefault(servers.version, told)
         children = _own(self._cache.children(rollout.key).values(), memory.uid)
         world = world_of(rollout, models, children, memory.tallies_of(models))
+        world = replace(world, ending=memory.ending)
         memory.world = (basis, world)
         provider = rollout.spec.routing.provider
         memory.complaint.look(route_of(rollout, children), provider, self._clock())

@@ -1,0 +1,1 @@
+"""Governance: what a model must be, and who must have said yes, before it gets any user."""

