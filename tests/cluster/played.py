@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,7 +96,7 @@ class Play:
     def weights(self, name: str) -> dict[str, int]:
         """Give the live weights by version, as the route of this name has them now."""
         routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
-        versions = self._versions()
+        versions = _versions(self.cluster.list(DEPLOYMENT, self.namespace)[0])
         named = [route for route in routes if route["metadata"]["name"] == name]
         live = [opened(route)[1] for route in named]
         return {
@@ -143,14 +143,6 @@ class Play:
             lines.append(f'{name}{{{labels},{key}="{label}"}} {value}')
         return "\n".join(lines) + "\n"
 
-    def _versions(self) -> dict[str, str]:
-        deployments, _ = self.cluster.list(DEPLOYMENT, self.namespace)
-        return {
-            each["metadata"]["name"]: each["metadata"]["labels"]["headrace.dev/version"]
-            for each in deployments
-            if "headrace.dev/version" in each["metadata"].get("labels", {})
-        }
-
     def _nodes(self) -> None:
         most = {f"v{version}": each.pods for version, each in self.behaviours.items()}
         Nodes(self.cluster, self.namespace).run(**most)
@@ -163,7 +155,7 @@ class Play:
             for each in deployments
             if each.get("status", {}).get("availableReplicas", 0)
         }
-        versions = self._versions()
+        versions = _versions(deployments)
         with self._lock:
             for route in routes:
                 self._due += seconds * self.rate
@@ -241,6 +233,15 @@ def opened(route: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """Give the rule of a route that takes live requests, and its place."""
     rules = enumerate(route["spec"]["rules"])
     return next((place, rule) for place, rule in rules if is_open(rule))
+
+
+def _versions(deployments: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Give the version of each Deployment, and so of its Service."""
+    return {
+        each["metadata"]["name"]: each["metadata"]["labels"]["headrace.dev/version"]
+        for each in deployments
+        if "headrace.dev/version" in each["metadata"].get("labels", {})
+    }
 
 
 @contextmanager
