@@ -21,7 +21,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "crash-loop": (BETTER, {"handler": "headrace.no.such.Module"}, "exit code 1"),
     "missing-image": (BETTER, {"serving": {"image": "registry.invalid/none:1"}}, "ImagePull"),
     "wrong-digest": (BETTER, {"digest": f"sha256:{'0' * 64}"}, "has digest sha256:"),
-    "out-of-memory": (HUGE, {}, "OOMKilled"),
+    "out-of-memory": (HUGE, {}, "memory"),
 }
 """The version, what is asked for, and what the message must have."""
 
