@@ -62,9 +62,17 @@ class Stage:
         """Give the same stage for another rollout."""
         return replace(self, name=name)
 
-    def start(self, identity: str = "one", lease: tuple[str, str] | None = None) -> Controller:
-        settings = Settings(identity, (self.namespace,), lease, host="127.0.0.1", port=0)
-        controller = Controller(self.cluster, PrometheusMetrics(self.play.prometheus), settings)
+    def start(
+        self,
+        identity: str = "one",
+        *,
+        prometheus: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> Controller:
+        """Start a controller in this process, alone unless another one is started, too."""
+        settings = Settings(identity, (self.namespace,), None, host="127.0.0.1", port=0)
+        metrics = PrometheusMetrics(prometheus or self.play.prometheus)
+        controller = Controller(self.cluster, metrics, settings, clock=clock)
         thread = threading.Thread(target=controller.run, name=identity)
         thread.start()
         self.running.append((controller, thread))
@@ -112,6 +120,12 @@ class Stage:
         assert found is not None
         return dict(found.get("status") or {})
 
+    def generation(self) -> int:
+        """Give the generation of the spec, which a status tells that it is about."""
+        found = self.cluster.get(MODEL_ROLLOUT, self.namespace, self.name)
+        assert found is not None
+        return int(found["metadata"]["generation"])
+
     def until(self, phase: Phase, version: str, seconds: float = 180) -> dict[str, Any]:
         def is_there(status: dict[str, Any]) -> bool:
             live = status.get("stable", {}).get("version")
@@ -128,6 +142,9 @@ class Stage:
 
     def weights(self) -> dict[str, int]:
         """Give the live weights by version, as users meet them now."""
+        predictors = self.play.operator.routes.get(self.name)
+        if predictors is not None:
+            return {each.version: each.weight for each in predictors if not each.shadow}
         return self.play.weights(self.name)
 
     def history(self) -> list[tuple[str, str]]:

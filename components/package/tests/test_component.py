@@ -18,10 +18,10 @@ def test_a_bundle_with_the_digest_that_is_returned(
         model=dsl.Model(uri=str(files.model)),
         train=dsl.Dataset(uri=str(files.train)),
         holdout=dsl.Dataset(uri=str(files.holdout)),
+        evaluation=dsl.Artifact(uri=str(files.evaluation)),
         bundle=bundle,
         model_name="flight-delay",
         version="1",
-        feature_set="schedule",
     )
     # The same inputs as those of the fixture's bundle, and so the same bytes.
     assert digest == files.digest

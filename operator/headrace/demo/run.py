@@ -163,7 +163,7 @@ def _train(pipeline: Path, release: Release, places: Places, narrator: Narrator)
             "release": release.version,
             "train_from": release.train_from,
             "train_until": release.train_until,
-            "feature_set": release.feature_set,
+            "inputs": list(release.inputs),
             "registry_uri": places.registry_uri,
             "rollout_template": template_for(release),
             "rollout_target": places.inbox.resolve().as_uri(),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
 from headrace.registry.client import open_client
 from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain, quotable
-from headrace.registry.runs import DIGEST_TAG, RUN_TAG, run_of
+from headrace.registry.runs import DIGEST_TAG, RUN_TAG, experiment_of, run_of
 from headrace.serving.bundle import Bundle, read_bundle
 
 if TYPE_CHECKING:
@@ -112,6 +112,40 @@ class Registry:
             tags = {RUN_TAG: run_id, **metadata, VERSION_TAG: version, DIGEST_TAG: bundle.digest}
             self._create(bundle, run_id, tags, uri or bundle_dir.resolve().as_uri())
             return _same(_registered(self._settled(name, version)), bundle)
+
+    def log_run(
+        self,
+        name: str,
+        params: Mapping[str, str | float | int],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> str:
+        """Track something that was done as a run of its own, which has ended.
+
+        Args:
+            name: What the run is called.
+            params: What it was done with.
+            metrics: Finite numbers by name.
+            tags: Texts by name.
+            files: Texts that are kept with the run, by file name.
+
+        Returns:
+            The run's id.
+        """
+        with self._answering():
+            run = self._client.create_run(
+                experiment_of(self._client, self._database), run_name=name, tags=dict(tags or {})
+            )
+            run_id: str = run.info.run_id
+            for key, value in params.items():
+                self._client.log_param(run_id, key, value)
+            for key, number in metrics.items():
+                self._client.log_metric(run_id, key, number)
+            for file, text in (files or {}).items():
+                self._client.log_text(run_id, text, file)
+            self._client.set_terminated(run_id)
+            return run_id
 
     def version_of(self, name: str, alias: str) -> RegisteredVersion | None:
         """Give the version that an alias points at, None if it points at none."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from headrace.api import Condition, ModelRollout, Phase, Status, Traffic
+from headrace.api import (
+    AbTest,
+    Condition,
+    ModelRollout,
+    ModelSpec,
+    Phase,
+    Status,
+    Strategy,
+    Traffic,
+)
 from headrace.controller.asking import local_envoy
 from headrace.controller.fleet import Fleet
 from headrace.controller.parting import Parting
@@ -301,11 +311,23 @@ def test_a_restart_at_any_moment_changes_no_outcome_and_no_history() -> None:
     assert ended == {(("1", "Live"), ("2", "Promoted"))}
 
 
-def of_a_whole_rollout(lives: int, *, errors: float) -> tuple[object, int]:
+History = tuple[tuple[str, str, str], ...]
+AB_TEST = Strategy(ab_test=AbTest(split=50, goal="reward", minimum_effect=0.01))
+
+
+def of_a_whole_rollout(
+    lives: int, errors: float, strategy: Strategy | None
+) -> tuple[tuple[Phase, ModelSpec | None, History, Traffic | None], int]:
     """Run a rollout whose process is killed after its n-th write, and give end and kills."""
     bench = live()
-    bench.cluster.scripts["models/flight-0"].candidate_errors = errors
-    bench.want("2")
+    script = bench.cluster.scripts["models/flight-0"]
+    script.candidate_errors = errors
+    script.rewards = {"1": 0.2, "2": 0.6}
+    wanted = named("2", 0)
+    if strategy is not None:
+        spec = wanted.spec.model_copy(update={"strategy": strategy})
+        wanted = wanted.model_copy(update={"spec": spec})
+    bench.shelf.put(wanted)
     bench.shelf.life.left = lives
     killed = 0
     for _ in range(300):
@@ -324,14 +346,24 @@ def of_a_whole_rollout(lives: int, *, errors: float) -> tuple[object, int]:
     return (status.phase, status.stable, history, carried), killed
 
 
-@pytest.mark.parametrize("errors", [0.01, 0.3], ids=["a_good_one", "a_bad_one"])
+@pytest.mark.parametrize(
+    ("errors", "strategy", "outcome"),
+    [
+        (0.01, None, "Promoted"),
+        (0.3, None, "RolledBack"),
+        (0.01, AB_TEST, "Promoted"),
+        (0.3, AB_TEST, "RolledBack"),
+    ],
+    ids=["a good one", "a bad one", "a better one of an A/B test", "a bad one of an A/B test"],
+)
 def test_killed_after_any_single_write_it_ends_the_same_with_the_same_history(
-    errors: float,
+    errors: float, strategy: Strategy | None, outcome: str
 ) -> None:
-    undisturbed, none = of_a_whole_rollout(10**9, errors=errors)
+    undisturbed, none = of_a_whole_rollout(10**9, errors, strategy)
     assert none == 0
+    assert undisturbed[2][-1][1] == outcome
     for lives in range(1, 100):
-        ended, killed = of_a_whole_rollout(lives, errors=errors)
+        ended, killed = of_a_whole_rollout(lives, errors, strategy)
         assert ended == undisturbed, f"killed after write {lives}"
         if not killed:
             break
@@ -590,3 +622,37 @@ def test_what_cannot_be_written_for_long_is_tried_ever_less_often() -> None:
         bench.now += pauses[-1]
     assert pauses == sorted(pauses)
     assert pauses[-1] == 15
+
+
+def test_what_changes_while_a_rollout_is_carried_out_is_looked_at_right_after_it() -> None:
+    bench = live()
+    bench.want("2")
+    entered, leave, woken = threading.Event(), threading.Event(), threading.Event()
+    looks: list[str] = []
+
+    class Slow(Hands):
+        def observe(self, rollout: ModelRollout) -> World:
+            looks.append(rollout.key)
+            return super().observe(rollout)
+
+        def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+            super().apply(rollout, plan)
+            entered.set()
+            leave.wait(60)
+
+    fleet = Fleet(
+        bench.shelf,
+        Eyes(bench.cluster),
+        Slow(bench.cluster),
+        counters_of=local_envoy,
+        wake=woken.set,
+    )
+    fleet.tick(bench.now + 15)
+    assert entered.wait(60)
+    fleet.tick(bench.now + 15.1, ["models/flight-0"])
+    leave.set()
+    assert woken.wait(60)
+    assert len(looks) == 1
+    fleet.tick(bench.now + 15.2)
+    assert len(looks) == 2
+    fleet.close()
