@@ -80,6 +80,10 @@ lock: setup ## Resolve the lock files anew
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra controller --extra tracing setup.cfg \
 	    -c requirements/toolkit.txt -o requirements/controller.txt \
 	    --no-emit-index-url --no-header --generate-hashes
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 setup.cfg \
+	    --extra pipelines --extra registry --extra controller \
+	    -c requirements/toolkit.txt -o requirements/components.txt \
+	    --no-emit-index-url --no-header --generate-hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 requirements/serving.in \
 	    -o requirements/serving.txt --no-emit-index-url --no-header --generate-hashes --upgrade
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 requirements/go.in \
