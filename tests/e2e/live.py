@@ -206,12 +206,15 @@ class Live:
     def _answers(self) -> bool:
         line = (self.folder / "requests.jsonl").read_text("utf-8").splitlines()[0]
         row = json.loads(line)["request"]
-        answer = requests.post(
-            f"{self.gateway}/api/v1.0/predictions",
-            json={"data": {"names": list(row), "ndarray": [list(row.values())]}},
-            headers={"host": self.host},
-            timeout=60,
-        )
+        try:
+            answer = requests.post(
+                f"{self.gateway}/api/v1.0/predictions",
+                json={"data": {"names": list(row), "ndarray": [list(row.values())]}},
+                headers={"host": self.host},
+                timeout=60,
+            )
+        except requests.RequestException:
+            return False
         return answer.status_code == 200
 
     def _look(self, ledger: Path, ended: threading.Event) -> None:
