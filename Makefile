@@ -35,8 +35,13 @@ kubernetes: setup ## Build the API server for the tests (6 minutes, once)
 	@$(BIN)/python -m tests.cluster.programs
 
 .PHONY: e2e
-e2e: setup ## Real pods behind a real gateway: a Kubernetes of its own, for the time of the tests
-	@$(BIN)/python -m tests.cluster.node $(BIN)/python -m pytest tests/e2e
+e2e: setup ## Real pods behind a real gateway, in kind, or else in a Kubernetes without Docker
+	@$(BIN)/python -m tests.e2e $(BIN)/python -m pytest tests/e2e
+
+.PHONY: kind
+kind: setup ## A cluster of kind with all that Headrace works with, and the flights example rolled out
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/kind
+	@PYTHON="$(BIN)/python" sh scripts/flights
 
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, and the layers
@@ -72,7 +77,7 @@ bench: setup ## Measure, side by side with what one would use instead
 lock: setup ## Resolve the lock files anew
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev setup.cfg \
 	    -o requirements/toolkit.txt --no-emit-index-url --no-header --generate-hashes --upgrade
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra controller setup.cfg \
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra controller --extra tracing setup.cfg \
 	    -c requirements/toolkit.txt -o requirements/controller.txt \
 	    --no-emit-index-url --no-header --generate-hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 requirements/serving.in \

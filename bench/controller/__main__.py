@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 from pathlib import Path
 
 import bench.controller
@@ -26,6 +28,8 @@ def main() -> None:
     parser.add_argument("--no-fault", action="store_true")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     given = parser.parse_args()
+    # So that all processes end with this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     found = []
     for count in given.rollouts:
         print(f"N = {count}", flush=True)

@@ -8,8 +8,9 @@ from typing import Any
 
 from tests.cluster.api_server import ApiServer
 from tests.cluster.processes import Process
-from tests.cluster.programs.catalogue import FLEET, build, program
+from tests.cluster.programs.catalogue import FLEET, build, module_folder, program
 from tests.cluster.programs.commands import clock
+from tests.cluster.programs.golang import find_go
 
 NODE = "node-0"
 _QUICK = ("--kube-api-qps=1000", "--kube-api-burst=2000")
@@ -31,7 +32,6 @@ def run_pods(running: ExitStack, server: ApiServer, folder: Path) -> None:
         [
             *(str(program("kube-controller-manager")), kubeconfig, alone, *_QUICK),
             *(f"--controllers={_CONTROLLERS}", "--secure-port=0"),
-            *("--concurrent-deployment-syncs=4", "--concurrent-replicaset-syncs=4"),
         ],
     )
     Process(
@@ -39,17 +39,32 @@ def run_pods(running: ExitStack, server: ApiServer, folder: Path) -> None:
         folder / "scheduler.log",
         [str(program("kube-scheduler")), kubeconfig, alone, *_QUICK, "--secure-port=0"],
     )
+    stages = _stages(folder / "stages.yaml")
     Process(
         running,
         folder / "kwok.log",
-        [str(program("kwok")), kubeconfig, "--manage-all-nodes=true"],
+        [str(program("kwok")), kubeconfig, "--manage-all-nodes=true", f"--config={stages}"],
     )
     server.ask("POST", "/api/v1/nodes", _node())
+    # The node's controller, which takes away what a new node is marked with, is not there.
+    server.ask("PATCH", f"/api/v1/nodes/{NODE}", {"spec": {"taints": None}}, "merge")
+
+
+def _stages(file: Path) -> Path:
+    """Write what KWOK does by itself with nodes and pods, as its own sources have it."""
+    sources = module_folder(find_go(clock()), "kwok", "sigs.k8s.io/kwok") / "kustomize" / "stage"
+    found = sorted(each for kind in ("node", "pod") for each in (sources / kind / "fast").glob("*"))
+    texts = [each.read_text("utf-8") for each in found if each.suffix == ".yaml"]
+    stages = [text for text in texts if "\nkind: Stage\n" in text]
+    file.write_text("\n---\n".join(stages), encoding="utf-8")
+    return file
 
 
 def _node() -> dict[str, Any]:
     much = {"cpu": "10000", "memory": "100Ti", "pods": "100000"}
     return {
+        "apiVersion": "v1",
+        "kind": "Node",
         "metadata": {"name": NODE, "labels": {"kubernetes.io/os": "linux"}},
         "status": {"capacity": much, "allocatable": much},
     }

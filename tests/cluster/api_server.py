@@ -168,7 +168,7 @@ def api_server(folder: Path, *, authorization: str = "AlwaysAllow") -> Iterator[
                 *(f"--authorization-mode={authorization}", f"--token-auth-file={people}"),
                 *("--service-account-issuer=https://tests", f"--service-account-key-file={key}"),
                 *(f"--service-account-signing-key-file={key}", "--disable-admission-plugins"),
-                "ServiceAccount",
+                *("ServiceAccount", "--service-cluster-ip-range=10.64.0.0/16"),
             ],
         )
         found = _server(folder, f"https://127.0.0.1:{port}", certificates / "apiserver.crt")

@@ -1,8 +1,7 @@
 """Who is missing around an API server that stands alone, played by its rules.
 
 `Nodes` has the part of the controller-manager and the kubelets: it says of Deployments that their
-pods run. `GatewayController` says of routes that they are taken over. `SeldonOperator` makes the
-Services of predictors.
+pods run. `GatewayController` says of routes that they are taken over.
 """
 
 from __future__ import annotations
@@ -15,13 +14,7 @@ from typing import Any
 
 from headrace.api import ModelRollout
 from headrace.runtime.kubernetes.cluster import Cluster
-from headrace.runtime.kubernetes.kinds import (
-    DEPLOYMENT,
-    HTTP_ROUTE,
-    POD,
-    SELDON_DEPLOYMENT,
-    SERVICE,
-)
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, POD
 from tests.cluster.api_server import ApiServer
 from tests.unit.render.rollouts import built
 
@@ -94,7 +87,8 @@ class Nodes:
             "availableReplicas": available,
             "unavailableReplicas": pods - available,
         }
-        if deployment.get("status") != status:
+        # The API server leaves out what is zero.
+        if deployment.get("status", {}) != {name: each for name, each in status.items() if each}:
             said = _with(deployment, DEPLOYMENT.api_version, "Deployment", status)
             self.cluster.replace_status(said)
 
@@ -151,29 +145,6 @@ class GatewayController:
             if route.get("status") == status:
                 continue
             self.cluster.replace_status(_with(route, HTTP_ROUTE.api_version, "HTTPRoute", status))
-
-
-@dataclass(slots=True)
-class SeldonOperator:
-    """Makes the Services of predictors, as the Seldon operator does: no more of its rules."""
-
-    cluster: Cluster
-    namespace: str
-
-    def reconcile(self) -> None:
-        """Have a Service for every predictor."""
-        for deployment in self.cluster.list(SELDON_DEPLOYMENT, self.namespace)[0]:
-            for predictor in deployment["spec"]["predictors"]:
-                name = f"{deployment['metadata']['name']}-{predictor['name']}"
-                if self.cluster.get(SERVICE, self.namespace, name) is None:
-                    self.cluster.create(
-                        {
-                            "apiVersion": "v1",
-                            "kind": "Service",
-                            "metadata": {"name": name, "namespace": self.namespace},
-                            "spec": {"ports": [{"port": 8000}]},
-                        }
-                    )
 
 
 def _with(

@@ -2,7 +2,8 @@
 
 Played, by their rules: the kubelets (pods run), the gateway's controller (routes are taken over),
 and users with an Envoy Gateway: requests split as the HTTPRoute says it at that moment, counted
-under Envoy's names for positions in the route. The counts are kept, as the truth to compare with.
+under Envoy's names for positions in the route. Where there are SeldonDeployments, a double of the
+Seldon operator splits and counts as that does. The counts are kept, as the truth to compare with.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,7 +29,9 @@ from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE
 from headrace.runtime.local.monitoring import Monitoring
 from headrace.runtime.local.ports import Ports
 from headrace.runtime.local.prometheus_binary import find_prometheus
+from tests.cluster.arms import CODES, Arm, Counted, envoy, seldon
 from tests.cluster.doubles import GatewayController, Nodes
+from tests.cluster.seldon_operator import SeldonOperator
 from tests.guarded import Guarded
 
 SCRAPE = 0.5
@@ -36,9 +39,6 @@ SCRAPE = 0.5
 
 STEP = 0.05
 """Seconds between two moves of the play."""
-
-BOUNDS = (1, 5, 10, 25, 50, 100, 250, 500, 1000)
-"""Milliseconds, of Envoy's histogram."""
 
 
 @dataclass
@@ -86,6 +86,7 @@ class Play:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._due = 0.0
+        self.operator = SeldonOperator(self.cluster, self.namespace)
         self.faults: list[BaseException] = []
 
     def behave(self, version: str) -> Behaviour:
@@ -95,7 +96,7 @@ class Play:
     def weights(self, name: str) -> dict[str, int]:
         """Give the live weights by version, as the route of this name has them now."""
         routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
-        versions = self._versions()
+        versions = _versions(self.cluster.list(DEPLOYMENT, self.namespace)[0])
         named = [route for route in routes if route["metadata"]["name"] == name]
         live = [opened(route)[1] for route in named]
         return {
@@ -111,6 +112,7 @@ class Play:
             now = time.monotonic()
             try:
                 self._nodes()
+                self.operator.reconcile()
                 GatewayController(self.cluster, self.namespace).take()
                 self._serve(now - last)
             except HeadraceError:
@@ -131,18 +133,10 @@ class Play:
         with self._lock:
             counters = dict(self._counters)
         lines = []
-        for (name, cluster, label), value in sorted(counters.items()):
-            key = "le" if name.endswith("bucket") else "envoy_response_code_class"
-            lines.append(f'{name}{{envoy_cluster_name="{cluster}",{key}="{label}"}} {value}')
+        for (name, labels, label), value in sorted(counters.items()):
+            key = "le" if name.endswith("bucket") else CODES[name]
+            lines.append(f'{name}{{{labels},{key}="{label}"}} {value}')
         return "\n".join(lines) + "\n"
-
-    def _versions(self) -> dict[str, str]:
-        deployments, _ = self.cluster.list(DEPLOYMENT, self.namespace)
-        return {
-            each["metadata"]["name"]: each["metadata"]["labels"]["headrace.dev/version"]
-            for each in deployments
-            if "headrace.dev/version" in each["metadata"].get("labels", {})
-        }
 
     def _nodes(self) -> None:
         slow = {f"v{v}": 0 for v, behaviour in self.behaviours.items() if not behaviour.ready}
@@ -156,64 +150,93 @@ class Play:
             for each in deployments
             if each.get("status", {}).get("availableReplicas", 0)
         }
-        versions = self._versions()
+        versions = _versions(deployments)
         with self._lock:
             for route in routes:
                 self._due += seconds * self.rate
                 count, self._due = int(self._due), self._due % 1
-                self._split(route, versions, up, count)
+                self._split(*self._arms(route, versions), up, count)
+            for predictors in self.operator.routes.values():
+                self._due += seconds * self.rate
+                count, self._due = int(self._due), self._due % 1
+                up |= {name.removesuffix("-0-model") for name in up}
+                self._split(*seldon(predictors), up, count)
 
-    def _split(
-        self, route: dict[str, Any], versions: dict[str, str], up: set[str], count: int
-    ) -> None:
+    def _arms(self, route: dict[str, Any], versions: dict[str, str]) -> tuple[list[Arm], list[Arm]]:
+        """Give who answers, and who gets copies, as an HTTPRoute has it."""
         metadata, (place, rule) = route["metadata"], opened(route)
         prefix = f"httproute/{metadata['namespace']}/{metadata['name']}/rule"
         for closed, each in enumerate(route["spec"]["rules"]):
             for index in range(len(each["backendRefs"])):
-                self._show(f"{prefix}/{closed}/backend/{index}")
-        prefix = f"{prefix}/{place}"
-        backends = rule["backendRefs"]
-        chosen = self._random.choices(
-            range(len(backends)), [backend.get("weight", 1) for backend in backends], k=count
-        )
-        for index in chosen:
-            name = backends[index]["name"]
-            if name not in up:
+                self._show(envoy(f"{prefix}/{closed}/backend/{index}"))
+        live = [
+            Arm(
+                each["name"],
+                versions.get(each["name"], "?"),
+                each.get("weight", 1),
+                envoy(f"{prefix}/{place}/backend/{index}"),
+            )
+            for index, each in enumerate(rule["backendRefs"])
+        ]
+        mirrors = (each["requestMirror"] for each in rule.get("filters", ()))
+        copies = [
+            Arm(
+                each["backendRef"]["name"],
+                versions.get(each["backendRef"]["name"], "?"),
+                each.get("percent", 100),
+                envoy(f"{prefix}/{place}-mirror-{index}"),
+            )
+            for index, each in enumerate(mirrors)
+        ]
+        return live, copies
+
+    def _split(self, live: list[Arm], copies: list[Arm], up: set[str], count: int) -> None:
+        for arm in (*live, *copies):
+            self._show(arm.counted)
+        if not any(arm.weight for arm in live):
+            return
+        for arm in self._random.choices(live, [arm.weight for arm in live], k=count):
+            if arm.service not in up:
                 self.unserved += 1
                 continue
-            code = self._answer(f"{prefix}/backend/{index}", versions[name])
-            self.answers[versions[name], code] += 1
-        for index, mirror in enumerate(rule.get("filters", ())):
-            copied = mirror["requestMirror"]
-            name = copied["backendRef"]["name"]
-            self._show(f"{prefix}-mirror-{index}")
-            for _ in range(round(count * copied.get("percent", 100) / 100) if name in up else 0):
-                self._answer(f"{prefix}-mirror-{index}", versions[name])
-                self.copies[versions[name]] += 1
+            self.answers[arm.version, self._answer(arm)] += 1
+        for arm in copies:
+            for _ in range(round(count * arm.weight / 100) if arm.service in up else 0):
+                self._answer(arm)
+                self.copies[arm.version] += 1
 
-    def _show(self, cluster: str) -> None:
-        """Have counters at zero from the moment on at which Envoy knows a cluster."""
-        for code in "25":
-            self._counters["envoy_cluster_upstream_rq_xx", cluster, code] += 0
-        for bound in (*map(str, BOUNDS), "+Inf"):
-            self._counters["envoy_cluster_upstream_rq_time_bucket", cluster, bound] += 0
+    def _show(self, counted: Counted) -> None:
+        """Have counters at zero from the moment on at which a router knows an arm."""
+        for code in counted.codes:
+            self._counters[counted.answers, counted.labels, code] += 0
+        for bound in (*map(str, counted.bounds), "+Inf"):
+            self._counters[counted.times, counted.labels, bound] += 0
 
-    def _answer(self, cluster: str, version: str) -> str:
-        behaviour = self.behave(version)
-        code = "5" if self._random.random() < behaviour.errors else "2"
-        self._counters["envoy_cluster_upstream_rq_xx", cluster, code] += 1
-        took = self._random.expovariate(1 / behaviour.milliseconds)
-        for bound in BOUNDS:
+    def _answer(self, arm: Arm) -> str:
+        behaviour, counted = self.behave(arm.version), arm.counted
+        failed = self._random.random() < behaviour.errors
+        self._counters[counted.answers, counted.labels, counted.codes[failed]] += 1
+        took = self._random.expovariate(1 / behaviour.milliseconds) / counted.unit
+        for bound in counted.bounds:
             if took <= bound:
-                self._counters["envoy_cluster_upstream_rq_time_bucket", cluster, str(bound)] += 1
-        self._counters["envoy_cluster_upstream_rq_time_bucket", cluster, "+Inf"] += 1
-        return code
+                self._counters[counted.times, counted.labels, str(bound)] += 1
+        self._counters[counted.times, counted.labels, "+Inf"] += 1
+        return "5" if failed else "2"
 
 
 def opened(route: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """Give the rule of a route that takes live requests, and its place."""
     rules = enumerate(route["spec"]["rules"])
     return next((place, rule) for place, rule in rules if is_open(rule))
+
+
+def _versions(deployments: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Give the version of each Deployment, and so of its Service."""
+    return {
+        each["metadata"]["name"]: each["metadata"]["labels"]["headrace.dev/version"]
+        for each in deployments
+        if "headrace.dev/version" in each["metadata"].get("labels", {})
+    }
 
 
 @contextmanager
@@ -240,7 +263,9 @@ def _served(page: Callable[[], str]) -> Iterator[int]:
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            # Nobody waits for ever on a loaded machine.
+            with suppress(OSError):
+                self.wfile.write(body)
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             pass

@@ -21,11 +21,11 @@ from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import (
     GatewayController,
     Nodes,
-    SeldonOperator,
     created,
     eventually,
     in_namespace,
 )
+from tests.cluster.seldon_operator import SeldonOperator
 from tests.unit.render.rollouts import model
 
 STABLE, CANDIDATE = model("6"), model("7")

@@ -112,6 +112,12 @@ class Stage:
         assert found is not None
         return dict(found.get("status") or {})
 
+    def generation(self) -> int:
+        """Give the generation of the spec, which a status tells that it is about."""
+        found = self.cluster.get(MODEL_ROLLOUT, self.namespace, self.name)
+        assert found is not None
+        return int(found["metadata"]["generation"])
+
     def until(self, phase: Phase, version: str, seconds: float = 180) -> dict[str, Any]:
         def is_there(status: dict[str, Any]) -> bool:
             live = status.get("stable", {}).get("version")
@@ -128,6 +134,9 @@ class Stage:
 
     def weights(self) -> dict[str, int]:
         """Give the live weights by version, as users meet them now."""
+        predictors = self.play.operator.routes.get(self.name)
+        if predictors is not None:
+            return {each.version: each.weight for each in predictors if not each.shadow}
         return self.play.weights(self.name)
 
     def history(self) -> list[tuple[str, str]]:

@@ -10,16 +10,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from headrace.errors import SetupError
-from headrace.registry import CHALLENGER, Registry
-from tests.e2e.cluster import Deployed, kubectl
-from tests.e2e.live import NAMESPACE, Live, champion_in, spec_of
-from tests.e2e.models import BETTER, FIRST, NAME, bundles, write_requests
+from tests.e2e.cluster import kubectl
+from tests.e2e.live import NAMESPACE, Live
+from tests.e2e.models import bundles, write_requests
 
 HOST = "churn.example.com"
 
@@ -45,29 +42,6 @@ def digests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def here(digests: dict[str, str], tmp_path: Path) -> Iterator[Deployed]:
-    """Have stages of a rollout from version 1 to 2, which no controller looks after."""
-    _copy_requests(tmp_path)
-    steps = [
-        {"mirror": 100, "hold": "1m"},
-        {"weight": 20, "hold": "1m"},
-        {"weight": 50, "hold": "1m"},
-    ]
-    for file, version in (("before.yaml", FIRST), ("rollout.yaml", BETTER)):
-        spec = spec_of(version, digests[version], "by-hand.example.com", steps=steps)
-        document = {
-            "apiVersion": "headrace.dev/v1alpha1",
-            "kind": "ModelRollout",
-            "metadata": {"name": "by-hand", "namespace": NAMESPACE},
-            "spec": spec,
-        }
-        (tmp_path / file).write_text(yaml.safe_dump(document), encoding="utf-8")
-    deployed = Deployed(tmp_path, given("HEADRACE_GATEWAY"), "by-hand.example.com")
-    yield deployed
-    deployed.delete()
-
-
-@pytest.fixture
 def live(digests: dict[str, str], tmp_path: Path) -> Iterator[Callable[[str], Live]]:
     """Make rollouts that the controller looks after; they are gone after the test."""
     _copy_requests(tmp_path)
@@ -81,20 +55,6 @@ def live(digests: dict[str, str], tmp_path: Path) -> Iterator[Callable[[str], Li
     yield make
     for each in made:
         kubectl("delete", "modelrollout", each.name, f"--namespace={NAMESPACE}", "--wait=false")
-
-
-@pytest.fixture(scope="session")
-def registry(digests: dict[str, str]) -> Callable[[], str]:
-    """Register the good models in the real MLflow; give what says which one is the champion."""
-    address = given("HEADRACE_REGISTRY_URL")
-    known = Registry(address)
-    for version in (FIRST, BETTER):
-        bundle = Path(given("HEADRACE_MODELS")) / f"{NAME}-{version}"
-        uri = f"pvc://models/{bundle.name}"
-        none: dict[str, Any] = {}
-        known.register(bundle, digests[version], none, none, none, uri)
-        known.set_alias(NAME, CHALLENGER, version)
-    return champion_in(address)
 
 
 def _copy_requests(folder: Path) -> None:

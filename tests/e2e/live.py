@@ -7,9 +7,9 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,10 @@ import requests
 import yaml
 
 from headrace.load.counts import Ledger, read_ledger
-from tests.e2e.cluster import Object, Pod, get, kubectl, pods_of, until
+from headrace.render.gateway import is_open
+from headrace.runtime.kubernetes.cluster import Cluster
+from headrace.runtime.kubernetes.kinds import HTTP_ROUTE, MODEL_ROLLOUT
+from tests.e2e.cluster import Object, Pod, kubectl, pods_of, until
 from tests.e2e.models import FIRST, NAME
 
 NAMESPACE = "models"
@@ -64,6 +67,7 @@ def spec_of(version: str, digest: str, host: str, **changes: Any) -> Object:
             "gateway": {"name": "models", "namespace": "gateways"},
             "hostnames": [host],
         },
+        "onDelete": "Delete",
         "strategy": {"canary": {"steps": steps}},
         "analysis": {"interval": "2s", "checks": changes.get("checks", [ERRORS])},
     }
@@ -74,14 +78,18 @@ class Moment:
     """What was seen at one moment.
 
     Attributes:
-        answered: Users' requests so far, by version; read before the status.
+        at: Seconds that only grow.
+        answered: Users' requests so far, by version; read before the rest.
         champion: The version that has the alias; read before the status.
         status: Of the ModelRollout.
+        weights: Of the route's rule that takes everybody, in the order of its backends.
     """
 
+    at: float
     answered: dict[str, int]
     champion: str
     status: Object
+    weights: tuple[int, ...]
 
 
 @dataclass
@@ -104,6 +112,7 @@ class Live:
     digests: dict[str, str]
     champion: Callable[[], str] = lambda: ""
     moments: list[Moment] = field(default_factory=list)
+    cluster: Cluster = field(default_factory=Cluster.connect)
 
     def ask_for(self, version: str, **changes: Any) -> None:
         """Write the spec, as a pipeline or a person does.
@@ -124,8 +133,8 @@ class Live:
 
     def status(self) -> Object:
         """Give what the controller has written."""
-        found: Object = get("modelrollout", self.name, f"--namespace={NAMESPACE}")
-        return dict(found.get("status") or {})
+        found = self.cluster.get(MODEL_ROLLOUT, NAMESPACE, self.name)
+        return dict((found or {}).get("status") or {})
 
     def until(self, phase: str, version: str) -> Object:
         """Wait until a version has come to its end, or is live.
@@ -142,6 +151,10 @@ class Live:
 
         until(is_there, f"{self.name} is {phase} with {version}", _ROLLED_OUT_SECONDS, self.story)
         return self.status()
+
+    def until_gone(self, version: str) -> None:
+        """Wait until a version has no pods any more."""
+        until(lambda: not self.pods(version), f"the pods of {self.name} {version} are gone")
 
     def story(self) -> str:
         """Give what a person would look at when it does not go on."""
@@ -160,19 +173,9 @@ class Live:
         """Give the pods of a version by their names."""
         return pods_of(NAMESPACE, self.name, version)
 
-    def events(self) -> list[tuple[str, str, datetime]]:
-        """Give the reasons and sentences of its Events, and their times, oldest first."""
-        ours = f"involvedObject.kind=ModelRollout,involvedObject.name={self.name}"
-        found = get("events", f"--namespace={NAMESPACE}", f"--field-selector={ours}")
-        told = [
-            (each["reason"], each["message"], datetime.fromisoformat(each["eventTime"]))
-            for each in found
-        ]
-        return sorted(told, key=lambda each: each[2])
-
     @contextlib.contextmanager
     def users(self, rate: float) -> Iterator[Callable[[], Ledger]]:
-        """Have users send requests meanwhile, and look at everything several times a second."""
+        """Have users send requests meanwhile, and look at everything."""
         path = self.folder / f"{self.name}-users.json"
         path.unlink(missing_ok=True)
         command = [
@@ -181,16 +184,24 @@ class Live:
             *("--rate", str(rate), "--count", "1000000", "--seconds", str(_LONGEST)),
         ]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-            ended = threading.Event()
-            looking = threading.Thread(target=self._look, args=(path, ended))
             try:
                 until(path.is_file, "users send requests")
-                looking.start()
-                yield lambda: read_ledger(path)
+                with self.looking(path):
+                    yield lambda: read_ledger(path)
             finally:
-                ended.set()
                 process.terminate()
-                looking.join()
+
+    @contextlib.contextmanager
+    def looking(self, ledger: Path) -> Iterator[None]:
+        """Look at everything meanwhile, again and again."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._look, args=(ledger, ended))
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def _answers(self) -> bool:
         line = (self.folder / "requests.jsonl").read_text("utf-8").splitlines()[0]
@@ -203,18 +214,27 @@ class Live:
         )
         return answer.status_code == 200
 
-    def _look(self, path: Path, ended: threading.Event) -> None:
-        while not ended.wait(0.3):
-            answered, champion = dict(read_ledger(path).answered), self.champion()
-            self.moments.append(Moment(answered, champion, self.status()))
+    def _look(self, ledger: Path, ended: threading.Event) -> None:
+        while not ended.wait(0.4):
+            at, champion = time.monotonic(), self.champion()
+            answered = dict(read_ledger(ledger).answered) if ledger.is_file() else {}
+            route = self.cluster.get(HTTP_ROUTE, NAMESPACE, self.name)
+            seen = Moment(at, answered, champion, self.status(), _weights(route))
+            self.moments.append(seen)
 
 
-def champion_in(registry: str) -> Callable[[], str]:
-    """Give what says which version has the alias `champion` in an MLflow server."""
+def _weights(route: Object | None) -> tuple[int, ...]:
+    rules = route["spec"]["rules"] if route is not None else ()
+    opened = [each for each in rules if is_open(each)]
+    return tuple(int(each["weight"]) for rule in opened for each in rule["backendRefs"])
+
+
+def champion_in(registry: str, name: str) -> Callable[[], str]:
+    """Give what says which version of a model has the alias `champion` in an MLflow server."""
 
     def champion() -> str:
         address = f"{registry}/api/2.0/mlflow/registered-models/alias"
-        answer = requests.get(address, {"name": NAME, "alias": "champion"}, timeout=60)
+        answer = requests.get(address, {"name": name, "alias": "champion"}, timeout=60)
         if answer.status_code != 200:
             return ""
         tags = answer.json()["model_version"]["tags"]

@@ -123,6 +123,8 @@ class ClusterInMemory:
                 f"{name} was deleted while requests go there"
             )
         self.remove((kind.kind, name))
+        if self.fails == "after":
+            raise NoAnswer("the answer was lost")
 
     def remove(self, key: Key) -> None:
         """Delete an object; also done by hand."""
@@ -293,6 +295,42 @@ class Controllers(RuleBasedStateMachine):
         before = self.cluster.requests
         self.ticks(15.0)
         assert self.cluster.requests == before
+
+
+def test_what_may_have_been_written_is_not_taken_for_what_was_there_before() -> None:
+    """An answer is lost, and the plan is again what the last answer was to."""
+    state = Controllers()
+    state.wants(stable="5", candidate=None)
+    state.ticks(0.5)
+    state.gateway_takes_over()
+    state.watch_brings(100)
+    state.wants(stable="6", candidate=None)
+    state.ticks(0.5)
+    state.api_server_fails("after")
+    state.gateway_takes_over()
+    state.watch_brings(100)
+    state.wants(stable="5", candidate=None)
+    state.ticks(0.5)
+    state.gateway_takes_over()
+    state.wants(stable="6", candidate=None)
+    state.teardown()
+
+
+def test_what_may_have_been_deleted_is_made_again_before_a_route_leads_there() -> None:
+    state = Controllers()
+    state.wants(stable="5", candidate="7")
+    state.ticks(0.5)
+    state.wants(stable="5", candidate=None)
+    state.ticks(0.5)
+    state.gateway_takes_over()
+    state.watch_brings(100)
+    state.api_server_fails("after")
+    while any(kind == SERVICE.kind and "-7-" in name for kind, name in state.cluster.objects):
+        state.ticks(0.5)
+    state.api_server_fails("")
+    state.wants(stable="5", candidate="7")
+    state.ticks(0.5)
+    state.teardown()
 
 
 class ControllersOfMesh(Controllers):

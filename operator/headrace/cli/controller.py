@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -87,6 +88,12 @@ SETTLE = 1.0
     help="Within a pod: where its token and the API server's certificate are.",
 )
 @click.option(
+    "--traces",
+    envvar=f"{PREFIX}_TRACES",
+    metavar="URL",
+    help="Where spans of every tick are sent, by OTLP over HTTP; nowhere by default.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["json", "text"]),
     default="json",
@@ -114,6 +121,7 @@ def controller(
     kubeconfig: str | None,
     context: str | None,
     service_account: Path,
+    traces: str | None,
     log_format: str,
     log_level: str,
 ) -> None:
@@ -130,6 +138,7 @@ def controller(
     """
     from headrace.controller.logs import set_up
     from headrace.controller.process import Controller, Settings
+    from headrace.controller.tracing import no_spans, spans_to
     from headrace.metrics.access import access_from
     from headrace.metrics.prometheus import PrometheusMetrics
     from headrace.runtime.kubernetes.cluster import Cluster
@@ -153,7 +162,9 @@ def controller(
     assert access is not None, "it has an address"
     metrics = PrometheusMetrics(access, settle=SETTLE)
     cluster = Cluster.connect(kubeconfig, context, service_account=service_account)
-    running = Controller(cluster, metrics, settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: running.stop())
-    running.run()
+    traced = spans_to(traces, settings.identity) if traces else nullcontext(no_spans)
+    with traced as spans:
+        running = Controller(cluster, metrics, settings, spans=spans)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: running.stop())
+        running.run()

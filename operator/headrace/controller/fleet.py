@@ -14,14 +14,17 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextvars import copy_context
+from dataclasses import replace
 
 from headrace.api import ModelRollout, Status
 from headrace.controller.asking import CountersOf, request_of
+from headrace.controller.member import Member
 from headrace.controller.parting import PATIENCE, NoParting, Parting
-from headrace.controller.resources import Resource, Resources, Unreadable
+from headrace.controller.resources import Resources, Unreadable
 from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
 from headrace.controller.tick import judge
+from headrace.controller.tracing import Spans, no_spans
 from headrace.controller.writing import is_due, with_conditions_of, written_over
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
@@ -38,50 +41,6 @@ _NOTHING_READ = Measured()
 WORKERS = 8
 """Rollouts whose plans are carried out at the same time: the API server answers in milliseconds,
 and one that does not answer must not keep the others waiting."""
-
-
-@dataclass(slots=True, eq=False)
-class Member:
-    """A rollout between two ticks.
-
-    Attributes:
-        resource: As last read or written.
-        status: What the last tick left; ahead of the resource's by evidence only.
-        written: When the resource's was written, Unix seconds.
-        judged: The slot in which numbers were read last.
-        looked: When it was looked at last, Unix seconds.
-        acting: What is being carried out.
-        failures: How often in a row something did not work.
-        again: Before when it is not looked at again for that, Unix seconds.
-        trouble: Why the last tick could not be carried out; empty if it was.
-        undone: What somebody has written over in the status; it is written again at once.
-    """
-
-    resource: Resource
-    status: Status
-    written: float
-    judged: int = -1
-    looked: float = 0.0
-    acting: Future[None] | None = None
-    failures: int = 0
-    again: float = 0.0
-    trouble: str = ""
-    undone: tuple[str, ...] = ()
-
-    @property
-    def rollout(self) -> ModelRollout:
-        """The rollout with the latest status."""
-        return self.resource.rollout.model_copy(update={"status": self.status})
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether the last tick is still being carried out."""
-        return self.acting is not None and not self.acting.done()
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether nothing is under test."""
-        return self.status.candidate is None
 
 
 SOON = 0.2
@@ -103,6 +62,9 @@ OnTick = Callable[[ModelRollout, Tick], None]
 Beside = Callable[[ModelRollout, Observations, float], Observations]
 """Adds what is known beside numbers and servers, at this time; see `Outside.known`."""
 
+OnCarriedOut = Callable[[float], None]
+"""Is told how many seconds it took from a decision until it was carried out."""
+
 OnUndone = Callable[[ModelRollout, str], None]
 """Is told of a rollout whose status was put back, and why, in a sentence."""
 
@@ -121,9 +83,11 @@ class Fleet:
         parting: Parting | None = None,
         on_tick: OnTick = lambda rollout, answer: None,
         on_undone: OnUndone = lambda rollout, message: None,
+        on_carried_out: OnCarriedOut = lambda seconds: None,
         may_act: Callable[[], bool] = lambda: True,
         wake: Callable[[], None] = lambda: None,
         workers: int = WORKERS,
+        spans: Spans = no_spans,
     ) -> None:
         """Start nothing yet.
 
@@ -136,15 +100,17 @@ class Fleet:
             parting: What is done before a resource that is deleted may go; None for nothing.
             on_tick: Is told of every tick that was carried out, from any thread.
             on_undone: Is told of a status that somebody had written over, from any thread.
+            on_carried_out: Is told of everything that was carried out, from any thread.
             may_act: Whether this process still leads; asked before every write.
             wake: Is called when a tick is due at once, from any thread.
             workers: Rollouts that are carried out at the same time.
+            spans: Times what is done.
         """
         self._resources, self._metrics, self._platform = resources, metrics, platform
         self._counters_of = counters_of
         self._beside, self._parting = beside, parting or NoParting()
         self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
-        self._on_undone = on_undone
+        self._on_undone, self._on_carried_out, self._spans = on_undone, on_carried_out, spans
         self._members: dict[str, Member] = {}
         self._refusing: dict[str, Future[None]] = {}
         self._patience_ends = math.inf
@@ -170,12 +136,16 @@ class Fleet:
             When the next tick is due, Unix seconds.
         """
         free = {k: member for k, member in self._take_over(now).items() if now >= member.again}
-        due = {key: member for key, member in free.items() if _wants_numbers(member, now)}
+        for key in changed:
+            if key not in free and key in self._members:
+                # What it was busy with has come back as a change, maybe: it is looked at after it.
+                self._members[key].looked = 0.0
+        due = {key: member for key, member in free.items() if member.wants_numbers(now)}
         for member in due.values():
             member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
         measured = self._measure(due.values(), now)
         for key, member in free.items():
-            if key in due or key in changed or _wants_look(member, now):
+            if key in due or key in changed or member.wants_look(now):
                 member.looked = now
                 self._judge(member, measured.get(key, _NOTHING_READ), now)
         waiting = [member.again for member in self._members.values() if member.again > now]
@@ -293,21 +263,25 @@ class Fleet:
                 continue
             if request is not None:
                 wanted.append(request)
-        return self._metrics.observe(wanted, now) if wanted else {}
+        if not wanted:
+            return {}
+        with self._spans("observe", rollouts=str(len(wanted))):
+            return self._metrics.observe(wanted, now)
 
     def _judge(self, member: Member, read: Measured, now: float) -> None:
         rollout, resource = member.rollout, member.resource
         try:
-            answer = judge(
-                rollout,
-                read,
-                self._platform,
-                now,
-                resource.ask,
-                self._counters_of,
-                lambda observations: self._beside(rollout, observations, now),
-                resource.deleting,
-            )
+            with self._spans("judge", rollout=rollout.key):
+                answer = judge(
+                    rollout,
+                    read,
+                    self._platform,
+                    now,
+                    resource.ask,
+                    self._counters_of,
+                    lambda observations: self._beside(rollout, observations, now),
+                    resource.deleting,
+                )
         except HeadraceError as error:
             self._tell(member, error)
             return
@@ -315,7 +289,16 @@ class Fleet:
             # A fault of ours in one rollout must not end the judgement of all the others.
             logger.exception("%s could not be judged; it stays as it is", rollout.key)
             return
-        member.acting = self._pool.submit(self._carry_out, member, rollout, answer, now)
+        # Its spans belong to this tick.
+        run, decided = copy_context().run, time.monotonic()
+        acting = self._pool.submit(run, self._carry_out, member, rollout, answer, now)
+        member.acting = acting
+        acting.add_done_callback(lambda _: self._carried_out(member, decided))
+
+    def _carried_out(self, member: Member, decided: float) -> None:
+        self._on_carried_out(time.monotonic() - decided)
+        if not member.looked:
+            self._wake()
 
     def _carry_out(self, member: Member, rollout: ModelRollout, answer: Tick, now: float) -> None:
         try:
@@ -341,7 +324,8 @@ class Fleet:
 
     def _is_over(self, member: Member, answer: Tick, now: float) -> bool:
         """Carry out a plan, and tell whether nothing keeps the resource any more."""
-        self._platform.apply(member.rollout, answer.plan)
+        with self._spans("apply", rollout=member.rollout.key):
+            self._platform.apply(member.rollout, answer.plan)
         return answer.farewell and self._parting.part(member.rollout, answer.plan, now)
 
     def _write(self, member: Member, status: Status, now: float) -> None:
@@ -351,7 +335,9 @@ class Fleet:
             if not self._may_act():
                 raise PlatformUnavailable("another controller leads now")
             status = status.model_copy(update={"writes": max(kept.writes, status.writes) + 1})
-            member.resource = self._resources.write(member.resource, status)
+            said = {} if status.decision is None else {"reason": status.decision.reason}
+            with self._spans("write", rollout=member.resource.rollout.key, **said):
+                member.resource = self._resources.write(member.resource, status)
             member.written = now
         member.status = status
         if member.undone:
@@ -375,13 +361,3 @@ class Fleet:
 def _pause(error: HeadraceError) -> float:
     """Give the seconds to wait after something did not work."""
     return max(SOON, error.retry_after) if isinstance(error, TemporaryError) else LATER
-
-
-def _wants_numbers(member: Member, now: float) -> bool:
-    if member.is_at_rest:
-        return False
-    return slot(now, member.resource.rollout.spec.analysis.interval) != member.judged
-
-
-def _wants_look(member: Member, now: float) -> bool:
-    return member.looked == 0.0 or (member.is_at_rest and now - member.looked >= AT_REST_SECONDS)

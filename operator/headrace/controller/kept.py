@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from headrace.api import ModelRollout, OnDelete, Status
 from headrace.api.documents import rollout_from
 from headrace.api.fields import parse_instant
+from headrace.controller.alike import Alike
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.observations import Ask, Wish
 from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
@@ -69,7 +70,8 @@ class KeptRollouts:
             server: Keeps them.
         """
         self._objects, self._server = objects, server
-        self._read: dict[str, Resource | Unreadable] = {}
+        self._known: dict[str, Resource | Unreadable] = {}
+        self._alike = Alike()
         self._lock = threading.Lock()
 
     def all(self) -> Mapping[str, Resource | Unreadable]:
@@ -78,12 +80,12 @@ class KeptRollouts:
         objects = self._objects()
         with self._lock:
             for key, seen in objects.items():
-                known = self._read.get(key)
+                known = self._known.get(key)
                 fence = str(seen["metadata"]["resourceVersion"])
                 # The watch may still show what was before our own write.
                 is_known = known is not None and _is_as_new(known.fence, fence)
-                found[key] = known if known is not None and is_known else _read(seen)
-            self._read = dict(found)
+                found[key] = known if known is not None and is_known else self._read(seen)
+            self._known = dict(found)
         return found
 
     def write(self, resource: Resource, status: Status) -> Resource:
@@ -102,9 +104,9 @@ class KeptRollouts:
         with self._lock:
             # A spec that was edited since the one at hand was read is read at the next look.
             if answer["metadata"].get("generation", 0) == rollout.metadata.generation:
-                self._read[rollout.key] = fresh
+                self._known[rollout.key] = fresh
             else:
-                self._read[rollout.key] = _read(answer)
+                self._known[rollout.key] = self._read(answer)
         return fresh
 
     def refuse(self, resource: Unreadable, status: Status) -> None:
@@ -124,7 +126,7 @@ class KeptRollouts:
         except Conflict:
             self._look_again(resource.rollout)
             raise
-        read = _read(seen)
+        read = self._read(seen)
         if isinstance(read, Unreadable):
             raise PlatformUnavailable(read.message)
         return read
@@ -139,9 +141,15 @@ class KeptRollouts:
         metadata = rollout.metadata
         seen = self._server.get(MODEL_ROLLOUT, metadata.namespace, metadata.name)
         if seen is not None:
-            read = _read(seen)
+            read = self._read(seen)
             with self._lock:
-                self._read[rollout.key] = read
+                self._known[rollout.key] = read
+
+    def _read(self, seen: Mapping[str, Any]) -> Resource | Unreadable:
+        read = _read(seen)
+        if isinstance(read, Unreadable):
+            return read
+        return replace(read, rollout=self._alike.share(read.rollout, seen["spec"]))
 
 
 def _written(key: str, fence: str, status: Status) -> Object:

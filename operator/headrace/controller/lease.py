@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 DURATION = 10.0
 """Seconds after which a lease that nobody renews is free."""
 
-RENEWAL = 2.0
-"""Seconds between two looks at the lease, and so between two renewals."""
+RENEWAL = 2.5
+"""Seconds between two looks at the lease, and so between two renewals: the third may still work."""
 
 MARGIN = 2.0
 """Seconds before its end from which a lease that could not be renewed is not relied on."""
@@ -70,6 +70,7 @@ class Leadership:
         self._leases, self._identity, self._duration = leases, identity, duration
         self._clock, self._today = clock, today
         self._seen: object = None
+        self._own: dict[str, Any] | None = None
         self._seen_at = 0.0
         self._until = float("-inf")
         self._stop = threading.Event()
@@ -91,8 +92,9 @@ class Leadership:
             self._step()
         except Conflict:
             # Another one was quicker; the next look shows who.
-            pass
+            self._own = None
         except HeadraceError as error:
+            self._own = None
             logger.warning("the lease could not be renewed: %s", error)
         if self.is_held:
             self._took.set()
@@ -100,7 +102,8 @@ class Leadership:
 
     def _step(self) -> None:
         began = self._clock()
-        lease = self._leases.read()
+        # Who leads need not look: the write fails if anybody has changed it since.
+        lease = self._own if self._own and self.is_held else self._leases.read()
         spec = (lease or {}).get("spec") or {}
         state = (spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions"))
         if state != self._seen:
@@ -110,7 +113,7 @@ class Leadership:
         if self.holder not in ("", self._identity) and began < self._seen_at + lasts:
             self._until = float("-inf")
             return
-        self._leases.write(self._renewed(lease, spec))
+        self._own = self._leases.write(self._renewed(lease, spec))
         self.holder = self._identity
         # From before the request: it may have taken long.
         self._until = began + self._duration - MARGIN

@@ -2,18 +2,26 @@
 
 What can be read off the rollouts (phases, weights, outcomes) is read when Prometheus asks and is
 kept nowhere; what happens is counted when it happens. No label has an unbounded number of values
-but those that name a rollout's own parts.
+but those that name a rollout's own parts. Of a phase or an outcome there is a series only while it
+is the one: a thousand rollouts have thousands of series, not tens of thousands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from headrace.api import ModelRollout, Outcome, Phase
+from headrace.api import ModelRollout
 from headrace.engine.decision import Decision
 from headrace.render.monitoring import OUTCOME, PHASE
 
@@ -28,6 +36,8 @@ ApiRequests = Callable[[], Mapping[tuple[str, str, int], int]]
 Queries = Callable[[], Mapping[str, int]]
 """By what came of them: `ok`, or why there was no answer, in one CamelCase word."""
 
+Count = Callable[[], int]
+
 
 class Meters:
     """Counters of one controller, and a look at its rollouts."""
@@ -37,6 +47,8 @@ class Meters:
         rollouts: Rollouts,
         api_requests: ApiRequests = dict,
         queries: Queries = dict,
+        in_trouble: Count = int,
+        broken_watches: Count = int,
     ) -> None:
         """Count nothing yet. All of these are called when Prometheus asks.
 
@@ -44,6 +56,8 @@ class Meters:
             rollouts: Gives all rollouts with their latest status.
             api_requests: Gives the requests to the API server so far.
             queries: Gives the queries to Prometheus so far.
+            in_trouble: Gives the number of rollouts whose last tick could not be carried out.
+            broken_watches: Gives the number of watches of which nothing is heard.
         """
         self.registry = CollectorRegistry()
         self._decisions = Counter(
@@ -64,11 +78,30 @@ class Meters:
             buckets=TICKS,
             registry=self.registry,
         )
+        self.carry_out_seconds = Histogram(
+            "headrace_carry_out_seconds",
+            "Time from a rollout's decision until its status was written and its objects applied.",
+            buckets=TICKS,
+            registry=self.registry,
+        )
         self.leads = Gauge(
             "headrace_leader",
             "1 in the controller that leads, 0 in one that stands by.",
             registry=self.registry,
         )
+        troubled = Gauge(
+            "headrace_rollouts_in_trouble",
+            "Rollouts of which the last tick could not be carried out; the log says why.",
+            registry=self.registry,
+        )
+        troubled.set_function(in_trouble)
+        broken = Gauge(
+            "headrace_watches_broken",
+            "Watches of the API server of which nothing is heard; the log says why.",
+            registry=self.registry,
+        )
+        broken.set_function(broken_watches)
+        ProcessCollector(registry=self.registry)
         self.registry.register(_OfRequests(api_requests, queries))
         self.registry.register(_OfRollouts(rollouts))
 
@@ -103,16 +136,14 @@ class _OfRollouts(Collector):
         for rollout in list(self._rollouts().values()):
             name = [rollout.metadata.namespace, rollout.metadata.name]
             status = rollout.status
-            for phase in Phase:
-                phases.add_metric([*name, phase], float(status.phase is phase))
+            phases.add_metric([*name, status.phase], 1.0)
             for version, arm, weight in _weights(rollout):
                 weights.add_metric([*name, version, arm], weight)
             if status.candidate is None:
                 continue
             for check in status.checks:
-                for outcome in Outcome:
-                    label = [*name, status.candidate.version, check.name, outcome]
-                    outcomes.add_metric(label, float(check.outcome is outcome))
+                label = [*name, status.candidate.version, check.name, check.outcome]
+                outcomes.add_metric(label, 1.0)
         yield from (phases, weights, outcomes)
 
     def describe(self) -> list[Metric]:

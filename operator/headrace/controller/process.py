@@ -27,6 +27,7 @@ from headrace.controller.lease_object import LeaseObject
 from headrace.controller.meters import Meters
 from headrace.controller.outside import Outside
 from headrace.controller.schedule import AT_REST_SECONDS
+from headrace.controller.tracing import Spans, no_spans
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
 from headrace.errors import HeadraceError
@@ -86,6 +87,7 @@ class Controller:
         settings: Settings,
         *,
         clock: Callable[[], float] = time.time,
+        spans: Spans = no_spans,
     ) -> None:
         """Start nothing yet.
 
@@ -94,9 +96,10 @@ class Controller:
             metrics: Where the numbers come from.
             settings: How it runs.
             clock: Gives Unix seconds.
+            spans: Times what is done.
         """
         self._cluster, self._metrics, self._settings = cluster, metrics, settings
-        self._clock = clock
+        self._clock, self._spans = clock, spans
         self._stopping = threading.Event()
         self._changes = Changes()
         self._cache = Cache(cluster, settings.namespaces, self._on_change)
@@ -108,7 +111,13 @@ class Controller:
         self._outside = Outside(_say, self._changes.note, settings.addresses, settings.registry)
         self._outside_lock = threading.Lock()
         asked = metrics.asked if isinstance(metrics, PromQLMetrics) else Counter[str]()
-        self._meters = Meters(self._rollouts, lambda: cluster.requests, lambda: asked)
+        self._meters = Meters(
+            self._rollouts,
+            lambda: cluster.requests,
+            lambda: asked,
+            in_trouble=self._in_trouble,
+            broken_watches=lambda: sum(bool(one.trouble) for one in self._cache.watchers),
+        )
         self._ticked = time.monotonic()
         self.port = 0
 
@@ -174,7 +183,7 @@ class Controller:
         now = self._clock()
         if due and now > due:
             self._meters.tick_delay_seconds.observe(now - due)
-        with self._meters.tick_seconds.time():
+        with self._meters.tick_seconds.time(), self._spans("tick"):
             again = fleet.tick(now, self._changes.take())
         self._ticked = time.monotonic()
         return again
@@ -196,8 +205,10 @@ class Controller:
             parting=ClusterParting(self._platform, self._forget),
             on_tick=self._on_tick,
             on_undone=self._on_undone,
+            on_carried_out=self._meters.carry_out_seconds.observe,
             may_act=lambda: self.leads,
             wake=self._changes.wake,
+            spans=self._spans,
         )
 
     def _stop_fleet(self) -> None:
@@ -245,6 +256,10 @@ class Controller:
         with self._outside_lock:
             self._outside.forget(key)
         self._events.forget(key)
+
+    def _in_trouble(self) -> int:
+        members = {} if self._fleet is None else dict(self._fleet.members)
+        return sum(bool(member.trouble) for member in members.values())
 
     def _rollouts(self) -> dict[str, ModelRollout]:
         fleet = self._fleet

@@ -1,7 +1,7 @@
 """When a status is worth a write.
 
-A write costs the API server and everybody who watches, so evidence alone is written once a
-minute; what is lost in a crash is read again from Prometheus. What was decided is written at once,
+A write costs the API server and everybody who watches, so evidence alone is written every two
+minutes; what is lost in a crash is read again from Prometheus. What was decided is written at once,
 before anything is done about it.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from headrace.api import Status
 
-EVIDENCE_SECONDS = 60.0
-"""Between two writes of nothing but evidence."""
+EVIDENCE_SECONDS = 120.0
+"""Between two writes of nothing but evidence. With the renewals of the lease, 50 rollouts that hold
+so ask the API server for less than one thing a minute each."""
 
 _TOLD = ("conditions", "decision", "checks", "watermarks")
 """Fields that every tick makes anew."""

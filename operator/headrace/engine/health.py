@@ -85,8 +85,11 @@ def never_came_up(
     over = now - status.started > serving.startup_timeout + STARTING_MARGIN
     if state is None or state.ready or not over or not is_ready(state_of(world, status.stable)):
         return None
-    limit = format_duration(serving.startup_timeout)
-    return "CandidateNeverReady", f"after {limit} to start it has {readiness(state)}"
+    message = f"after {format_duration(serving.startup_timeout)} to start it has {readiness(state)}"
+    if state.last_reason and not state.waiting:
+        # One that is tried again, just now, waits for nothing.
+        message += f"; the last one {state.last_reason}"
+    return "CandidateNeverReady", message
 
 
 def is_ready(state: VersionState | None) -> bool:

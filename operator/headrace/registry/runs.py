@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "headrace"
 DIGEST_TAG = "headrace.digest"
+RUN_TAG = "run"
+"""Of a version: the run that trained it, else the one that it was registered with."""
+
 CARD = "README.md"
 
 
@@ -52,7 +55,7 @@ def _trained(client: MlflowClient, bundle: Bundle) -> str:
     """Find the run of the training; empty where this server does not know it."""
     from mlflow.exceptions import MlflowException
 
-    run_id = bundle.signature.metadata.get("run", "")
+    run_id = bundle.signature.metadata.get(RUN_TAG, "")
     if not run_id:
         return ""
     try:

@@ -100,8 +100,10 @@ class Files:
             "evictionHard": {"nodefs.available": "1%"},
             "clusterDNS": [DNS],
             "clusterDomain": "cluster.local",
+            # What crashes is started again after seconds, not minutes: tests wait for it.
+            "crashLoopBackOff": {"maxContainerRestartPeriod": "3s"},
             # Some machines withhold the right to lower a process' score for being killed.
-            "featureGates": {"KubeletInUserNamespace": True},
+            "featureGates": {"KubeletInUserNamespace": True, "KubeletCrashLoopBackOffMax": True},
         }
 
     def _proxy(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -590,3 +591,37 @@ def test_what_cannot_be_written_for_long_is_tried_ever_less_often() -> None:
         bench.now += pauses[-1]
     assert pauses == sorted(pauses)
     assert pauses[-1] == 15
+
+
+def test_what_changes_while_a_rollout_is_carried_out_is_looked_at_right_after_it() -> None:
+    bench = live()
+    bench.want("2")
+    entered, leave, woken = threading.Event(), threading.Event(), threading.Event()
+    looks: list[str] = []
+
+    class Slow(Hands):
+        def observe(self, rollout: ModelRollout) -> World:
+            looks.append(rollout.key)
+            return super().observe(rollout)
+
+        def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+            super().apply(rollout, plan)
+            entered.set()
+            leave.wait(60)
+
+    fleet = Fleet(
+        bench.shelf,
+        Eyes(bench.cluster),
+        Slow(bench.cluster),
+        counters_of=local_envoy,
+        wake=woken.set,
+    )
+    fleet.tick(bench.now + 15)
+    assert entered.wait(60)
+    fleet.tick(bench.now + 15.1, ["models/flight-0"])
+    leave.set()
+    assert woken.wait(60)
+    assert len(looks) == 1
+    fleet.tick(bench.now + 15.2)
+    assert len(looks) == 2
+    fleet.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headrace.controller.lease import DURATION, MARGIN, Leadership
+from headrace.controller.lease import DURATION, MARGIN, RENEWAL, Leadership
 from headrace.errors import Conflict, PlatformUnavailable
 from headrace.testing import FakeClock
 
@@ -18,8 +18,10 @@ class Kept:
         self.lease: dict[str, Any] | None = None
         self.down = False
         self.version = 0
+        self.looks = 0
 
     def read(self) -> dict[str, Any] | None:
+        self.looks += 1
         if self.down:
             raise PlatformUnavailable("the API server does not answer")
         return self.lease
@@ -115,6 +117,33 @@ def test_one_that_ends_gives_the_lease_back(clock: FakeClock) -> None:
     first.close()
     assert second.step()
     assert not first.is_held
+
+
+def test_a_leader_renews_without_a_look(clock: FakeClock) -> None:
+    kept = Kept()
+    first = of(kept, "one", clock)
+    first.step()
+    looks = kept.looks
+    for _ in range(10):
+        clock.advance(RENEWAL)
+        assert first.step()
+    assert kept.looks == looks
+
+
+def test_a_leader_whose_lease_was_changed_or_deleted_looks_again(clock: FakeClock) -> None:
+    kept = Kept()
+    first = of(kept, "one", clock)
+    first.step()
+    kept.version += 1
+    assert kept.lease is not None
+    kept.lease = {**kept.lease, "metadata": {"resourceVersion": str(kept.version)}}
+    for _ in range(8):
+        clock.advance(RENEWAL)
+        assert first.step()
+    kept.lease, kept.version = None, 0
+    for _ in range(8):
+        clock.advance(RENEWAL)
+        assert first.step()
 
 
 def test_a_lease_that_somebody_emptied_is_free(clock: FakeClock) -> None:

@@ -72,6 +72,24 @@ def test_a_rollout_that_never_began_has_a_phase_and_nothing_else() -> None:
     assert not any(name[0] == OUTCOME for name in found)
 
 
+def test_trouble_is_a_number_and_so_is_what_the_process_takes() -> None:
+    found = samples(Meters(dict, in_trouble=lambda: 3, broken_watches=lambda: 1))
+    assert found[("headrace_rollouts_in_trouble",)] == 3
+    assert found[("headrace_watches_broken",)] == 1
+    assert found[("process_resident_memory_bytes",)] > 0
+    assert found[("process_cpu_seconds_total",)] > 0
+
+
+def test_a_thousand_rollouts_have_a_series_for_what_is_and_none_for_what_is_not() -> None:
+    world = live()
+    world.want("2")
+    world.until("StepHeld")
+    found = samples(Meters(lambda: {world.rollout.key: world.rollout}))
+    of_it = [name for name in found if name[1:2] == ("models",)]
+    # A phase, two weights, and a series for each check.
+    assert len(of_it) == 3 + len(world.status.checks)
+
+
 def test_a_line_of_the_log_is_json_whatever_is_in_it(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("headrace.controller")
     with caplog.at_level("INFO", "headrace"):

@@ -192,6 +192,16 @@ def test_a_candidate_that_never_starts_is_rolled_back_with_the_reason_and_got_no
     assert all(not plan.traffic.live and not plan.traffic.mirror for plan in world.platform.plans)
 
 
+def test_one_that_is_just_tried_again_is_told_of_by_how_the_last_try_ended() -> None:
+    world = starting()
+    ended = VersionState(wanted=1, ready=0, restarts=2, last_reason="ended with exit code 1")
+    world.platform.states["2"] = ended
+    answer = world.until("CandidateNeverReady")
+    assert answer.decision.message == (
+        "after 10m to start it has 0 of 1 servers ready; the last one ended with exit code 1"
+    )
+
+
 def test_the_time_to_start_is_the_users() -> None:
     world = starting()
     spec = world.rollout.spec

@@ -121,7 +121,10 @@ class Application:
         except HeadraceError as error:
             self._errors.append(error)
             self.memory.ending |= isinstance(error, NamespaceEnding)
+            if isinstance(error, NoAnswer):
+                self.memory.unsure.add(piece.child)
             return
+        self.memory.unsure.discard(piece.child)
         self.cache.note(piece.kind, answer)
         self._children = self.cache.children(self.rollout.key)
         placed = self._children.get(piece.child)
@@ -136,6 +139,8 @@ class Application:
 
     def _exists(self, service: str) -> bool:
         child = (SERVICE.kind, service)
+        if child in self.memory.unsure:
+            return False
         seen = self._children.get(child)
         if seen is not None:
             return not seen.leaving
@@ -190,7 +195,10 @@ class Application:
             pass  # it is gone already, and the watch will say so
         except HeadraceError as error:
             self._errors.append(error)
+            if isinstance(error, NoAnswer):
+                self.memory.unsure.add(child)
             return
+        self.memory.unsure.discard(child)
         self.cache.note_deleted(self.rollout.key, child)
 
 

@@ -34,6 +34,9 @@ class Drift:
 
     def is_due(self, piece: Piece) -> bool:
         """Tell whether an object is missing, is another than it should be, or was changed."""
+        if piece.child in self.memory.unsure:
+            # What is seen of it may be what it was before our own last write.
+            return True
         seen = self.children.get(piece.child)
         known = self.memory.accepted.get(piece.child)
         if seen is None:

@@ -26,6 +26,7 @@ class Memory:
         pieces: What that is made of.
         settled: The change of the cache at which all of it was found in place.
         accepted: With which digest and record of fields a child was found in order.
+        unsure: Children that were written or deleted, perhaps: there was no answer.
         routed: Which routes are in place, by identity, generation and digest, and since when.
         backends: Services of the Seldon operator that were found to exist.
         repaired: When a child that others keep changing is put back again, and how often it was.
@@ -42,6 +43,7 @@ class Memory:
     pieces: tuple[Piece, ...] = ()
     settled: int = NEVER
     accepted: dict[Child, tuple[str, str]] = field(default_factory=dict)
+    unsure: set[Child] = field(default_factory=set)
     routed: tuple[str | None, float] = (None, 0.0)
     backends: set[str] = field(default_factory=set)
     repaired: dict[Child, tuple[float, int]] = field(default_factory=dict)

@@ -29,6 +29,8 @@ def is_taken_over(memory: Memory, children: Mapping[Child, Seen], now: float) ->
     routes = [(piece, children.get(piece.child)) for piece in memory.pieces if piece.routes]
     if any(seen is None or seen.applied != piece.digest for piece, seen in routes):
         return False
+    if any(piece.child in memory.unsure for piece, _ in routes):
+        return False
     # One that was made anew or put back has been there only since then, whatever it says.
     placed = ",".join(f"{seen.uid}/{seen.generation}/{seen.applied}" for _, seen in routes if seen)
     if memory.routed[0] != placed:
