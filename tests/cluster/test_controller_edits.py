@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from headrace.api import Phase
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, MODEL_ROLLOUT, OWNED
@@ -43,14 +44,21 @@ def edit(stage: Stage, **spec: Any) -> None:
     stage.cluster.patch(MODEL_ROLLOUT, stage.namespace, stage.name, {"spec": spec})
 
 
-def more_answers(stage: Stage, version: str, count: int) -> None:
-    """Wait until users have had so many more answers of a version."""
+def scraped(stage: Stage) -> None:
+    """Wait until Prometheus has seen all that users have met until now."""
+    query = 'sum(envoy_cluster_upstream_rq_xx{envoy_response_code_class="5"})'
+    met = sum(
+        float(line.rpartition(" ")[2])
+        for line in stage.play.page().splitlines()
+        if line.startswith("envoy_cluster_upstream_rq_xx") and 'class="5"' in line
+    )
 
-    def answers() -> int:
-        return sum(n for (of, _), n in stage.play.answers.items() if of == version)
+    def seen() -> float:
+        url = f"{stage.play.prometheus}/api/v1/query"
+        answer = requests.get(url, {"query": query}, timeout=30).json()
+        return float(answer["data"]["result"][0]["value"][1])
 
-    before = answers()
-    eventually(lambda: answers() > before + count)
+    eventually(lambda: seen() >= met)
 
 
 def reasons(stage: Stage) -> set[str]:
@@ -130,12 +138,13 @@ def test_a_suspended_rollout_stays_as_it_is_and_what_it_missed_is_not_used(
     stage.when(lambda status: status["decision"]["reason"] == "Suspended")
     # Users meet errors that nobody looks at; a test of these would end it at once.
     stage.play.behave("2").errors = 0.5
-    more_answers(stage, "2", 1000)
+    before = stage.play.answers["2", "5"]
+    eventually(lambda: stage.play.answers["2", "5"] > before + 500)
     assert stage.weights() == {"1": 80, "2": 20}
     assert stage.status()["decision"]["reason"] == "Suspended"
     stage.play.behave("2").errors = 0.01
     # A scrape that spans the end of the suspension has a little of what was before it.
-    more_answers(stage, "2", 500)
+    scraped(stage)
     edit(stage, suspended=False, strategy={"canary": {"steps": STEPS}})
     stage.until(Phase.HEALTHY, "2")
     assert stage.history() == PROMOTED

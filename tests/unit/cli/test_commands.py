@@ -39,6 +39,8 @@ COMMANDS = [
     "render",
     "diff",
     "bundle",
+    "pipeline",
+    "lineage",
     "doctor",
 ]
 
