@@ -48,12 +48,12 @@ class Behaviour:
     Attributes:
         errors: Share of its answers that are 5xx.
         milliseconds: Mean of its times, exponentially distributed.
-        ready: Whether its pods become ready.
+        pods: How many of its pods are ready at the most.
     """
 
     errors: float = 0.01
     milliseconds: float = 20.0
-    ready: bool = True
+    pods: int = 1000
 
 
 @dataclass
@@ -124,6 +124,11 @@ class Play:
             finally:
                 last = now
 
+    def reset(self) -> None:
+        """Have all counters begin anew, as restarted proxies do."""
+        with self._lock:
+            self._counters.clear()
+
     def stop(self) -> None:
         """End the play."""
         self._stop.set()
@@ -139,8 +144,8 @@ class Play:
         return "\n".join(lines) + "\n"
 
     def _nodes(self) -> None:
-        slow = {f"v{v}": 0 for v, behaviour in self.behaviours.items() if not behaviour.ready}
-        Nodes(self.cluster, self.namespace).run(**slow)
+        most = {f"v{version}": each.pods for version, each in self.behaviours.items()}
+        Nodes(self.cluster, self.namespace).run(**most)
 
     def _serve(self, seconds: float) -> None:
         routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
