@@ -20,7 +20,8 @@ demo: setup ## Release a real model three times on this machine, and watch it be
 .PHONY: test
 test: setup kubernetes ## All tests: unit, long searches, real processes, a real API server
 	@$(BIN)/python -m pytest tests/unit -n 2 --cov --cov-report=term:skip-covered
-	@$(BIN)/python -m pytest components tests/properties tests/local tests/cluster
+	@$(BIN)/python -m pytest tests/properties -n 2
+	@$(BIN)/python -m pytest components tests/local tests/cluster --durations=25
 
 .PHONY: unit
 unit: setup ## The tests that need no process and no network (seconds)
