@@ -52,6 +52,10 @@ _COMMANDS = {
         "headrace.cli.pipeline",
         "Compile a pipeline, run it here, or hand it to a KFP backend.",
     ),
+    "labels": (
+        "headrace.cli.labels",
+        "Join labels that come late to predictions: feedback, quality, when to train again.",
+    ),
     "lineage": ("headrace.cli.lineage", "Show what a version was made of, and when it was live."),
     "approve": ("headrace.cli.approve", "Say that a registered version may get users, or not."),
     "controller": (

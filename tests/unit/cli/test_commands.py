@@ -40,6 +40,7 @@ COMMANDS = [
     "diff",
     "bundle",
     "pipeline",
+    "labels",
     "lineage",
     "doctor",
 ]
