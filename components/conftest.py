@@ -1,7 +1,8 @@
-"""Flights, a model and a bundle in files, as the components before would have written them."""
+"""Rows, a model and a bundle in files, as the components before would have written them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ from kfp import dsl
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from headrace.pipelines.compile import load_definition
-from headrace.training.flights import feature_set
-from headrace.training.model_file import write_model
-from headrace.training.package import Release, package
-from headrace.training.sample import sample_flights
-from headrace.training.split import split_by_time
-from headrace.training.train import train
+from headrace.training.data.schema_text import to_yaml
+from headrace.training.data.table import read_table, write_table
+from headrace.training.evaluation.evaluate import Criteria, evaluate
+from headrace.training.model.fitted import read_fitted
+from headrace.training.model.recipe import Recipe
+from headrace.training.model.task import run
+from headrace.training.packaging.package import Release, package
+from tests.local.training.tables import rows_of, schema_of
 
 
 @dataclass(frozen=True)
@@ -25,18 +28,22 @@ class Files:
     """Where things are.
 
     Attributes:
-        flights: Parquet, 3,000 made-up flights.
-        train: The first 40 days of them.
-        holdout: The last 20 days.
+        schema: The data schema in YAML.
+        data: Parquet, 500 made-up rows of a binary task.
+        train: The first 400 of them.
+        holdout: The last 100.
         model: A model fitted on `train`.
+        evaluation: Of that model on `holdout`.
         bundle: That model packaged as flight-delay 1.
         digest: Of the bundle.
     """
 
-    flights: Path
+    schema: str
+    data: Path
     train: Path
     holdout: Path
     model: Path
+    evaluation: Path
     bundle: Path
     digest: str
 
@@ -51,22 +58,27 @@ def _one_thread() -> Iterator[None]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """Write everything once; no test changes it."""
     folder = tmp_path_factory.mktemp("files")
-    rows = sample_flights(3000)
-    split = split_by_time(rows, 20)
-    for name, part in (("flights", rows), ("train", split.train), ("holdout", split.holdout)):
-        part.to_parquet(folder / name, index=False)
-    features = feature_set("schedule")
-    pipeline = train(split.train, features).pipeline
-    write_model(folder / "model", pipeline)
-    release = Release("flight-delay", "1", {"feature_set": "schedule"})
-    digest = package(folder / "bundle", release, pipeline, features, split.train, split.holdout)
+    rows, schema = rows_of("binary", 500), schema_of("binary")
+    parts = {"data": rows, "train": rows.head(400), "holdout": rows.tail(100)}
+    for name, part in parts.items():
+        write_table(folder / name, part)
+    recipe = Recipe(estimator="linear", folds=1)
+    run(folder / "train", to_yaml(schema), recipe, folder / "model")
+    known, unknown = read_table(folder / "train"), read_table(folder / "holdout")
+    fitted = read_fitted(folder / "model")
+    document = evaluate(fitted, unknown, schema, Criteria(resamples=10)).to_document()
+    (folder / "evaluation").write_text(json.dumps(document), encoding="utf-8")
+    release = Release("flight-delay", "1")
+    packaged = package(folder / "bundle", release, folder / "model", known, unknown, document)
     return Files(
-        flights=folder / "flights",
+        schema=to_yaml(schema),
+        data=folder / "data",
         train=folder / "train",
         holdout=folder / "holdout",
         model=folder / "model",
+        evaluation=folder / "evaluation",
         bundle=folder / "bundle",
-        digest=digest,
+        digest=packaged.digest,
     )
 
 

@@ -12,43 +12,46 @@ def package(
     model: dsl.Input[dsl.Model],
     train: dsl.Input[dsl.Dataset],
     holdout: dsl.Input[dsl.Dataset],
+    evaluation: dsl.Input[dsl.Artifact],
     bundle: dsl.Output[dsl.Model],
+    card: dsl.Output[dsl.HTML],
     model_name: str,
     version: str,
-    feature_set: str = "schedule-and-weather",
+    about: dict[str, str] = {},  # noqa: B006, KFP stores the default and never changes it
+    threshold: float = 0.5,
 ) -> str:
     """Package a model as a bundle; the task fails if ONNX answers other than scikit-learn.
 
     Args:
-        model: As the component train writes it.
-        train: Parquet, the flights it was fitted on.
-        holdout: Parquet, flights after those.
+        model: As the components train and tune write it.
+        train: Parquet, the rows it was fitted on.
+        holdout: Parquet, rows it was not fitted on: parity is checked on them.
+        evaluation: As the component evaluate writes it; its scores go into the card.
         bundle: The bundle, a directory.
+        card: The model card for people; the bundle has it, too, as Markdown, HTML and JSON.
         model_name: The model's name.
         version: The version's name.
-        feature_set: What the model reads: schedule, or schedule-and-weather.
+        about: What only people know, for the card: owner, licence, intended_use, limitations.
+        threshold: Of a binary task: a probability above it counts as a positive answer.
 
     Returns:
         The bundle's digest, sha256: and 64 hexadecimal digits.
     """
+    import json
     from pathlib import Path
 
-    from headrace.training.flights import feature_set as find
-    from headrace.training.ingest import read_rows
-    from headrace.training.model_file import read_model
-    from headrace.training.package import Release, package
+    from headrace.training.data.table import read_table
+    from headrace.training.packaging.package import Release, package
 
-    digest = package(
+    packaged = package(
         Path(bundle.path),
-        Release(model_name, version, {"feature_set": feature_set}),
-        read_model(Path(model.path)),
-        find(feature_set),
-        read_rows(Path(train.path)),
-        read_rows(Path(holdout.path)),
+        Release(model_name, version, about, threshold),
+        Path(model.path),
+        read_table(Path(train.path)),
+        read_table(Path(holdout.path)),
+        json.loads(Path(evaluation.path).read_text(encoding="utf-8")),
     )
+    Path(card.path).write_text(packaged.page(), encoding="utf-8")
     bundle.framework = "onnx"
-    bundle.metadata["model_format_name"] = "onnx"
-    bundle.metadata["model_name"] = model_name
-    bundle.metadata["model_version"] = version
-    bundle.metadata["digest"] = digest
-    return digest
+    bundle.metadata.update(packaged.metadata())
+    return packaged.digest

@@ -34,5 +34,5 @@ def register(
     from headrace.registry.challenger import register_challenger
 
     scores = json.loads(Path(evaluation.path).read_text(encoding="utf-8"))["scores"]
-    numbers = {name: value for name, value in scores.items() if name != "calibration"}
+    numbers = {name: score["value"] for name, score in scores.items()}
     return register_challenger(registry_uri, Path(bundle.path), bundle.uri, digest, numbers).uri

@@ -1,4 +1,4 @@
-"""KFP component: hold out the last days of the flights."""
+"""KFP component: divide a data set into rows to learn from and rows to be judged by."""
 
 from kfp import dsl
 
@@ -9,30 +9,49 @@ from kfp import dsl
     install_kfp_package=False,
 )
 def split(
-    flights: dsl.Input[dsl.Dataset],
+    data: dsl.Input[dsl.Dataset],
+    schema: str,
     train: dsl.Output[dsl.Dataset],
     holdout: dsl.Output[dsl.Dataset],
-    holdout_days: int = 14,
+    method: str = "auto",
+    share: float = 0.2,
+    last: str = "",
+    seed: int = 0,
 ) -> str:
-    """Hold out the last days of the flights; never a random part.
+    """Divide a data set, and check that nothing leaks from one side to the other.
 
     Args:
-        flights: Parquet, as the component ingest writes it.
-        train: Parquet, the flights before the boundary.
-        holdout: Parquet, the flights from the boundary on.
-        holdout_days: How many days are held out, as New York counts them.
+        data: Parquet, as the component ingest writes it.
+        schema: The data schema in YAML.
+        train: Parquet, the rows to learn from, in the order of the data.
+        holdout: Parquet, the rows to be judged by.
+        method: random; stratified, with equal shares of each label; grouped, with each group on
+            one side; time, with the latest rows held out. auto takes grouped where the schema
+            names a group, else time where it names a time, else stratified for classes.
+        share: Of the rows that are held out, above 0 and below 1.
+        last: Of a split by time: how much time is held out instead, such as 14d.
+        seed: Of the draw; the same gives the same sides.
 
     Returns:
-        The boundary, an ISO 8601 instant.
+        Of a split by time the earliest instant of the holdout, ISO 8601; else empty.
     """
     from pathlib import Path
 
-    from headrace.training.ingest import read_rows
-    from headrace.training.split import split_by_time
+    from headrace.training.data.schema_text import parse_schema
+    from headrace.training.data.split import split
 
-    result = split_by_time(read_rows(Path(flights.path)), holdout_days)
-    result.train.to_parquet(train.path, index=False)
-    result.holdout.to_parquet(holdout.path, index=False)
-    train.metadata["rows"] = str(len(result.train))
-    holdout.metadata["rows"] = str(len(result.holdout))
+    result = split(
+        Path(data.path),
+        parse_schema(schema),
+        Path(train.path),
+        Path(holdout.path),
+        method,  # type: ignore[arg-type]
+        share,
+        last,
+        seed,
+    )
+    for artifact, table in ((train, result.train), (holdout, result.holdout)):
+        artifact.metadata.update(table.metadata())
+        artifact.metadata["source"] = data.metadata.get("source", "")
+        artifact.metadata["method"] = result.method
     return result.boundary

@@ -1,4 +1,4 @@
-"""KFP component: fit a model with a small grid search."""
+"""KFP component: fit a model, after a search for its parameters if one is asked for."""
 
 from kfp import dsl
 
@@ -10,29 +10,88 @@ from kfp import dsl
 )
 def train(
     train: dsl.Input[dsl.Dataset],
+    schema: str,
     model: dsl.Output[dsl.Model],
-    feature_set: str = "schedule-and-weather",
+    table: dsl.Output[dsl.HTML],
+    estimator: str = "gradient_boosting",
+    parameters: dict[str, object] = {},  # noqa: B006, KFP stores the default and never changes it
+    search: dict[str, list[object]] = {},  # noqa: B006
+    strategy: str = "grid",
+    trials: int = 20,
+    patience: int = 0,
+    folds: int = 3,
+    scoring: str = "",
+    class_weight: dict[str, float] = {},  # noqa: B006
+    balanced: bool = False,
+    features: str = "",
+    inputs: list[str] = [],  # noqa: B006
+    seed: int = 0,
+    jobs: int = 1,
+    cluster: str = "",
+    registry_uri: str = "",
+    model_name: str = "",
 ) -> float:
-    """Fit gradient-boosted trees; a grid search is judged on the last fifth of the flights.
+    """Fit a model of scikit-learn, after a search for its parameters if one is asked for.
+
+    Texts and missing numbers are encoded before the estimator. For one pod a combination, put the
+    task into a ParallelFor over parameters, and give all models to the component tune.
 
     Args:
-        train: Parquet, as the component split writes it.
-        model: The fitted scikit-learn pipeline as a skops file, never a pickle.
-        feature_set: What the model reads: schedule, or schedule-and-weather.
+        train: Parquet, the rows to learn from.
+        schema: The data schema in YAML.
+        model: A directory with the model as skops file, never a pickle, what is known about it
+            (fitted.json), and the table of trials.
+        table: The trials for people, the best first.
+        estimator: gradient_boosting, random_forest, extra_trees, tree or linear, which fit every
+            task; or the import path of a class of scikit-learn's kind, or of a function that gives
+            an estimator or a whole Pipeline.
+        parameters: Of the estimator.
+        search: Lists of values to try by parameter; empty fits the parameters as they are.
+        strategy: grid tries all combinations, random some, halving all on few rows and the better
+            half on more each time.
+        trials: How many combinations random tries.
+        patience: Ends a grid or random search after as many trials without a better one; 0 never.
+        folds: In how many parts the rows judge each combination, later ones by time and other ones
+            by group where the schema names them; 1 holds out a fifth.
+        scoring: A scorer of scikit-learn, more is better; empty for log loss, or the root of the
+            mean squared error of a regression.
+        class_weight: How much a row counts by its label.
+        balanced: Whether each label counts as much as any other in all.
+        features: Import path package.module:function of the function from a request's columns to
+            the model's inputs, which the server runs, too; empty where the columns are the inputs.
+        inputs: Which of the features the model reads; empty for all.
+        seed: Of everything random; the same gives the same model.
+        jobs: How many combinations are fitted at a time in this task.
+        cluster: dask://host:8786 or ray://host:10001: where they are fitted instead.
+        registry_uri: Where the run is tracked, an MLflow server or sqlite:///; empty for nowhere.
+        model_name: The model's name, for the run's.
 
     Returns:
-        The log loss of the chosen parameters on the last fifth.
+        The best mean score over the folds.
     """
     from pathlib import Path
 
-    from headrace.training.flights import feature_set as find
-    from headrace.training.ingest import read_rows
-    from headrace.training.model_file import write_model
-    from headrace.training.train import train as fit
+    from headrace.training.model.recipe import Recipe
+    from headrace.training.model.task import run
 
-    result = fit(read_rows(Path(train.path)), find(feature_set))
-    write_model(Path(model.path), result.pipeline)
+    recipe = Recipe(
+        estimator=estimator,
+        parameters=parameters,
+        search=search,
+        strategy=strategy,  # type: ignore[arg-type]
+        trials=trials,
+        patience=patience,
+        folds=folds,
+        scoring=scoring,
+        class_weight=class_weight or ("balanced" if balanced else ""),
+        features=features,
+        inputs=tuple(inputs),
+        seed=seed,
+        jobs=jobs,
+        cluster=cluster,
+    )
+    done = run(Path(train.path), schema, recipe, Path(model.path), registry_uri, model_name)
+    Path(table.path).write_text(done.page, encoding="utf-8")
     model.framework = "scikit-learn"
-    model.metadata["feature_set"] = feature_set
-    model.metadata["parameters"] = {name: str(value) for name, value in result.best.items()}
-    return min(trial.log_loss for trial in result.trials)
+    model.metadata.update(done.metadata)
+    return done.score

@@ -132,12 +132,16 @@ class ApiServer:
 
 
 @contextlib.contextmanager
-def api_server(folder: Path, *, authorization: str = "AlwaysAllow") -> Iterator[ApiServer]:
+def api_server(
+    folder: Path, *, authorization: str = "AlwaysAllow", also: Sequence[str] = ()
+) -> Iterator[ApiServer]:
     """Run etcd and kube-apiserver in a folder.
 
     Args:
         folder: For their data, logs and certificates.
         authorization: `AlwaysAllow`, or `RBAC` where rights are the question; the tester has all.
+        also: Users beside the tester. Each may ask with their name as the token, and what they ask
+            is written down in `audit.log`, a line of JSON for each request.
 
     Raises:
         SetupError: A program is missing, or does not start.
@@ -147,7 +151,13 @@ def api_server(folder: Path, *, authorization: str = "AlwaysAllow") -> Iterator[
     key, certificates = folder / "tokens.key", folder / "certificates"
     _run("openssl", "genrsa", "-out", str(key), "2048")
     people = folder / "people.csv"
-    people.write_text(f"{_TOKEN},tester,tester,system:masters\n", encoding="utf-8")
+    lines = [f"{_TOKEN},tester,tester,system:masters", *(f"{name},{name},{name}" for name in also)]
+    people.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    policy = folder / "audit.yaml"
+    heard = {"level": "Metadata", "users": list(also), "omitStages": ["RequestReceived"]}
+    rules = [heard, {"level": "None"}] if also else [{"level": "None"}]
+    written = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules}
+    policy.write_text(yaml.safe_dump(written), encoding="utf-8")
     store = f"http://127.0.0.1:{client}"
     with contextlib.ExitStack() as running:
         Process(
@@ -169,6 +179,8 @@ def api_server(folder: Path, *, authorization: str = "AlwaysAllow") -> Iterator[
                 *("--service-account-issuer=https://tests", f"--service-account-key-file={key}"),
                 *(f"--service-account-signing-key-file={key}", "--disable-admission-plugins"),
                 *("ServiceAccount", "--service-cluster-ip-range=10.64.0.0/16"),
+                *("--audit-policy-file", str(policy)),
+                *("--audit-log-path", str(folder / "audit.log"), "--audit-log-mode", "blocking"),
             ],
         )
         found = _server(folder, f"https://127.0.0.1:{port}", certificates / "apiserver.crt")

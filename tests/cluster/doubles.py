@@ -87,7 +87,8 @@ class Nodes:
             "availableReplicas": available,
             "unavailableReplicas": pods - available,
         }
-        if deployment.get("status") != status:
+        # The API server leaves out what is zero.
+        if deployment.get("status", {}) != {name: each for name, each in status.items() if each}:
             said = _with(deployment, DEPLOYMENT.api_version, "Deployment", status)
             self.cluster.replace_status(said)
 

@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,12 +48,12 @@ class Behaviour:
     Attributes:
         errors: Share of its answers that are 5xx.
         milliseconds: Mean of its times, exponentially distributed.
-        ready: Whether its pods become ready.
+        pods: How many of its pods are ready at the most.
     """
 
     errors: float = 0.01
     milliseconds: float = 20.0
-    ready: bool = True
+    pods: int = 1000
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Play:
     def weights(self, name: str) -> dict[str, int]:
         """Give the live weights by version, as the route of this name has them now."""
         routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
-        versions = self._versions()
+        versions = _versions(self.cluster.list(DEPLOYMENT, self.namespace)[0])
         named = [route for route in routes if route["metadata"]["name"] == name]
         live = [opened(route)[1] for route in named]
         return {
@@ -124,6 +124,11 @@ class Play:
             finally:
                 last = now
 
+    def reset(self) -> None:
+        """Have all counters begin anew, as restarted proxies do."""
+        with self._lock:
+            self._counters.clear()
+
     def stop(self) -> None:
         """End the play."""
         self._stop.set()
@@ -138,17 +143,9 @@ class Play:
             lines.append(f'{name}{{{labels},{key}="{label}"}} {value}')
         return "\n".join(lines) + "\n"
 
-    def _versions(self) -> dict[str, str]:
-        deployments, _ = self.cluster.list(DEPLOYMENT, self.namespace)
-        return {
-            each["metadata"]["name"]: each["metadata"]["labels"]["headrace.dev/version"]
-            for each in deployments
-            if "headrace.dev/version" in each["metadata"].get("labels", {})
-        }
-
     def _nodes(self) -> None:
-        slow = {f"v{v}": 0 for v, behaviour in self.behaviours.items() if not behaviour.ready}
-        Nodes(self.cluster, self.namespace).run(**slow)
+        most = {f"v{version}": each.pods for version, each in self.behaviours.items()}
+        Nodes(self.cluster, self.namespace).run(**most)
 
     def _serve(self, seconds: float) -> None:
         routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
@@ -158,7 +155,7 @@ class Play:
             for each in deployments
             if each.get("status", {}).get("availableReplicas", 0)
         }
-        versions = self._versions()
+        versions = _versions(deployments)
         with self._lock:
             for route in routes:
                 self._due += seconds * self.rate
@@ -236,6 +233,15 @@ def opened(route: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """Give the rule of a route that takes live requests, and its place."""
     rules = enumerate(route["spec"]["rules"])
     return next((place, rule) for place, rule in rules if is_open(rule))
+
+
+def _versions(deployments: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Give the version of each Deployment, and so of its Service."""
+    return {
+        each["metadata"]["name"]: each["metadata"]["labels"]["headrace.dev/version"]
+        for each in deployments
+        if "headrace.dev/version" in each["metadata"].get("labels", {})
+    }
 
 
 @contextmanager

@@ -116,7 +116,8 @@ class SeldonOperator:
         annotations[_HASH] = hashlib.sha256(marked.encode()).hexdigest()[:10]
         labels = {**predictor["labels"], "seldon-deployment-id": metadata["name"]}
         pod = {"containers": [{"name": "model", "image": "model-server"}]}
-        replicas = predictor.get("replicas", owner["spec"].get("replicas", 1))
+        scaled = predictor["componentSpecs"][0].get("hpaSpec") or {}
+        replicas = predictor.get("replicas", scaled.get("minReplicas", 1))
         spec = {
             "replicas": replicas,
             "selector": {"matchLabels": {"seldon-app": service}},

@@ -62,9 +62,17 @@ class Stage:
         """Give the same stage for another rollout."""
         return replace(self, name=name)
 
-    def start(self, identity: str = "one", lease: tuple[str, str] | None = None) -> Controller:
-        settings = Settings(identity, (self.namespace,), lease, host="127.0.0.1", port=0)
-        controller = Controller(self.cluster, PrometheusMetrics(self.play.prometheus), settings)
+    def start(
+        self,
+        identity: str = "one",
+        *,
+        prometheus: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> Controller:
+        """Start a controller in this process, alone unless another one is started, too."""
+        settings = Settings(identity, (self.namespace,), None, host="127.0.0.1", port=0)
+        metrics = PrometheusMetrics(prometheus or self.play.prometheus)
+        controller = Controller(self.cluster, metrics, settings, clock=clock)
         thread = threading.Thread(target=controller.run, name=identity)
         thread.start()
         self.running.append((controller, thread))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from headrace.api import Phase
+from headrace.errors import Conflict
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, MODEL_ROLLOUT, OWNED
 from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import eventually
@@ -43,14 +47,23 @@ def edit(stage: Stage, **spec: Any) -> None:
     stage.cluster.patch(MODEL_ROLLOUT, stage.namespace, stage.name, {"spec": spec})
 
 
-def more_answers(stage: Stage, version: str, count: int) -> None:
-    """Wait until users have had so many more answers of a version."""
+def scraped(stage: Stage) -> None:
+    """Wait until Prometheus has seen all that users have met until now."""
+    query = 'sum(envoy_cluster_upstream_rq_xx{envoy_response_code_class="5"})'
+    met = sum(
+        float(line.rpartition(" ")[2])
+        for line in stage.play.page().splitlines()
+        if line.startswith("envoy_cluster_upstream_rq_xx") and 'class="5"' in line
+    )
 
-    def answers() -> int:
-        return sum(n for (of, _), n in stage.play.answers.items() if of == version)
+    def seen() -> float:
+        url = f"{stage.play.prometheus}/api/v1/query"
+        # The controller reads what had been there some seconds before.
+        asked = {"query": query, "time": str(time.time() - 3)}
+        answer = requests.get(url, asked, timeout=30).json()
+        return float(answer["data"]["result"][0]["value"][1])
 
-    before = answers()
-    eventually(lambda: answers() > before + count)
+    eventually(lambda: seen() >= met)
 
 
 def reasons(stage: Stage) -> set[str]:
@@ -130,12 +143,13 @@ def test_a_suspended_rollout_stays_as_it_is_and_what_it_missed_is_not_used(
     stage.when(lambda status: status["decision"]["reason"] == "Suspended")
     # Users meet errors that nobody looks at; a test of these would end it at once.
     stage.play.behave("2").errors = 0.5
-    more_answers(stage, "2", 1000)
+    before = stage.play.answers["2", "5"]
+    eventually(lambda: stage.play.answers["2", "5"] > before + 500)
     assert stage.weights() == {"1": 80, "2": 20}
     assert stage.status()["decision"]["reason"] == "Suspended"
     stage.play.behave("2").errors = 0.01
     # A scrape that spans the end of the suspension has a little of what was before it.
-    more_answers(stage, "2", 500)
+    scraped(stage)
     edit(stage, suspended=False, strategy={"canary": {"steps": STEPS}})
     stage.until(Phase.HEALTHY, "2")
     assert stage.history() == PROMOTED
@@ -158,10 +172,18 @@ def test_a_hand_edit_on_the_way_is_put_back_and_told(theatre: Stage) -> None:
     assert stage.history() == PROMOTED
 
 
-def write_over(stage: Stage, status: dict[str, Any]) -> None:
-    found = stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name)
-    assert found is not None
-    stage.cluster.replace_status({**found, "status": status})
+def write_over(stage: Stage, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Write another status, and give the one that it was made of."""
+    for _ in range(100):
+        found = stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name)
+        assert found is not None
+        wanted = change(found["status"])
+        changed = {key: value for key, value in wanted.items() if value is not None}
+        # The controller may have written in between.
+        with suppress(Conflict):
+            stage.cluster.replace_status({**found, "status": changed})
+            return dict(found["status"])
+    pytest.fail("somebody else was always quicker")
 
 
 @pytest.mark.parametrize(
@@ -180,9 +202,7 @@ def test_a_status_that_somebody_writes_over_loses_nothing_and_promotes_nothing(
     stage = theatre.another("status")
     if stage.history() == [("1", "Live")] and "candidate" not in stage.status():
         under_way(stage)
-    before = stage.status()
-    wrong = {key: value for key, value in change(before).items() if value is not None}
-    write_over(stage, wrong)
+    before = write_over(stage, change)
     told = ("phase", "stable", "candidate", "history", "step")
     after = stage.when(lambda status: status.get("writes", 0) > before["writes"])
     assert {key: after.get(key) for key in told} == {key: before.get(key) for key in told}
@@ -192,9 +212,12 @@ def test_a_status_that_somebody_writes_over_loses_nothing_and_promotes_nothing(
 def test_what_was_put_back_is_told_and_a_condition_of_somebody_else_stays(theatre: Stage) -> None:
     stage = theatre.another("status")
     eventually(lambda: "StatusUndone" in reasons(stage))
-    status = stage.status()
-    theirs = {**status["conditions"][0], "type": "Audited"}
-    write_over(stage, {**status, "conditions": [*status["conditions"], theirs]})
+
+    def audited(status: dict[str, Any]) -> dict[str, Any]:
+        theirs = {**status["conditions"][0], "type": "Audited"}
+        return {**status, "conditions": [*status["conditions"], theirs]}
+
+    write_over(stage, audited)
     edit(stage, strategy={"canary": {"steps": STEPS}})
     stage.until(Phase.HEALTHY, "2")
     assert stage.history() == PROMOTED

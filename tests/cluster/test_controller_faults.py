@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,12 @@ from headrace.api import Phase
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, MODEL_ROLLOUT
 from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import eventually
-from tests.cluster.faults import Fault, proxy_before
+from tests.cluster.faults import Fault, Proxy, proxy_before
 from tests.cluster.stage import Stage, staged
+from tests.local.receiver import listening, says
 
 WRITES = ("PUT", "PATCH", "POST", "DELETE")
+ENDED = (Phase.HEALTHY, Phase.ROLLED_BACK)
 HISTORY = [("1", "Live"), ("2", "Promoted")]
 
 
@@ -26,37 +29,83 @@ def stage(server: ApiServer, tmp_path: Path) -> Iterator[Stage]:
         yield one
 
 
+def killed_after_every_write(
+    stage: Stage,
+    proxy: Proxy,
+    wanted: list[tuple[str, str]],
+    more: tuple[str, ...] = ("--alone",),
+    **spec: Any,
+) -> int:
+    """Have a controller killed after each of its writes in turn, until the history is as wanted.
+
+    Returns:
+        How many writes there were.
+    """
+    (_, (version, _)) = wanted
+    kills, asked = 0, False
+    while stage.history() != wanted or stage.status()["phase"] not in ENDED:
+        assert kills < 200, stage.status().get("decision")
+        process = stage.spawn("one", *more, kubeconfig=proxy.kubeconfig)
+        # One write, which lands; nobody ever hears of the answer.
+        fault = Fault(methods=WRITES, lost=True, then=process.kill)
+        proxy.faults[:] = [fault]
+        until = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < until:
+            if not asked and stage.history() == wanted[:1]:
+                stage.apply(version, **spec)
+                asked = True
+            if stage.history() == wanted:
+                break
+            time.sleep(0.02)
+        kills += fault.landed
+        process.kill()
+        process.wait(10)
+    proxy.faults.clear()
+    return kills
+
+
 @pytest.mark.timeout(900)
 def test_killed_after_every_single_write_a_rollout_ends_as_if_nothing_had_been(
     stage: Stage, server: ApiServer, tmp_path: Path
 ) -> None:
-    kills = 0
     with proxy_before(server, tmp_path) as proxy:
         stage.apply("1")
-        asked = False
-        while stage.history() != HISTORY or stage.status()["phase"] != Phase.HEALTHY:
-            assert kills < 200, stage.status().get("decision")
-            process = stage.spawn("one", "--alone", kubeconfig=proxy.kubeconfig)
-            # One write, which lands; nobody ever hears of the answer.
-            fault = Fault(methods=WRITES, lost=True, then=process.kill)
-            proxy.faults[:] = [fault]
-            until = time.monotonic() + 60
-            while process.poll() is None and time.monotonic() < until:
-                if not asked and stage.history() == HISTORY[:1]:
-                    stage.apply("2")
-                    asked = True
-                if stage.history() == HISTORY:
-                    break
-                time.sleep(0.02)
-            kills += fault.landed
-            process.kill()
-            process.wait(10)
-        proxy.faults.clear()
+        kills = killed_after_every_write(stage, proxy, HISTORY)
     assert stage.history() == HISTORY
     assert kills > 20
     stage.spawn("one", "--alone")
     stage.when(lambda _: stage.weights() == {"2": 100})
     eventually(lambda: len(stage.cluster.list(DEPLOYMENT, stage.namespace)[0]) == 1, 60)
+
+
+@pytest.mark.timeout(900)
+def test_killed_after_every_single_write_a_bad_one_is_rolled_back_and_told_once(
+    stage: Stage, server: ApiServer, tmp_path: Path
+) -> None:
+    history = [("1", "Live"), ("b", "RolledBack")]
+    stage.play.behave("b").errors = 0.3
+    with listening() as chat, listening() as events, proxy_before(server, tmp_path) as proxy:
+        chat.answer = events.answer = says({})
+        addresses = tmp_path / "addresses"
+        addresses.mkdir()
+        (addresses / "team").write_text(chat.url, encoding="utf-8")
+        told = [{"slack": {"key": "team"}}, {"cloudEvents": {"url": events.url}}]
+        more = ("--alone", "--addresses", str(addresses))
+        stage.apply("1", notifications=told)
+        kills = killed_after_every_write(stage, proxy, history, more, notifications=told)
+        stage.spawn("one", *more)
+        stage.when(lambda status: not status.get("news"))
+        assert stage.history() == history
+        assert kills > 10
+        stage.when(lambda _: stage.weights() == {"1": 100})
+        # An event may come again, as the same one; a chat is never told twice.
+        by_identity = {event["id"]: event for _, _, event in events.seen}
+        assert all(by_identity[event["id"]] == event for _, _, event in events.seen)
+        assert "dev.headrace.rollout.rolledback" in {e["type"] for e in by_identity.values()}
+        texts = [body["text"] for _, _, body in chat.seen]
+        assert len(texts) == len(set(texts))
+        told_of = [(e["type"], e["subject"]) for e in by_identity.values()]
+        assert len(told_of) == len(set(told_of)), "one event for each decision"
 
 
 def test_a_minute_without_the_api_server_changes_nothing_but_the_time(
@@ -152,3 +201,48 @@ def test_a_new_version_on_the_way_takes_the_place_of_the_one_under_test(stage: S
         ("3", "Promoted"),
     ]
     assert stage.play.unserved == 0
+
+
+def test_of_two_leaders_at_once_only_one_acts(stage: Stage) -> None:
+    """Both believe that they are alone, as after a clock that stood still."""
+    stage.start("one")
+    stage.start("two")
+    stage.go_live()
+    stage.apply("2")
+    stage.until(Phase.HEALTHY, "2")
+    assert stage.history() == HISTORY
+    assert stage.play.unserved == 0
+    stage.play.behave("b").errors = 0.3
+    stage.apply("b")
+    stage.until(Phase.ROLLED_BACK, "2")
+    assert stage.history() == [*HISTORY, ("b", "RolledBack")]
+    assert stage.weights() == {"2": 100}
+    reasons = [event["reason"] for event in stage.events()]
+    assert not {"StatusUndone", "EditUndone"} & set(reasons)
+
+
+def test_a_node_that_is_drained_is_seen_and_blames_no_version(stage: Stage) -> None:
+    stage.start()
+    stage.apply("1", serving={"replicas": 2})
+    stage.until(Phase.HEALTHY, "1")
+    steps = [{"weight": 20, "hold": "1s"}, {"weight": 25, "hold": "60m"}]
+    stage.apply("2", serving={"replicas": 2}, strategy={"canary": {"steps": steps}})
+    stage.when(lambda _: stage.weights() == {"1": 75, "2": 25})
+
+    def ready(status: dict[str, Any]) -> dict[str, int]:
+        return {each["version"]: each.get("ready", 0) for each in status["servers"]}
+
+    # The budgets leave one pod of each version at a time.
+    stage.play.behave("1").pods = stage.play.behave("2").pods = 1
+    stage.when(lambda status: ready(status) == {"1": 1, "2": 1})
+    assert stage.weights() == {"1": 75, "2": 25}
+    # The other node goes, too, with all that the candidate has.
+    stage.play.behave("2").pods = 0
+    status = stage.when(lambda status: status["decision"]["reason"] == "CandidateNotReady")
+    assert status["phase"] == Phase.PROGRESSING
+    stage.when(lambda _: stage.weights()["1"] == 100)
+    stage.play.behave("1").pods = stage.play.behave("2").pods = 2
+    stage.when(lambda _: stage.weights() == {"1": 75, "2": 25})
+    stage.apply("2", serving={"replicas": 2}, strategy={"canary": {"steps": steps[:1]}})
+    stage.until(Phase.HEALTHY, "2")
+    assert stage.history() == HISTORY

@@ -104,7 +104,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def run(
-    pipeline: Path, root: Path, timeout: float = 120.0, **arguments: Any
+    pipeline: Path, root: Path, timeout: float = 900.0, **arguments: Any
 ) -> tuple[PipelineRun, list[Progress]]:
     seen: list[Progress] = []
     return run_pipeline(pipeline, arguments, root / "runs", seen.append, timeout), seen
@@ -250,21 +250,22 @@ def arguments(folder: Path, **more: Any) -> dict[str, Any]:
         "release": "1",
         "train_from": "2013-01-01",
         "train_until": "2013-02-01",
-        "feature_set": "schedule",
+        "inputs": ["carrier", "origin", "distance", "hour", "weekday"],
         "registry_uri": f"sqlite:///{folder / 'registry.db'}",
         "rollout_template": TEMPLATE,
         "rollout_target": (folder / "rollouts").as_uri(),
-        "holdout_days": 7,
+        "holdout": "7d",
         **more,
     }
 
 
+@pytest.mark.timeout(900)
 def test_a_model_that_passes_is_packaged_registered_and_rolled_out(tmp_path: Path) -> None:
-    result, _ = run(FLIGHT_DELAY, tmp_path, **arguments(tmp_path, minimum_auc=0.55))
+    result, _ = run(FLIGHT_DELAY, tmp_path, **arguments(tmp_path, gates="auc >= 0.55"))
     assert result.outputs == {"Output": True}
     assert list(result.tasks) == [
         "ingest",
-        "validate",
+        "validate-data",
         "split",
         "train",
         "evaluate",
@@ -282,16 +283,18 @@ def test_a_model_that_passes_is_packaged_registered_and_rolled_out(tmp_path: Pat
     assert bundle.signature.version == "1"
 
 
+@pytest.mark.timeout(900)
 def test_a_model_that_does_not_pass_leaves_no_trace(tmp_path: Path) -> None:
-    result, told = run(FLIGHT_DELAY, tmp_path, **arguments(tmp_path, minimum_auc=0.99))
+    result, told = run(FLIGHT_DELAY, tmp_path, **arguments(tmp_path, gates="auc >= 0.99"))
     assert result.outputs == {"Output": False}
     assert list(result.tasks)[-1] == "evaluate"
-    assert any("below the floor of 0.99" in each.line for each in told)
+    assert any("gates do not hold: auc >= 0.99" in each.line for each in told)
     assert [each.name for each in tmp_path.iterdir()] == ["runs"]
 
 
+@pytest.mark.timeout(900)
 def test_data_that_cannot_be_trained_on_is_told_as_such(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"The task ingest .* has no flight from 2014-01-01"):
+    with pytest.raises(InvalidInput, match=r"The task ingest .* give no rows with this query"):
         run(
             FLIGHT_DELAY,
             tmp_path,

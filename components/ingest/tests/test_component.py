@@ -4,38 +4,55 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from kfp import dsl
 
-from headrace.errors import InvalidInput
-from headrace.training.flights import COLUMNS
+from components.conftest import Files
+from headrace.errors import InvalidData
+from headrace.training.data.table import describe_table, read_table
 
 
-def test_a_week_of_flights(
-    component: Callable[..., Any], dataset: Callable[[str], dsl.Dataset]
+def run(function: Callable[..., Any], folder: Path, **more: Any) -> tuple[int, dsl.Dataset, str]:
+    data = dsl.Dataset(uri=str(folder / "data"))
+    profile = dsl.HTML(uri=str(folder / "profile"))
+    rows: int = function(data=data, profile=profile, **more)
+    return rows, data, Path(profile.path).read_text(encoding="utf-8")
+
+
+def test_rows_of_a_query_are_stored_with_their_digest(
+    component: Callable[..., Any], files: Files, tmp_path: Path
 ) -> None:
-    flights = dataset("flights")
-    count = component(train_from="2013-07-01", train_until="2013-07-08", flights=flights)
-    rows = pd.read_parquet(flights.path)
-    assert tuple(rows.columns) == COLUMNS
-    assert len(rows) == count
-    # Counts are texts, because KFP would turn them into floats.
-    assert flights.metadata["rows"] == str(count)
-    assert int(flights.metadata["cancelled"]) > 0
-    assert flights.metadata["source_digest"].startswith("sha256:")
+    source = tmp_path / "rows.parquet"
+    source.write_bytes(files.data.read_bytes())
+    rows, data, page = run(
+        component,
+        tmp_path,
+        sources={"rows": str(source)},
+        query="SELECT size, y FROM rows WHERE size > $least",
+        parameters={"least": 0},
+        schema=files.schema,
+    )
+    stored = read_table(Path(data.path))
+    assert rows == len(stored)
+    assert stored["size"].min() > 0
+    assert data.metadata == {
+        "rows": str(rows),
+        "digest": describe_table(Path(data.path)).digest,
+        "source": f"rows={source}",
+    }
+    assert f"{rows} rows, 2 columns" in page
 
 
-def test_a_second_run_writes_the_same_bytes(component: Callable[..., Any], tmp_path: Path) -> None:
-    files = [dsl.Dataset(uri=str(tmp_path / name)) for name in "ab"]
-    for file in files:
-        component(train_from="2013-07-01", train_until="2013-07-02", flights=file)
-    first, second = (Path(file.path).read_bytes() for file in files)
-    assert first == second
-
-
-def test_a_window_that_is_none_fails_the_task(
-    component: Callable[..., Any], dataset: Callable[[str], dsl.Dataset]
+def test_the_digest_is_of_the_content(
+    component: Callable[..., Any], files: Files, tmp_path: Path
 ) -> None:
-    with pytest.raises(InvalidInput, match="holds no day"):
-        component(train_from="2013-07-08", train_until="2013-07-01", flights=dataset("flights"))
+    frame = read_table(files.data)
+    frame.to_parquet(tmp_path / "other.parquet", compression="gzip", row_group_size=7)
+    _, data, _ = run(component, tmp_path, sources={"rows": str(tmp_path / "other.parquet")})
+    assert data.metadata["digest"] == describe_table(files.data).digest
+
+
+def test_no_rows_fail_the_task(component: Callable[..., Any], files: Files, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a,b\n")
+    with pytest.raises(InvalidData, match="give no rows"):
+        run(component, tmp_path, sources={"rows": str(tmp_path / "rows.csv")})

@@ -15,7 +15,7 @@ from headrace.registry import CHALLENGER, Registry
 
 @pytest.fixture
 def evaluation(tmp_path: Path) -> dsl.Artifact:
-    scores = {"rows": 1000, "auc": 0.7, "brier": 0.2, "calibration": [{"rows": 1000}]}
+    scores = {name: {"value": 0.7, "low": None, "high": None} for name in ("auc", "brier")}
     (tmp_path / "evaluation").write_text(json.dumps({"scores": scores}), encoding="utf-8")
     return dsl.Artifact(uri=str(tmp_path / "evaluation"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections.abc import Iterator
 
 from headrace.api import ModelRollout
 from headrace.cli.places import person
@@ -103,6 +104,24 @@ def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPl
     elif cluster.get(MODEL_ROLLOUT, namespace, name) is None:
         raise NotFound(f"There is no ModelRollout {namespace}/{name} in {shown}.")
     return ClusterPlace(cluster, shown, namespace, name)
+
+
+def rollouts_in_cluster(namespace: str, context: str) -> Iterator[ModelRollout]:
+    """Give the rollouts of a namespace.
+
+    Args:
+        namespace: Empty for that of the context.
+        context: Empty for the current one.
+
+    Raises:
+        SetupError: No cluster is configured.
+        PlatformUnavailable: It does not answer.
+        PermanentError: Not permitted.
+    """
+    _, default = context_of(_kubeconfig(), context)
+    found, _ = connected(None, context).list(MODEL_ROLLOUT, namespace or default)
+    for each in found:
+        yield rollout_of(each)
 
 
 def _kubeconfig() -> str | None:

@@ -1,8 +1,8 @@
 """What is worth an Event: decisions, once each, and holds that last.
 
 A canary that climbs says at each step that it holds, and with hundreds of rollouts the API server
-would keep little else. So a hold is told when it has lasted, a climb once a minute, and everything
-that ends or stops a rollout at once.
+would keep little else. So a hold is told when it has lasted, a climb every two minutes, and
+everything that ends or stops a rollout at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from headrace.engine.decision import Action, Decision
 
 LASTING = 60.0
-"""Seconds."""
+"""Seconds for which a hold is no news."""
+
+CLIMBING = 120.0
+"""Seconds for which another step of a climb is no news."""
 
 _WARNINGS = (Action.ROLL_BACK, Action.PAUSE, Action.DROP)
 
@@ -42,7 +45,7 @@ class Told:
         if decision.action is Action.ADVANCE:
             # Each step is a decision of its own, even if it says the same.
             *climb, at = self.climbed
-            if climb == [decision.reason, version] and now - at < LASTING:
+            if climb == [decision.reason, version] and now - at < CLIMBING:
                 return False
             self.climbed = decision.reason, version, now
         elif what == self.last or (decision.action is Action.HOLD and now - since < LASTING):

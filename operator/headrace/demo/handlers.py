@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from headrace.demo.features import REQUEST_COLUMNS, compute_features
 from headrace.demo.rewritten import compute_features_rewritten
 from headrace.serving.request import Cell, Columns
 from headrace.serving.server import ModelServer
-from headrace.training.features import REQUEST_COLUMNS, compute_features
 
 
 class FlightDelay(ModelServer):

@@ -7,6 +7,8 @@ from importlib import resources
 
 import yaml
 
+from headrace.demo.flights import EVERYTHING, SCHEDULE
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
@@ -17,7 +19,7 @@ class Release:
         title: What it is, in a few words.
         train_from: First day of its data.
         train_until: Day after the last one.
-        feature_set: What it reads.
+        inputs: What it reads.
         handler: The class that serves it.
         replay_from: The day whose flights are the first live requests once it is being rolled out.
         shadow: Whether the rollout begins with a copy of the traffic.
@@ -27,7 +29,7 @@ class Release:
     title: str
     train_from: str
     train_until: str
-    feature_set: str
+    inputs: tuple[str, ...]
     handler: str
     replay_from: str
     shadow: bool = True
@@ -39,7 +41,7 @@ RELEASES = (
         title="the first model: carrier, airport, distance and time of day, January to March",
         train_from="2013-01-01",
         train_until="2013-04-01",
-        feature_set="schedule",
+        inputs=SCHEDULE,
         handler="headrace.demo.handlers.FlightDelay",
         replay_from="2013-04-01",
     ),
@@ -48,7 +50,7 @@ RELEASES = (
         title="knows the weather and the destination, January to June",
         train_from="2013-01-01",
         train_until="2013-07-01",
-        feature_set="schedule-and-weather",
+        inputs=EVERYTHING,
         handler="headrace.demo.handlers.FlightDelay",
         replay_from="2013-07-01",
     ),
@@ -57,7 +59,7 @@ RELEASES = (
         title="with newer data, its serving code rewritten, in a hurry: without a shadow step",
         train_from="2013-01-01",
         train_until="2013-08-01",
-        feature_set="schedule-and-weather",
+        inputs=EVERYTHING,
         handler="headrace.demo.handlers.FlightDelayRewritten",
         replay_from="2013-08-01",
         shadow=False,

@@ -11,11 +11,12 @@ import sys
 from datetime import date, timedelta
 from pathlib import Path
 
+from headrace.demo.flights import SOURCES, query, schema
 from headrace.demo.releases import RELEASES
-from headrace.training.flights import TARGET
-from headrace.training.ingest import read_flights, source_directory
-from headrace.training.package import requests
-from headrace.training.window import Window
+from headrace.training.data.ingest import ingest
+from headrace.training.data.schema_text import parse_schema
+from headrace.training.data.table import read_table
+from headrace.training.model.columns import request_of
 
 DAYS = 14
 
@@ -28,13 +29,20 @@ def replay_file(directory: Path, version: str) -> Path:
 def write_replays(directory: Path) -> None:
     """Write one file per release: the flights that follow its data, `DAYS` days of them."""
     directory.mkdir(parents=True, exist_ok=True)
-    source = source_directory()
+    known = parse_schema(schema())
     for release in RELEASES:
         first = date.fromisoformat(release.replay_from)
-        rows = read_flights(source, Window(first, first + timedelta(days=DAYS))).rows
-        labels = rows[TARGET].astype(int).tolist()
-        with replay_file(directory, release.version).open("w", encoding="utf-8") as file:
-            for request, label in zip(requests(rows), labels, strict=True):
+        window = {"train_from": str(first), "train_until": str(first + timedelta(days=DAYS))}
+        target = replay_file(directory, release.version)
+        table = target.with_suffix(".parquet")
+        ingest(table, SOURCES, query(), window, known)
+        rows = read_table(table)
+        table.unlink()
+        columns = request_of(rows, known.request_columns)
+        labels = rows[known.target].tolist()
+        with target.open("w", encoding="utf-8") as file:
+            for *values, label in zip(*columns.values(), labels, strict=True):
+                request = dict(zip(columns, values, strict=True))
                 file.write(json.dumps({"request": request, "label": label}) + "\n")
 
 

@@ -1,7 +1,7 @@
 """The features again, rewritten for release 3: the defect that the demo is about.
 
 Somebody moved the feature code into the serving path, for speed. Offline evaluation does not
-notice, because training computes its inputs with `headrace.training.features`. Three things are
+notice, because training computes its inputs with `headrace.demo.features`. Three things are
 wrong here, and all three have happened to others: hours are read in UTC, carriers that fly little
 are dropped from a table that is then asked for all of them, and that table is parsed anew for
 every request.
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, timedelta
 from typing import Any
 
-from headrace.training.features import SCHEDULED, parse_instant
+from headrace.demo.features import SCHEDULED, parse_instant
 
 SMALLEST_SHARE = 0.02
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
 from headrace.registry.client import open_client
-from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain
-from headrace.registry.runs import DIGEST_TAG, run_of
+from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain, quotable
+from headrace.registry.runs import DIGEST_TAG, RUN_TAG, experiment_of, run_of
 from headrace.serving.bundle import Bundle, read_bundle
 
 if TYPE_CHECKING:
@@ -109,15 +109,47 @@ class Registry:
             if known is not None:
                 return _same(_registered(known), bundle)
             run_id = run_of(self._client, self._database, bundle, metrics, params)
-            tags = {**metadata, VERSION_TAG: version, DIGEST_TAG: bundle.digest}
+            tags = {RUN_TAG: run_id, **metadata, VERSION_TAG: version, DIGEST_TAG: bundle.digest}
             self._create(bundle, run_id, tags, uri or bundle_dir.resolve().as_uri())
             return _same(_registered(self._settled(name, version)), bundle)
 
+    def log_run(
+        self,
+        name: str,
+        params: Mapping[str, str | float | int],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> str:
+        """Track something that was done as a run of its own, which has ended.
+
+        Args:
+            name: What the run is called.
+            params: What it was done with.
+            metrics: Finite numbers by name.
+            tags: Texts by name.
+            files: Texts that are kept with the run, by file name.
+
+        Returns:
+            The run's id.
+        """
+        with self._answering():
+            run = self._client.create_run(
+                experiment_of(self._client, self._database), run_name=name, tags=dict(tags or {})
+            )
+            run_id: str = run.info.run_id
+            for key, value in params.items():
+                self._client.log_param(run_id, key, value)
+            for key, number in metrics.items():
+                self._client.log_metric(run_id, key, number)
+            for file, text in (files or {}).items():
+                self._client.log_text(run_id, text, file)
+            self._client.set_terminated(run_id)
+            return run_id
+
     def version_of(self, name: str, alias: str) -> RegisteredVersion | None:
         """Give the version that an alias points at, None if it points at none."""
-        database = self._database
-        if database is not None and not database.exists():
-            # Asking makes no database, and needs no MLflow to know the answer.
+        if not self._is_there:
             return None
         with self._answering():
             for model in self._client.search_registered_models(f"name='{plain(name)}'"):
@@ -153,6 +185,27 @@ class Registry:
         """
         with self._answering():
             return dict(self._require(name, version).tags)
+
+    def versions_with(self, tag: str, text: str) -> tuple[RegisteredVersion, ...]:
+        """Give the versions of all models that have a tag with this value, in order of their names.
+
+        Raises:
+            InvalidInput: The value cannot be one.
+        """
+        query = f"tags.`{tag}`='{quotable(text)}'"
+        if not self._is_there:
+            return ()
+        with self._answering():
+            found = self._client.search_model_versions(query)
+            # What a search gives lacks the aliases.
+            whole = [self._client.get_model_version(one.name, one.version) for one in found]
+        ours = [_registered(one) for one in whole if VERSION_TAG in one.tags]
+        return tuple(sorted(ours, key=lambda one: (one.name, one.version)))
+
+    def metrics_of(self, version: RegisteredVersion) -> Mapping[str, float]:
+        """Give the metrics that were logged in a version's run."""
+        with self._answering():
+            return dict(self._client.get_run(version.run_id).data.metrics)
 
     def set_tag(self, name: str, version: str, tag: str, text: str) -> None:
         """Set a tag of a version, in place of what it said before.
@@ -195,6 +248,11 @@ class Registry:
         if not self.tracking_uri.startswith(prefix):
             return None
         return Path(self.tracking_uri.removeprefix(prefix))
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether there can be an answer: asking makes no database, and needs no MLflow for it."""
+        return self._database is None or self._database.exists()
 
     @property
     def _place(self) -> str:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "headrace"
 DIGEST_TAG = "headrace.digest"
+RUN_TAG = "run"
+"""Of a version: the run that trained it, else the one that it was registered with."""
+
 CARD = "README.md"
 
 
@@ -52,7 +55,7 @@ def _trained(client: MlflowClient, bundle: Bundle) -> str:
     """Find the run of the training; empty where this server does not know it."""
     from mlflow.exceptions import MlflowException
 
-    run_id = bundle.signature.metadata.get("run", "")
+    run_id = bundle.signature.metadata.get(RUN_TAG, "")
     if not run_id:
         return ""
     try:
@@ -65,7 +68,7 @@ def _trained(client: MlflowClient, bundle: Bundle) -> str:
 
 
 def _registered(client: MlflowClient, database: Path | None, bundle: Bundle) -> str:
-    experiment = _experiment(client, database)
+    experiment = experiment_of(client, database)
     found = client.search_runs([experiment], f"tags.`{DIGEST_TAG}` = '{bundle.digest}'")
     if found:
         return str(found[-1].info.run_id)
@@ -78,7 +81,8 @@ def _registered(client: MlflowClient, database: Path | None, bundle: Bundle) -> 
     return str(run.info.run_id)
 
 
-def _experiment(client: MlflowClient, database: Path | None) -> str:
+def experiment_of(client: MlflowClient, database: Path | None) -> str:
+    """Give the id of the one experiment that all runs belong to; it is made when it is missing."""
     known = client.get_experiment_by_name(EXPERIMENT)
     if known is not None:
         return str(known.experiment_id)

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import io
-import logging
 import shutil
 import subprocess
 import sys
 import urllib.parse
 from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +23,7 @@ from headrace.registry.challenger import register_challenger
 from headrace.registry.champion import champion_bundle, fetch_bundle
 from headrace.serving.bundle import Column, Output, Reference, Signature, digest, write_bundle
 from headrace.serving.reference import Histogram
+from tests.local.registry.conftest import Made
 
 NAME = "flight-delay"
 
@@ -56,44 +53,6 @@ def bundle(
         f"# {name} {version}\n",
     )
     return path
-
-
-@dataclass(frozen=True)
-class Made:
-    database: Path
-    said: str
-
-
-class Listener(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    # MLflow takes seconds to make a database, so it is made once and copied.
-    path = tmp_path_factory.mktemp("mlflow") / "registry.db"
-    listener, output = Listener(), io.StringIO()
-    loggers = [logging.getLogger(name) for name in ("", "mlflow", "alembic")]
-    for logger in loggers:
-        logger.addHandler(listener)
-    try:
-        with redirect_stdout(output), redirect_stderr(output), pytest.raises(NotFound):
-            Registry(f"sqlite:///{path}").promote(NAME, "1")
-    finally:
-        for logger in loggers:
-            logger.removeHandler(listener)
-    return Made(path, output.getvalue() + "\n".join(listener.messages))
-
-
-@pytest.fixture
-def uri(made: Made, tmp_path: Path) -> str:
-    shutil.copy(made.database, tmp_path / "registry.db")
-    return f"sqlite:///{tmp_path / 'registry.db'}"
 
 
 def registered(uri: str, path: Path) -> Registry:

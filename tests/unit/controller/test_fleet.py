@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from headrace.api import Condition, ModelRollout, Phase, Status, Traffic
+from headrace.api import (
+    AbTest,
+    Condition,
+    ModelRollout,
+    ModelSpec,
+    Phase,
+    Status,
+    Strategy,
+    Traffic,
+)
 from headrace.controller.asking import local_envoy
 from headrace.controller.fleet import Fleet
 from headrace.controller.parting import Parting
@@ -302,11 +311,23 @@ def test_a_restart_at_any_moment_changes_no_outcome_and_no_history() -> None:
     assert ended == {(("1", "Live"), ("2", "Promoted"))}
 
 
-def of_a_whole_rollout(lives: int, *, errors: float) -> tuple[object, int]:
+History = tuple[tuple[str, str, str], ...]
+AB_TEST = Strategy(ab_test=AbTest(split=50, goal="reward", minimum_effect=0.01))
+
+
+def of_a_whole_rollout(
+    lives: int, errors: float, strategy: Strategy | None
+) -> tuple[tuple[Phase, ModelSpec | None, History, Traffic | None], int]:
     """Run a rollout whose process is killed after its n-th write, and give end and kills."""
     bench = live()
-    bench.cluster.scripts["models/flight-0"].candidate_errors = errors
-    bench.want("2")
+    script = bench.cluster.scripts["models/flight-0"]
+    script.candidate_errors = errors
+    script.rewards = {"1": 0.2, "2": 0.6}
+    wanted = named("2", 0)
+    if strategy is not None:
+        spec = wanted.spec.model_copy(update={"strategy": strategy})
+        wanted = wanted.model_copy(update={"spec": spec})
+    bench.shelf.put(wanted)
     bench.shelf.life.left = lives
     killed = 0
     for _ in range(300):
@@ -325,14 +346,24 @@ def of_a_whole_rollout(lives: int, *, errors: float) -> tuple[object, int]:
     return (status.phase, status.stable, history, carried), killed
 
 
-@pytest.mark.parametrize("errors", [0.01, 0.3], ids=["a_good_one", "a_bad_one"])
+@pytest.mark.parametrize(
+    ("errors", "strategy", "outcome"),
+    [
+        (0.01, None, "Promoted"),
+        (0.3, None, "RolledBack"),
+        (0.01, AB_TEST, "Promoted"),
+        (0.3, AB_TEST, "RolledBack"),
+    ],
+    ids=["a good one", "a bad one", "a better one of an A/B test", "a bad one of an A/B test"],
+)
 def test_killed_after_any_single_write_it_ends_the_same_with_the_same_history(
-    errors: float,
+    errors: float, strategy: Strategy | None, outcome: str
 ) -> None:
-    undisturbed, none = of_a_whole_rollout(10**9, errors=errors)
+    undisturbed, none = of_a_whole_rollout(10**9, errors, strategy)
     assert none == 0
+    assert undisturbed[2][-1][1] == outcome
     for lives in range(1, 100):
-        ended, killed = of_a_whole_rollout(lives, errors=errors)
+        ended, killed = of_a_whole_rollout(lives, errors, strategy)
         assert ended == undisturbed, f"killed after write {lives}"
         if not killed:
             break

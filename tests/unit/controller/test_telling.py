@@ -39,15 +39,15 @@ def test_a_hold_that_was_told_is_told_again_when_it_comes_again_and_lasts() -> N
     assert told(*first, *moment, *again) == [(60.0, "NoData"), (225.0, "NoData")]
 
 
-def test_a_climb_is_told_once_a_minute_and_what_ends_it_at_once() -> None:
-    climb = [(15.0 * n, Action.ADVANCE, "StepHeld") for n in range(9)]
-    between = [(15.0 * n + 1, Action.HOLD, "Holding") for n in range(9)]
-    end = (130.0, Action.ROLL_BACK, "MoreErrors")
+def test_a_climb_is_told_every_two_minutes_and_what_ends_it_at_once() -> None:
+    climb = [(15.0 * n, Action.ADVANCE, "StepHeld") for n in range(17)]
+    between = [(15.0 * n + 1, Action.HOLD, "Holding") for n in range(17)]
+    end = (250.0, Action.ROLL_BACK, "MoreErrors")
     assert told(*sorted(climb + between), end) == [
         (0.0, "StepHeld"),
-        (60.0, "StepHeld"),
         (120.0, "StepHeld"),
-        (130.0, "MoreErrors"),
+        (240.0, "StepHeld"),
+        (250.0, "MoreErrors"),
     ]
 
 

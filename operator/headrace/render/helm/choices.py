@@ -41,13 +41,18 @@ def _same_question(one: Node, other: Node) -> bool:
 
 
 def _merged_lists(condition: Condition, then: list[Node], otherwise: list[Node]) -> list[Node]:
-    nameless = not any(_name(each) for each in (*then, *otherwise))
-    if nameless and len(then) == len(otherwise):
+    if len(then) == len(otherwise) and (_is_by_place(then) or _is_by_place(otherwise)):
         return [merged(condition, *pair) for pair in zip(then, otherwise, strict=True)]
     return [
         merged(condition, _found(each, then), _found(each, otherwise))
         for each in _union(then, otherwise, _alike)
     ]
+
+
+def _is_by_place(entries: list[Node]) -> bool:
+    """Say whether nothing but its place tells an entry from the others: no name, or one twice."""
+    names = [_name(each) for each in entries]
+    return not any(names) or any(names.count(name) > 1 for name in names if name)
 
 
 def _found(wanted: Node, among: list[Node]) -> Node:

@@ -57,7 +57,8 @@ def _worth_asking(rollout: ModelRollout, answers: Answers) -> list[Condition]:
     if answers.get(CANDIDATE):
         questions += [CANDIDATE_CLAIM, MIRRORED]
     if answers.get(MIRRORED) is False:
-        if routing.stickiness is not None or strategy_of(rollout.spec).sticky:
+        sticky = routing.stickiness is not None or strategy_of(rollout.spec).sticky
+        if sticky or routing.provider == "GatewayAPI":
             questions += [ANSWERS, SHARES] if answers.get(ANSWERS, True) else [ANSWERS]
         if routing.provider == "None":
             questions.append(LEADS)

@@ -9,6 +9,9 @@ from typing import Any
 
 from headrace.errors import InvalidData, InvalidInput
 from headrace.serving.reference import Reference, parse_reference
+from headrace.training.data.schema import DataSchema
+from headrace.training.data.schema_text import to_yaml
+from headrace.training.page import render_page
 
 FORMAT = "headrace.dev/data-report/v1"
 
@@ -146,3 +149,20 @@ def reference_of(text: str, source: str) -> Reference:
     if reference is None:
         raise InvalidInput("\n  ".join([f"{source} has no distributions:", *map(str, faults)]))
     return reference
+
+
+def report_page(report: DataReport, schema: DataSchema) -> str:
+    """Show a report in HTML, with the schema that it is about."""
+    return render_page(
+        "data_report.html", title="Data report", report=report, schema=to_yaml(schema)
+    )
+
+
+def require_action(on_violation: str) -> None:
+    """Refuse what is neither `stop` nor `mark`.
+
+    Raises:
+        InvalidInput: It is neither.
+    """
+    if on_violation not in ("stop", "mark"):
+        raise InvalidInput(f"on_violation is {on_violation!r}; expected stop or mark.")

@@ -1,0 +1,78 @@
+"""`headrace lineage`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import click
+from rich.console import Console
+
+from headrace.api import ModelRollout
+from headrace.cli.places import home
+from headrace.controller.store import RolloutStore
+from headrace.errors import InvalidInput
+from headrace.registry.mlflow_registry import Registry
+
+_DEMO = "demo/mlflow.db"
+
+
+@click.command()
+@click.argument("subject")
+@click.option(
+    "--registry",
+    envvar="MLFLOW_TRACKING_URI",
+    default=None,
+    help="sqlite:///mlflow.db, or the address of a server.  [default: that of the demo]",
+)
+@click.option("-n", "--namespace", default="", help="Of a cluster: look at its rollouts, too.")
+@click.option("--context", default="", help="The context of the kubeconfig that has it.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def lineage(subject: str, registry: str | None, namespace: str, context: str, output: str) -> None:
+    """Show what a version was made of, what else was made of it, and when it was live.
+
+    SUBJECT is a version, a bundle's folder, or a digest, commit or run, which gives all the
+    versions that come from it.
+
+    \b
+      headrace lineage flight-delay@7
+      headrace lineage flight-delay@champion
+      headrace lineage bundles/churn-1
+      headrace lineage sha256:5f1c...
+    """
+    from headrace.registry.lineage import trace
+    from headrace.report.lineage import lineage_document, render_lineage, stays
+
+    found = trace(subject, _registry(registry))
+    rollouts = [*_local(), *(_in_cluster(namespace, context) if namespace or context else ())]
+    told = [(one, stays(rollouts, one.name, one.version)) for one in found]
+    if output == "json":
+        click.echo(json.dumps([lineage_document(*one) for one in told], indent=2))
+        return
+    console = Console()
+    for one, lived in told:
+        console.print(render_lineage(one, lived))
+
+
+def _registry(uri: str | None) -> Registry | None:
+    if uri is not None:
+        return Registry(uri)
+    demo = (home() / _DEMO).resolve()
+    return Registry(f"sqlite:///{demo}") if demo.is_file() else None
+
+
+def _local() -> Iterator[ModelRollout]:
+    """Give the rollouts of this machine, and those of the demos."""
+    for pattern in ("*/*/rollout.yaml", "demo*/*/*/rollout.yaml"):
+        for file in sorted(home().glob(pattern)):
+            try:
+                yield RolloutStore(file.parent).read()
+            except InvalidInput as error:
+                click.echo(f"headrace: left out: {error}", err=True)
+
+
+def _in_cluster(namespace: str, context: str) -> Iterator[ModelRollout]:
+    # The Kubernetes client takes long to import, and a laptop need not have it.
+    from headrace.cli.clusters import rollouts_in_cluster
+
+    return rollouts_in_cluster(namespace, context)

@@ -1,0 +1,113 @@
+"""Where a version comes from and when it was live, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from headrace.api import ModelRollout
+from headrace.api.fields import format_instant
+from headrace.registry.lineage import Lineage
+from headrace.report import wording
+from headrace.report.report import ReleaseOutcome
+
+_TOOK_OVER = ("Live", "Promoted")
+"""Ends of a rollout that give a version all users."""
+
+_NOT_RECORDED = "not recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """What became of a version in one rollout of it.
+
+    Attributes:
+        rollout: `namespace/name` of the resource.
+        outcome: As the history has it.
+        time: When the rollout ended: for one that was promoted, since when it had all users.
+        until: When another version took over, Unix seconds; None while none has, and for a
+            version that never had all users.
+        message: Why, in a sentence.
+    """
+
+    rollout: str
+    outcome: ReleaseOutcome
+    time: float
+    until: float | None
+    message: str
+
+
+def stays(rollouts: Iterable[ModelRollout], name: str, version: str) -> tuple[Stay, ...]:
+    """Give what became of a version, in order of time, as far as histories reach back."""
+    found = []
+    for rollout in rollouts:
+        if rollout.spec.model.name != name:
+            continue
+        taken = [entry for entry in rollout.status.history if entry.outcome in _TOOK_OVER]
+        for entry in rollout.status.history:
+            if entry.version != version:
+                continue
+            later = (next_one.ended for next_one in taken if next_one.ended > entry.ended)
+            until = next(later, None) if entry.outcome in _TOOK_OVER else None
+            found.append(Stay(rollout.key, entry.outcome, entry.ended, until, entry.message))
+    return tuple(sorted(found, key=lambda stay: stay.time))
+
+
+def lineage_document(lineage: Lineage, lived: Iterable[Stay]) -> dict[str, Any]:
+    """Give a lineage as JSON values; instants as RFC 3339."""
+    return {
+        **asdict(lineage),
+        "rollouts": [
+            asdict(stay)
+            | {
+                "time": format_instant(stay.time),
+                "until": None if stay.until is None else format_instant(stay.until),
+            }
+            for stay in lived
+        ],
+    }
+
+
+def render_lineage(lineage: Lineage, lived: Iterable[Stay]) -> RenderableType:
+    """Show a lineage to a person."""
+    head = Text(wording.plain(f"{lineage.name}@{lineage.version}"), style="bold")
+    if lineage.aliases:
+        head.append(f"  {wording.plain(', '.join(lineage.aliases))}", "not bold green")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for what, text in (
+        ("bundle", lineage.uri),
+        ("digest", lineage.digest),
+        ("run", lineage.run),
+        ("data", lineage.data),
+        ("code", lineage.code),
+        ("evaluation", lineage.evaluation),
+        ("scores", _scores(lineage.scores)),
+        *lineage.metadata.items(),
+    ):
+        told = Text(wording.plain(text)) if text else Text(_NOT_RECORDED, style="dim")
+        table.add_row(Text(wording.plain(what)), told)
+    for what, others in lineage.related.items():
+        if others:
+            table.add_row(f"same {what}", Text(wording.plain(", ".join(others))))
+    for stay in lived:
+        table.add_row(Text(wording.OUTCOME_WORDS[stay.outcome]), _stay(stay))
+    return Group(head, table)
+
+
+def _scores(scores: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+
+
+def _stay(stay: Stay) -> Text:
+    since = wording.clock(stay.time, with_date=True)
+    if stay.outcome not in _TOOK_OVER:
+        return Text(f"{since} of {wording.plain(stay.rollout)}: {wording.sentence(stay.message)}")
+    until = "now" if stay.until is None else wording.clock(stay.until, with_date=True)
+    return Text(f"{since} to {until}, by {wording.plain(stay.rollout)}")

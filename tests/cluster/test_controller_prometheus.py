@@ -1,0 +1,134 @@
+"""A Prometheus on its bad days: nothing changes until it is well again, and nothing is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from headrace.api import Phase
+from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
+from tests.cluster.api_server import ApiServer
+from tests.cluster.doubles import eventually
+from tests.cluster.prometheus_proxy import (
+    Change,
+    PrometheusProxy,
+    away,
+    nonsense,
+    nothing,
+    numbers,
+    overloaded,
+    prometheus_proxy,
+    slow,
+    twice,
+)
+from tests.cluster.stage import Stage, staged
+
+STEPS = [{"mirror": 100, "hold": "1s"}, {"weight": 20, "hold": "1s"}]
+BEHIND = 120.0
+"""Seconds by which the controller's clock is behind Prometheus'."""
+
+
+@dataclass
+class Theatre:
+    """A rollout that holds at 20 %, and the Prometheus that its controller asks."""
+
+    stage: Stage
+    proxy: PrometheusProxy
+
+    def ticks(self, count: int) -> None:
+        """Wait until Prometheus was asked in so many more ticks, at the least."""
+        for _ in range(count):
+            before = self.proxy.asked
+            eventually(lambda before=before: self.proxy.asked > before)  # type: ignore[misc]
+
+    def holds(self) -> dict[str, Any]:
+        return self.stage.when(lambda status: status["decision"]["reason"] == "StepHolds")
+
+
+@pytest.fixture(scope="module")
+def theatre(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
+    with (
+        staged(server, tmp_path_factory.mktemp("prometheus")) as stage,
+        prometheus_proxy(stage.play.prometheus) as proxy,
+    ):
+        # All of it with clocks that differ by two minutes.
+        stage.start(prometheus=proxy.url, clock=lambda: time.time() - BEHIND)
+        stage.go_live()
+        steps = [*STEPS, {"weight": 25, "hold": "60m"}]
+        stage.apply("2", strategy={"canary": {"steps": steps}})
+        stage.when(lambda _: stage.weights() == {"1": 75, "2": 25})
+        one = Theatre(stage, proxy)
+        one.holds()
+        yield one
+        stage.stop()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [away, overloaded, nonsense, numbers("NaN"), numbers("+Inf"), nothing],
+    ids=["away", "overloaded", "nonsense", "NaN", "infinite", "empty"],
+)
+def test_while_nothing_can_be_read_everything_stays_as_it_is(
+    theatre: Theatre, fault: Change
+) -> None:
+    stage = theatre.stage
+    theatre.holds()
+    theatre.proxy.change = fault
+    status = stage.when(lambda status: status["decision"]["reason"] != "StepHolds")
+    theatre.ticks(4)
+    assert status["decision"]["action"] == "Hold"
+    assert status["phase"] == Phase.PROGRESSING
+    assert stage.weights() == {"1": 75, "2": 25}
+    assert stage.history() == [("1", "Live")]
+    theatre.proxy.change = lambda answer: answer
+    theatre.holds()
+
+
+def test_slow_answers_are_waited_for(theatre: Theatre) -> None:
+    theatre.holds()
+    theatre.proxy.change = slow
+    theatre.ticks(4)
+    theatre.proxy.change = lambda answer: answer
+    status = theatre.holds()
+    assert status["phase"] == Phase.PROGRESSING
+    assert theatre.stage.weights() == {"1": 75, "2": 25}
+
+
+def requests(stage: Stage) -> int:
+    return int(stage.status()["requests"]["candidate"])
+
+
+def answered(stage: Stage) -> int:
+    return sum(n for (version, _), n in stage.play.answers.items() if version == "2")
+
+
+def test_series_that_come_twice_and_counters_that_begin_anew_count_nothing_twice(
+    theatre: Theatre,
+) -> None:
+    stage = theatre.stage
+    theatre.proxy.change = twice
+    theatre.ticks(6)
+    theatre.proxy.change = lambda answer: answer
+    theatre.ticks(2)
+    for _ in range(3):
+        stage.play.reset()
+        theatre.ticks(4)
+    status = theatre.holds()
+    assert status["phase"] == Phase.PROGRESSING
+    assert stage.weights() == {"1": 75, "2": 25}
+    # Evidence is written within a minute, and never has more than there was.
+    assert requests(stage) <= answered(stage)
+
+
+def test_after_all_of_that_it_is_promoted(theatre: Theatre) -> None:
+    stage = theatre.stage
+    edit = {"spec": {"strategy": {"canary": {"steps": STEPS}}}}
+    stage.cluster.patch(MODEL_ROLLOUT, stage.namespace, stage.name, edit)
+    status = stage.until(Phase.HEALTHY, "2")
+    assert stage.history() == [("1", "Live"), ("2", "Promoted")]
+    assert 0 < status["history"][-1]["requests"]["candidate"] <= answered(stage)
+    assert stage.play.unserved == 0
