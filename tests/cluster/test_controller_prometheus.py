@@ -28,7 +28,8 @@ from tests.cluster.prometheus_proxy import (
 from tests.cluster.stage import Stage, staged
 
 STEPS = [{"mirror": 100, "hold": "1s"}, {"weight": 20, "hold": "1s"}]
-AHEAD = 120.0
+BEHIND = 120.0
+"""Seconds by which the controller's clock is behind Prometheus'."""
 
 
 @dataclass
@@ -55,7 +56,7 @@ def theatre(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
         prometheus_proxy(stage.play.prometheus) as proxy,
     ):
         # All of it with clocks that differ by two minutes.
-        stage.start(prometheus=proxy.url, clock=lambda: time.time() + AHEAD)
+        stage.start(prometheus=proxy.url, clock=lambda: time.time() - BEHIND)
         stage.go_live()
         steps = [*STEPS, {"weight": 25, "hold": "60m"}]
         stage.apply("2", strategy={"canary": {"steps": steps}})

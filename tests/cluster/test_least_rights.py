@@ -23,7 +23,8 @@ import yaml
 from headrace.controller.process import Controller, Settings
 from headrace.errors import Conflict, NotFound
 from headrace.metrics.prometheus import PrometheusMetrics
-from headrace.render.examples import ROLLOUT
+from headrace.render.examples import ROLLOUT as DOCUMENT
+from headrace.render.labels import ROLLOUT
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, OWNED, Kind
 from tests.cluster.api_server import ApiServer, Object, api_server
@@ -38,10 +39,16 @@ NAMESPACE, SYSTEM, NAME = "models", "headrace-system", "headrace"
 USER = f"system:serviceaccount:{SYSTEM}:{NAME}"
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
 
+ANOTHER = "somebodys"
+
 LESS: dict[str, Any] = {
     "serving": {"backend": "Kubernetes", "autoscaling": None},
     "routing": {"provider": "None", "gateway": None, "hostnames": None, "stickiness": None},
-    "monitoring": {"provider": "None"},
+    "monitoring": None,
+    "strategy": {
+        **dict.fromkeys(("canary", "shadow", "abTest", "bandit")),
+        "blueGreen": {"prePromotion": {"hold": "5m"}},
+    },
 }
 """What makes most kinds of objects needless."""
 
@@ -140,8 +147,9 @@ def controller(cluster: Cluster) -> Iterator[None]:
 
 
 def of_example(example: str, version: str) -> Object:
-    document = yaml.safe_load((FOLDER / example / ROLLOUT).read_text("utf-8"))
+    document = yaml.safe_load((FOLDER / example / DOCUMENT).read_text("utf-8"))
     document["metadata"] = {"name": example, "namespace": NAMESPACE}
+    document["spec"].pop("challengers", None)  # nothing is to be tested, only made
     document["spec"]["model"] |= {"version": version, "digest": f"sha256:{version * 64}"}
     return dict(document)
 
@@ -164,16 +172,16 @@ def made(admin: Cluster, kind: Kind) -> list[Object]:
 
 
 def unlabel(server: ApiServer, admin: Cluster, kind: Kind) -> None:
-    """Take the label by which it finds its own, as a person does by mistake."""
+    """Change the label by which it finds its own, as a person does by mistake."""
     for each in made(admin, kind):
-        changed = {"metadata": {"labels": {"headrace.dev/rollout": None}}}
+        changed = {"metadata": {"labels": {ROLLOUT: ANOTHER}}}
         path = f"{kind.path(NAMESPACE, each['metadata']['name'])}?fieldManager=ada"
         assert server.ask("PATCH", path, changed, "merge").code == 200
 
 
 def unlabelled(admin: Cluster, kind: Kind) -> list[Object]:
     found = made(admin, kind)
-    return [each for each in found if "headrace.dev/rollout" not in each["metadata"]["labels"]]
+    return [each for each in found if each["metadata"]["labels"][ROLLOUT] == ANOTHER]
 
 
 def asked(log: Path) -> tuple[frozenset[Right], frozenset[Right]]:
