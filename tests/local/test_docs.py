@@ -46,6 +46,15 @@ def test_the_simulations_of_the_page_run(tmp_path: Path) -> None:
     run(commands, tmp_path)
 
 
+@pytest.mark.local
+def test_the_labels_of_the_page_become_a_quality(tmp_path: Path) -> None:
+    commands = commands_of("Predictions and labels", "docs/labels.md")
+    assert commands.count("headrace labels") == 3
+    said = run(commands, tmp_path)
+    assert "2 joined" in said
+    assert "yes: accuracy of version 7 is 0.5, < 0.7, on 2 labels" in said
+
+
 def commands_of(heading: str, file: str = "docs/local.md") -> str:
     """Give all commands under a heading of a page."""
     page = (ROOT / file).read_text(encoding="utf-8")
@@ -53,8 +62,8 @@ def commands_of(heading: str, file: str = "docs/local.md") -> str:
     return "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
 
 
-def run(commands: str, folder: Path) -> None:
-    """Run them one after the other, as a reader would."""
+def run(commands: str, folder: Path) -> str:
+    """Run them one after the other, as a reader would; give what they say."""
     binaries = Path(sys.executable).parent
     try:
         said = subprocess.run(
@@ -69,4 +78,6 @@ def run(commands: str, folder: Path) -> None:
     except subprocess.TimeoutExpired as error:
         # A rollout that waits for a person never ends here; what it wrote tells why.
         pytest.fail(f"not ended after {error.timeout:g} s:\n{(error.output or b'').decode()}")
-    assert said.returncode == 0, said.stdout.decode()
+    text = said.stdout.decode()
+    assert said.returncode == 0, text
+    return text

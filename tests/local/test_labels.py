@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from click.testing import CliRunner, Result
 
 from headrace.cli.main import cli
 from headrace.errors import InvalidInput, PlatformUnavailable
+from headrace.labels.records import Label, Prediction
+from headrace.labels.store import LabelStore
 from headrace.serving.feedback import read_feedback
 
 NOW = time.time()
@@ -126,6 +129,33 @@ def test_feedback_stays_due_while_nobody_answers(file: Path, router: Router) -> 
     assert "At most 20 rewards are lost" in str(away.exception)
     assert labels("add", str(many), "--feedback", router.url).exit_code == 0
     assert len(router.told) == 30
+
+
+def test_several_writers_at_once_use_every_label_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'labels.db'}"
+    predictions = [Prediction(f"{n}", "7", 0.9, NOW) for n in range(100)]
+    truths = [Label(f"{n}", 1.0, NOW) for n in range(100)]
+    LabelStore(url, "late").close()
+
+    def write(number: int) -> None:
+        store = LabelStore(url, "late")
+        for start in range(0, 100, 25):
+            some = slice(start, start + 25)
+            if number % 2:
+                store.record_labels(truths[some], NOW)
+            store.record_predictions(predictions[some], NOW)
+            store.record_labels(truths[some], NOW)
+        store.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    store = LabelStore(url, "late")
+    counts = store.counts()
+    assert (counts["predictions"], counts["labels"], counts["joined"]) == (100, 100, 100)
+    assert (counts["duplicate predictions"], counts["duplicate labels"]) == (300, 500)
+    assert sum(hour.count for hour in store.hours()) == 100
+    assert len(store.take_rewards()) == 100
+    store.close()
 
 
 def test_a_line_that_is_no_record_is_named(file: Path) -> None:

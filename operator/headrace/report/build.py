@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from headrace.api import (
@@ -37,6 +37,7 @@ def build_report(
     *,
     title: str = "",
     created: float | None = None,
+    made_of: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Report:
     """Tell what happened to every release that the resource remembers.
 
@@ -49,6 +50,7 @@ def build_report(
         title: By default the name of the rollout.
         created: When the report is made, Unix seconds; by default when the last thing that it
             tells happened.
+        made_of: By version, what it was made of; see `made_of` in `report.lineage`.
     """
     ticks = sorted(journal, key=lambda record: record.time)
     told_events = tuple(sorted(events, key=lambda event: event.time))
@@ -69,6 +71,11 @@ def build_report(
         releases.append(_ended(entry, during, said, metrics))
     if status.candidate is not None:
         releases.append(_in_progress(rollout, ticks, max(created, latest), metrics))
+    if made_of:
+        releases = [
+            release.model_copy(update={"made_of": dict(made_of.get(release.version, {}))})
+            for release in releases
+        ]
     name = rollout.metadata.name
     return Report(
         title=title or name,

@@ -58,6 +58,18 @@ def stays(rollouts: Iterable[ModelRollout], name: str, version: str) -> tuple[St
     return tuple(sorted(found, key=lambda stay: stay.time))
 
 
+def made_of(lineage: Lineage) -> dict[str, str]:
+    """Give what a version was made of, as far as it is recorded, for a line of a report."""
+    told = {
+        "digest": lineage.digest,
+        "data": lineage.data,
+        "code": lineage.code,
+        "run": lineage.run,
+        "evaluation": lineage.evaluation,
+    }
+    return {what: text for what, text in told.items() if text}
+
+
 def lineage_document(lineage: Lineage, lived: Iterable[Stay]) -> dict[str, Any]:
     """Give a lineage as JSON values; instants as RFC 3339."""
     return {

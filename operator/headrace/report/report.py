@@ -112,6 +112,8 @@ class Release(Value):
     """Every candidate where there were several, the first one first; else none."""
     segments: str = ""
     """Which segments of the users differed from the whole, in one sentence."""
+    made_of: dict[str, str] = {}
+    """What the version was made of: its bundle's digest, data, code and run, where known."""
     ticks: tuple[TickRecord, ...] = Field(default=(), exclude=True, repr=False)
 
 

@@ -319,7 +319,7 @@ def test_two_tasks_at_once_register_one_version(uri: str, tmp_path: Path) -> Non
 def test_a_version_points_at_the_run_that_trained_it(uri: str, tmp_path: Path) -> None:
     registry = Registry(uri)
     client = registry._client
-    run = client.create_run(client.create_experiment("mine"))
+    run = client.create_run(client.create_experiment("mine", tmp_path.as_uri()))
     client.log_param(run.info.run_id, "trees", 9)
     path = bundle(tmp_path, "1", metadata={"run": run.info.run_id})
     told = registry.register(path, digest(path), {"auc": 0.7}, {"trees": 5}, {})

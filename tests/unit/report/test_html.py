@@ -137,6 +137,15 @@ def test_releases_without_a_journal_say_that_there_is_nothing_to_draw(journal: J
     assert text.count("The journal has no moments of this release") == 2
 
 
+def test_what_a_version_was_made_of_is_told_where_it_is_known(journal: Journal) -> None:
+    known = {"2": {"digest": "sha256:4f", "code": "<b>abc</b>"}}
+    report = build_report(journal.rollout(), journal.records, made_of=known)
+    text = Page(render_html(report)).text
+    assert text.count("Made of") == 1
+    assert "digest sha256:4f" in text
+    assert "code <b>abc</b>" in text
+
+
 def test_a_rollout_under_way_says_so() -> None:
     journal = Journal()
     journal.first("1")
