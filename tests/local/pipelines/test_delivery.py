@@ -23,6 +23,8 @@ from headrace.serving.bundle import digest
 from headrace.training.packaging.package import Release, package
 from tests.local.training.packaging.models import EVALUATION, make
 
+pytestmark = pytest.mark.timeout(1800)
+
 ROOT = Path(__file__).parents[3]
 NAMES = ("register", "review", "test_serving", "roll_out", "await_rollout", "batch_predict")
 PIPELINES = """
@@ -143,7 +145,7 @@ def run(tmp_path: Path, arguments: dict[str, Any]) -> Callable[[], PipelineRun]:
     source.write_text(PIPELINES)
     compiled = source.with_suffix(".yaml")
     compiled.write_text(compile_definition(source))
-    return lambda: run_pipeline(compiled, arguments, tmp_path / "runs", lambda _: None, 900.0)
+    return lambda: run_pipeline(compiled, arguments, tmp_path / "runs", lambda _: None, 1500.0)
 
 
 def outputs(folder: Path, task: str) -> dict[str, Any]:
