@@ -1,9 +1,10 @@
-"""Trains a release of the flights example, and prints its ModelRollout for a cluster.
+"""Trains a release of the flights example, and writes its ModelRollout for a cluster.
 
-`python scripts/train_flights.py RELEASE FOLDER`: the bundle is copied into HEADRACE_MODELS, which
-pods have as the volume `models`, and registered as the challenger in MLflow at
-HEADRACE_REGISTRY_URL. The pipeline itself keeps to a registry in the folder, as it reads bundles
-where that says they are, and an MLflow server takes no paths of this machine.
+`python scripts/train_flights.py RELEASE FOLDER` writes FOLDER/rollout-RELEASE.yaml. The bundle is
+copied into HEADRACE_MODELS, which pods have as the volume `models`, and registered as the
+challenger in MLflow at HEADRACE_REGISTRY_URL. The pipeline itself keeps to a registry in the
+folder, as it reads bundles where that says they are, and an MLflow server takes no paths of this
+machine.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TEMPLATE = ROOT / "manifests" / "kind" / "flight-delay.yaml"
 
 
 def main(version: str, folder: Path) -> None:
-    """Train, and print."""
+    """Train, copy, register, and write."""
     release = next(each for each in RELEASES if each.version == version)
     inbox = folder.resolve() / "rollouts"
     run_pipeline(
@@ -50,13 +51,14 @@ def main(version: str, folder: Path) -> None:
     model["uri"] = f"pvc://models/{name}"
     registry = os.environ["HEADRACE_REGISTRY_URL"]
     register_challenger(registry, bundle, model["uri"], model["digest"], {})
-    print(yaml.safe_dump(rollout, sort_keys=False), end="")
+    text = yaml.safe_dump(rollout, sort_keys=False)
+    (folder / f"rollout-{version}.yaml").write_text(text, encoding="utf-8")
 
 
 def _tell(progress: Progress) -> None:
     if progress.state != "Running":
         said = f"  {progress.task} {progress.state.lower()} in {progress.seconds:.1f} s"
-        print(said, file=sys.stderr)
+        print(said)
 
 
 if __name__ == "__main__":

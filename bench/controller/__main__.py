@@ -22,6 +22,7 @@ def main() -> None:
     )
     parser.add_argument("--rollouts", type=int, nargs="+", default=[50], metavar="N")
     parser.add_argument("--seconds", type=float, default=60.0, help="of the window")
+    parser.add_argument("--by", type=int, default=2, help="per cent of a step")
     parser.add_argument("--holding", action="store_true", help="one step that holds")
     parser.add_argument("--minutes", type=float, default=0.0, help="follow the memory so long")
     parser.add_argument("--no-kill", action="store_true")
@@ -36,6 +37,7 @@ def main() -> None:
         wanted = Wanted(
             count,
             given.seconds,
+            given.by,
             holding=given.holding,
             minutes=given.minutes,
             kill=not given.no_kill,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +19,7 @@ class Prometheus:
 
     Attributes:
         url: Its address.
-        asked: When each query was answered (Unix seconds), and the name of the counter.
+        asked: When each query came (Unix seconds), and the name of the counter.
     """
 
     url: str = ""
@@ -39,16 +39,18 @@ def prometheus(traffic: Traffic) -> Iterator[Prometheus]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
+            came = time.time()
             form = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             values = parse_qs(form) or parse_qs(urlsplit(self.path).query)
             query = values["query"][0]
+            one.asked.append((came, query.partition("{")[0]))
             body = traffic.answer(query, float(values["time"][0]))
-            one.asked.append((time.time(), query.partition("{")[0]))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # who asked may have been killed
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             pass

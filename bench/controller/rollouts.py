@@ -8,10 +8,9 @@ from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
 
 NAMESPACE = "bench"
 
-LADDER = tuple({"weight": weight, "hold": "1s"} for weight in range(2, 82, 2))
-"""A step a tick."""
+Steps = tuple[dict[str, Any], ...]
 
-ONE_STEP = ({"weight": 20, "hold": "3h"},)
+ONE_STEP: Steps = ({"weight": 20, "hold": "3h"},)
 
 CHECKS = (
     {"name": "errors", "metric": "error-rate", "worseThanStable": {"ratio": 1.5}},
@@ -19,7 +18,12 @@ CHECKS = (
 )
 
 
-def rollout(index: int, version: int, steps: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+def ladder(by: int) -> Steps:
+    """Give steps of a tick each, from 2 % to 80 %."""
+    return tuple({"weight": weight, "hold": "1s"} for weight in range(2, 81, by))
+
+
+def rollout(index: int, version: int, steps: Steps) -> dict[str, Any]:
     """Give a ModelRollout that asks for a version."""
     name = f"model-{index:04}"
     model = {

@@ -20,7 +20,7 @@ import yaml
 from bench.controller.pods import run_pods
 from bench.controller.prometheus import Prometheus, prometheus
 from bench.controller.replica import Home, Replica
-from bench.controller.rollouts import LADDER, NAMESPACE, ONE_STEP, rollout
+from bench.controller.rollouts import NAMESPACE, ONE_STEP, ladder, rollout
 from bench.controller.traffic import Traffic
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
@@ -41,6 +41,7 @@ class Wanted:
     Attributes:
         rollouts: How many.
         seconds: How long the window is.
+        by: Per cent of a step.
         holding: Have them hold at one step.
         minutes: For which the memory is followed; 0 for not.
         kill: Whether to kill controllers.
@@ -49,6 +50,7 @@ class Wanted:
 
     rollouts: int
     seconds: float = 60.0
+    by: int = 2
     holding: bool = False
     minutes: float = 0.0
     kill: bool = True
@@ -61,7 +63,7 @@ class Run:
     def __init__(self, wanted: Wanted, running: ExitStack) -> None:
         """Start the cluster and one controller."""
         self._wanted, self._running = wanted, running
-        self._steps = ONE_STEP if wanted.holding else LADDER
+        self._steps = ONE_STEP if wanted.holding else ladder(wanted.by)
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         server = running.enter_context(api_server(folder))
         crd = yaml.safe_load((ROOT / "manifests/crd/modelrollouts.yaml").read_text("utf-8"))
@@ -82,7 +84,7 @@ class Run:
         self._release(1)
         _wait("first versions live", lambda: self._live(1) >= count, 900)
         self._release(2)
-        _wait("all candidates have users", lambda: self._traffic.tested() >= count, 900)
+        _wait("all candidates have users", lambda: self._traffic.tested() >= count, 1500)
         time.sleep(SETTLING)
         figures: Figures = {"rollouts": count} | self._window()
         if self._wanted.minutes:

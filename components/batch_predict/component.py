@@ -15,10 +15,10 @@ def batch_predict(
     page: dsl.Output[dsl.HTML],
     metrics: dsl.Output[dsl.Metrics],
     target: str = "",
-    keys: list = [],  # type: ignore[type-arg]  # noqa: B006
+    keys: list[str] = [],  # noqa: B006, KFP stores the default and never changes it
     partition_rows: int = 100000,
     largest_failed: float = 0.0,
-) -> list:  # type: ignore[type-arg]
+) -> list[str]:
     """Predict a whole table with the bundle that is served otherwise, partition by partition.
 
     A run that was interrupted goes on with the first partition that is not done, where the target

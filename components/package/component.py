@@ -14,6 +14,7 @@ def package(
     holdout: dsl.Input[dsl.Dataset],
     evaluation: dsl.Input[dsl.Artifact],
     bundle: dsl.Output[dsl.Model],
+    card: dsl.Output[dsl.HTML],
     model_name: str,
     version: str,
     about: dict[str, str] = {},  # noqa: B006, KFP stores the default and never changes it
@@ -27,6 +28,7 @@ def package(
         holdout: Parquet, rows it was not fitted on: parity is checked on them.
         evaluation: As the component evaluate writes it; its scores go into the card.
         bundle: The bundle, a directory.
+        card: The model card for people; the bundle has it, too, as Markdown, HTML and JSON.
         model_name: The model's name.
         version: The version's name.
         about: What only people know, for the card: owner, licence, intended_use, limitations.
@@ -49,9 +51,7 @@ def package(
         read_table(Path(holdout.path)),
         json.loads(Path(evaluation.path).read_text(encoding="utf-8")),
     )
+    Path(card.path).write_text(packaged.page(), encoding="utf-8")
     bundle.framework = "onnx"
-    bundle.metadata["model_format_name"] = "onnx"
-    bundle.metadata["model_name"] = model_name
-    bundle.metadata["model_version"] = version
-    bundle.metadata["digest"] = packaged.digest
+    bundle.metadata.update(packaged.metadata())
     return packaged.digest

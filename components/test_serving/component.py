@@ -34,8 +34,8 @@ def test_serving(
         page: Throughput and latency over concurrency with the knee, and everything that was tried.
         found: The same as JSON.
         metrics: The single numbers.
-        handler: The class that serves the bundle, as in spec.model.handler; it computes the
-            features where requests carry something else than the model reads.
+        handler: The class that serves the bundle, as in spec.model.handler. Where a function
+            computes the features: headrace.serving.feature_server.FeatureServer, or your own.
         levels: Requests at a time, one level after the other.
         seconds: Of load at each level; the first fifth is not counted.
         tolerance: Between served and offline answers: of probabilities; of numbers as a share of

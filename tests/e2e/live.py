@@ -229,6 +229,17 @@ def _weights(route: Object | None) -> tuple[int, ...]:
     return tuple(int(each["weight"]) for rule in opened for each in rule["backendRefs"])
 
 
+def lost(users: Ledger) -> dict[str, int]:
+    """Give the requests that failed, but for those that never came to the gateway.
+
+    The only proxy of a node that is far too busy may be out of the Service for a moment, as its
+    probe is late. No route and no version is asked then.
+    """
+    return {
+        cause: count for cause, count in users.failed.items() if cause != "-: ClientConnectorError"
+    }
+
+
 def champion_in(registry: str, name: str) -> Callable[[], str]:
     """Give what says which version of a model has the alias `champion` in an MLflow server."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import get, kubectl, until
-from tests.e2e.live import Live
+from tests.e2e.live import Live, lost
 from tests.e2e.models import BETTER, FIRST
 
 pytestmark = pytest.mark.timeout(1800)
@@ -53,7 +53,7 @@ def test_the_chart_is_upgraded_taken_away_and_installed_again_under_users(
         here.until("Healthy", BETTER)
         users = ledger()
     assert set(users.answered) == {FIRST, BETTER}
-    assert not users.failed, users.failed
+    assert not lost(users), users.failed
 
 
 def ready_controllers() -> int:

@@ -21,7 +21,7 @@ import pytest
 from headrace.load.counts import read_ledger
 from tests.e2e.cluster import Pod, failures_since, requests_since, until
 from tests.e2e.conftest import given
-from tests.e2e.live import AGREEMENT, ERRORS, LATENCY, Live, Moment, champion_in
+from tests.e2e.live import AGREEMENT, ERRORS, LATENCY, Live, Moment, champion_in, lost
 from tests.e2e.models import BETTER, FAILING, FIRST, INVERTED, SLOW
 
 pytestmark = pytest.mark.timeout(1800)
@@ -63,7 +63,7 @@ def test_the_flights_example_is_rolled_out_as_make_kind_does_it(
         until(lambda: flights.champion() == BETTER, "the alias has moved")
         flights.until_gone(FIRST)
     users = read_ledger(tmp_path / "users.json")
-    assert not users.failed, (users.failed, failures_since(began, flights.host))
+    assert not lost(users), (users.failed, failures_since(began, flights.host))
     assert not failures_since(began, flights.host)
     first = {(name, pod.uid, pod.restarts) for seen in pods for name, pod in seen.items()}
     assert len(first) == 1, "the stable pod never restarts, and no other takes its place"

@@ -104,7 +104,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def run(
-    pipeline: Path, root: Path, timeout: float = 120.0, **arguments: Any
+    pipeline: Path, root: Path, timeout: float = 900.0, **arguments: Any
 ) -> tuple[PipelineRun, list[Progress]]:
     seen: list[Progress] = []
     return run_pipeline(pipeline, arguments, root / "runs", seen.append, timeout), seen
@@ -259,6 +259,7 @@ def arguments(folder: Path, **more: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.timeout(900)
 def test_a_model_that_passes_is_packaged_registered_and_rolled_out(tmp_path: Path) -> None:
     result, _ = run(FLIGHT_DELAY, tmp_path, **arguments(tmp_path, gates="auc >= 0.55"))
     assert result.outputs == {"Output": True}
@@ -282,6 +283,7 @@ def test_a_model_that_passes_is_packaged_registered_and_rolled_out(tmp_path: Pat
     assert bundle.signature.version == "1"
 
 
+@pytest.mark.timeout(900)
 def test_a_model_that_does_not_pass_leaves_no_trace(tmp_path: Path) -> None:
     result, told = run(FLIGHT_DELAY, tmp_path, **arguments(tmp_path, gates="auc >= 0.99"))
     assert result.outputs == {"Output": False}
@@ -290,6 +292,7 @@ def test_a_model_that_does_not_pass_leaves_no_trace(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["runs"]
 
 
+@pytest.mark.timeout(900)
 def test_data_that_cannot_be_trained_on_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"The task ingest .* give no rows with this query"):
         run(

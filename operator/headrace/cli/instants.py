@@ -1,4 +1,4 @@
-"""Instants as people write them on the command line."""
+"""Instants and durations as people write them on the command line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import click
 
-from headrace.api.fields import parse_instant
+from headrace.api.fields import parse_duration, parse_instant
 
 
 class Instant(click.ParamType[float]):
@@ -33,3 +33,21 @@ class Instant(click.ParamType[float]):
 
 
 INSTANT = Instant()
+
+
+class Duration(click.ParamType[float]):
+    """As in a ModelRollout: `90s`, `10m`, `1h30m`, `7d`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Give seconds."""
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error))
+
+
+DURATION = Duration()

@@ -48,6 +48,14 @@ _COMMANDS = {
     "render": ("headrace.cli.render", "Show the manifests of a rollout at any of its stages."),
     "diff": ("headrace.cli.diff", "Show what a rollout would change in a cluster."),
     "bundle": ("headrace.cli.bundle", "Package a model file so that a rollout can name it."),
+    "pipeline": (
+        "headrace.cli.pipeline",
+        "Compile a pipeline, run it here, or hand it to a KFP backend.",
+    ),
+    "labels": (
+        "headrace.cli.labels",
+        "Join labels that come late to predictions: feedback, quality, when to train again.",
+    ),
     "lineage": ("headrace.cli.lineage", "Show what a version was made of, and when it was live."),
     "approve": ("headrace.cli.approve", "Say that a registered version may get users, or not."),
     "controller": (

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+
+from headrace.pipelines.local_run import Progress
 
 _LONGEST_SILENCE = 4.0
 
@@ -60,3 +63,16 @@ class Narrator:
         """End."""
         self._stop.set()
         self._thread.join()
+
+
+def pipeline_progress(narrator: Narrator) -> Callable[[Progress], None]:
+    """Give what tells the progress of a pipeline."""
+
+    def tell(progress: Progress) -> None:
+        if progress.state == "Running":
+            narrator.doing(f"pipeline: {progress.task}, {progress.seconds:.0f} s")
+        else:
+            said = f"pipeline: {progress.task} {progress.state.lower()}"
+            narrator.say(f"  {said} in {progress.seconds:.1f} s")
+
+    return tell

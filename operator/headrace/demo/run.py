@@ -14,13 +14,13 @@ from pathlib import Path
 from headrace.api import ModelRollout, TickRecord, load_rollout
 from headrace.controller.session import ENDED, LocalSession
 from headrace.controller.store import RolloutStore, owned
-from headrace.demo.narrator import Narrator
+from headrace.demo.narrator import Narrator, pipeline_progress
 from headrace.demo.releases import RELEASES, Release, template_for
 from headrace.demo.replay import replay_file
 from headrace.engine.steps import describe
 from headrace.errors import NotFound, PermanentError
 from headrace.load.process import Traffic
-from headrace.pipelines.local_run import Progress, run_pipeline
+from headrace.pipelines.local_run import run_pipeline
 from headrace.registry.server import registry_at
 from headrace.report.build import build_report
 from headrace.report.client import client_counts
@@ -156,13 +156,6 @@ def _replay(traffic: Traffic, home: Path, release: Release, narrator: Narrator) 
 
 
 def _train(pipeline: Path, release: Release, places: Places, narrator: Narrator) -> None:
-    def tell(progress: Progress) -> None:
-        if progress.state == "Running":
-            narrator.doing(f"pipeline: {progress.task}, {progress.seconds:.0f} s")
-        else:
-            said = f"pipeline: {progress.task} {progress.state.lower()}"
-            narrator.say(f"  {said} in {progress.seconds:.1f} s")
-
     narrator.doing("the pipeline starts")
     run = run_pipeline(
         pipeline,
@@ -176,7 +169,7 @@ def _train(pipeline: Path, release: Release, places: Places, narrator: Narrator)
             "rollout_target": places.inbox.resolve().as_uri(),
         },
         places.home / "pipeline",
-        tell,
+        pipeline_progress(narrator),
     )
     narrator.doing("")
     if ROLL_OUT not in run.tasks:

@@ -71,7 +71,8 @@ class PromQLMetrics:
         for request in requests:
             collected = Collected(request, now + offset, self._settle)
             for metric in request.since:
-                roles = reading.wanted.get((request.rollout, metric))
+                # What was read of a rollout goes as its intervals come: never is all of both there.
+                roles = reading.wanted.pop((request.rollout, metric), None)
                 if roles is not None:
                     collected.add(metric, roles)
                 else:

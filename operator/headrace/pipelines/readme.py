@@ -80,11 +80,17 @@ def _definitions(part: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         (
             name,
             _TYPES[each["parameterType"]],
-            f"`{each['defaultValue']!r}`" if "defaultValue" in each else "required",
+            f"`{_default(each)!r}`" if "defaultValue" in each else "required",
         )
         for name, each in part.get("parameters", {}).items()
     ]
     return artifacts + parameters
+
+
+def _default(parameter: Mapping[str, Any]) -> object:
+    value = parameter["defaultValue"]
+    # The specification holds every number as a fraction.
+    return int(value) if parameter["parameterType"] == "NUMBER_INTEGER" else value
 
 
 def _one_line(text: str | None) -> str:

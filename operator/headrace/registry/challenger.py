@@ -11,6 +11,9 @@ from headrace.registry.mlflow_registry import RegisteredVersion, Registry
 from headrace.registry.names import CHALLENGER
 from headrace.serving.bundle import read_bundle
 
+_LONGEST = 500
+"""Characters of a text that MLflow keeps everywhere; longer ones are in the bundle alone."""
+
 
 def register_challenger(
     registry_uri: str, bundle_dir: Path, uri: str, digest: str, metrics: Mapping[str, float]
@@ -34,7 +37,8 @@ def register_challenger(
     if broken := [name for name, value in metrics.items() if not math.isfinite(value)]:
         raise InvalidInput(f"The metrics {', '.join(broken)} are not finite.")
     # What it was trained with travels in its signature.
-    metadata = read_bundle(bundle_dir, digest).signature.metadata
+    known = read_bundle(bundle_dir, digest).signature.metadata
+    metadata = {name: text for name, text in known.items() if len(text) <= _LONGEST}
     registry = Registry(registry_uri)
     registered = registry.register(
         bundle_dir,

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[3]
 COMPONENTS = [each for each in sources(ROOT) if each.name == "component.py"]
 PIPELINES = [each for each in sources(ROOT) if each.name == "pipeline.py"]
 NAMES = {
-    *("ingest", "validate", "split", "train", "evaluate", "package", "register", "roll_out"),
+    *("ingest", "validate_data", "split", "train", "tune", "evaluate"),
+    *("package", "register", "roll_out"),
     *("await_rollout", "review", "test_serving", "batch_predict"),
 }
 
@@ -86,7 +87,7 @@ def test_tasks_with_effects_are_never_taken_from_the_cache() -> None:
     all_tasks = {**tasks(document["root"]), **tasks(branch)}
     for name in ("ingest", "evaluate", "register", "roll-out"):
         assert not all_tasks[name].get("cachingOptions", {}).get("enableCache")
-    for name in ("validate", "split", "train", "package"):
+    for name in ("validate-data", "split", "train", "package"):
         assert all_tasks[name]["cachingOptions"]["enableCache"]
 
 
@@ -126,7 +127,7 @@ def test_a_changed_source_is_noticed(tmp_path: Path) -> None:
     text = compile_definition(source)
     source.with_suffix(".yaml").write_text(text.replace("sdkVersion: kfp-", "sdkVersion: kfp-9"))
     assert is_current(source), "another SDK is no change"
-    source.write_text(original.replace("holdout_days: int = 14", "holdout_days: int = 7"))
+    source.write_text(original.replace("share: float = 0.2", "share: float = 0.3"))
     assert not is_current(source)
 
 

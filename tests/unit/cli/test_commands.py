@@ -39,6 +39,9 @@ COMMANDS = [
     "render",
     "diff",
     "bundle",
+    "pipeline",
+    "labels",
+    "lineage",
     "doctor",
 ]
 

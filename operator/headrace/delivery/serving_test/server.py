@@ -104,7 +104,8 @@ def _wait(child: Child, probe: Probe) -> None:
             said = child.output(4000).strip()
             refused = [line for line in said.splitlines() if "headrace: refused:" in line]
             if refused:
-                raise InvalidBundle(refused[-1].partition("headrace: refused:")[2].strip())
+                # The line has the error's type before its text.
+                raise InvalidBundle(refused[-1].partition("refused: ")[2].partition(": ")[2])
             raise PlatformUnavailable(f"The model server ended by itself. It wrote last:\n{said}")
         if time.monotonic() > deadline:
             said = child.output(4000).strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +66,32 @@ class Packaged:
 
     Attributes:
         digest: Of the whole, `sha256:` and 64 hexadecimal digits.
+        signature: What it takes and gives.
         card: Its card.
     """
 
     digest: str
+    signature: Signature
     card: Card
+
+    def page(self) -> str:
+        """Give the card as an HTML page."""
+        return html_of(self.card)
+
+    def metadata(self) -> dict[str, str]:
+        """Give what goes into an artifact's metadata: what it is, and where it comes from."""
+        lineage = self.signature.metadata
+        known = {
+            "model_format_name": self.signature.runtime,
+            "model_name": self.signature.name,
+            "model_version": self.signature.version,
+            "digest": self.digest,
+            "signature": json.dumps(self.signature.to_document(), sort_keys=True),
+            "data_digest": lineage.get("data-digest", ""),
+            "training_run_id": lineage.get("run", ""),
+            "code_commit": lineage.get("code-commit", ""),
+        }
+        return {name: text for name, text in known.items() if text}
 
 
 def package(
@@ -149,7 +170,7 @@ def package(
         is_ours = (there.signature, there.model) == (signature, exported.content)
         if not is_ours or not _has(target, extras):
             raise
-    return Packaged(written, card)
+    return Packaged(written, signature, card)
 
 
 def lineage_of(known: Description, evaluation: Mapping[str, Any] | None) -> dict[str, str]:
@@ -161,6 +182,10 @@ def lineage_of(known: Description, evaluation: Mapping[str, Any] | None) -> dict
         "code-commit": known.code_commit,
         "run": known.run,
         "features": known.features,
+        # What the model server cannot know by itself where its inputs are computed.
+        "request": json.dumps([asdict(column) for column in known.request_columns])
+        if known.features
+        else "",
         "rows": str(known.rows),
         "seed": str(known.seed),
         "evaluation": _digest(json.dumps(evaluation, sort_keys=True).encode())

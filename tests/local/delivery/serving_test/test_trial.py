@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +22,32 @@ from headrace.delivery.serving_test.trial import (
 from headrace.errors import InvalidBundle, InvalidData, InvalidInput, PlatformUnavailable
 from headrace.training.data.schema import Task
 from headrace.training.packaging.package import Release, package
-from tests.local.training.packaging.models import EVALUATION, REQUEST, TASKS, Made, make
+from tests.local.training.packaging.models import EVALUATION, TASKS, Made, make
 
 HANDLER = """
-from headrace.serving.server import ModelServer
-from headrace.serving.signature import Column
-from {models} import hours
+from headrace.serving.feature_server import FeatureServer
 
-class Hours(ModelServer):
-    request_columns = {columns}
-
+class Wrong(FeatureServer):
     def transform(self, columns):
-        return hours(columns)
-
-class Wrong(Hours):
-    def transform(self, columns):
-        inputs = hours(columns)
-        return {{**inputs, "hour": [hour + 1 for hour in inputs["hour"]]}}
+        inputs = super().transform(columns)
+        return {**inputs, "hour": [hour + 1 for hour in inputs["hour"]]}
 """
+RIGHT = "headrace.serving.feature_server.FeatureServer"
 FEATURES = """
 def hours(columns):
     return {**columns, "hour": [minute / 60 for minute in columns["minute"]]}
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _features(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have a package of the user's, here and where models are served."""
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "served_features.py").write_text(FEATURES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Task], tuple[Mad
     def of(task: Task) -> tuple[Made, Path]:
         if task not in bundles:
             folder = tmp_path_factory.mktemp(task)
-            model = make(folder, task)
+            model = make(folder, task, features="served_features:hours")
             release = Release("flights", "1")
             package(folder / "b", release, model.path, model.train, model.holdout, EVALUATION)
             bundles[task] = model, folder / "b"
@@ -63,17 +68,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Task], tuple[Mad
 
 @pytest.fixture(autouse=True)
 def _handlers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "served_features.py").write_text(FEATURES)
-    text = HANDLER.format(models="served_features", columns=repr(REQUEST))
-    (tmp_path / "served_handlers.py").write_text(text)
+    (tmp_path / "served_handlers.py").write_text(HANDLER)
     monkeypatch.chdir(tmp_path)
 
 
-def tried(bundle: Path, rows: Any, handler: str = "Hours", **limits: float) -> ServingTest:
+def tried(bundle: Path, rows: Any, handler: str = RIGHT, **limits: float) -> ServingTest:
     load = Load((1, 2), 1.5, 100)
-    return run_serving_test(
-        bundle, rows, f"served_handlers.{handler}", load, Limits(**limits), lambda line: None
-    )
+    return run_serving_test(bundle, rows, handler, load, Limits(**limits), lambda line: None)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -81,7 +82,6 @@ def test_a_model_of_each_kind_serves_as_it_must(
     made: Callable[[Task], tuple[Made, Path]], task: Task
 ) -> None:
     model, bundle = made(task)
-    before = {each.pid for each in psutil.process_iter()}
     found = tried(bundle, model.holdout, failed=0.05)
     assert [each for each in found.findings if not each.passed] == []
     assert [level.users for level in found.levels] == [1, 2]
@@ -99,19 +99,14 @@ def test_a_model_of_each_kind_serves_as_it_must(
     numbers = found.metrics()
     assert numbers["passed"] == 1.0
     assert numbers["knee_users"] in (1.0, 2.0)
-    left = [
-        each.pid
-        for each in psutil.process_iter(["cmdline"])
-        if each.pid not in before and "served_handlers" in " ".join(each.info["cmdline"] or [])
-    ]
-    assert left == []
+    assert psutil.Process().children(recursive=True) == []
 
 
 def test_features_that_are_computed_otherwise_when_served_are_found_out(
     made: Callable[[Task], tuple[Made, Path]],
 ) -> None:
     model, bundle = made("regression")
-    found = tried(bundle, model.holdout, "Wrong", throughput=1e6)
+    found = tried(bundle, model.holdout, "served_handlers.Wrong", throughput=1e6)
     failed = {each.name for each in found.findings if not each.passed}
     assert {"the same answers as offline", "throughput and latency"} <= failed
     with pytest.raises(InvalidBundle, match=r"does not serve as it must: the same answers"):
@@ -121,7 +116,7 @@ def test_features_that_are_computed_otherwise_when_served_are_found_out(
 @pytest.mark.parametrize(
     ("handler", "says"),
     [
-        pytest.param("Nothing", "Nothing", id="no such class"),
+        pytest.param("served_handlers.Nothing", "Nothing", id="no such class"),
         pytest.param("../x", "cannot be rolled out", id="no name of a class"),
     ],
 )
