@@ -69,8 +69,8 @@ def theatre(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.mark.parametrize(
     "fault",
-    [away, overloaded, nonsense, numbers("NaN"), numbers("+Inf"), nothing],
-    ids=["away", "overloaded", "nonsense", "NaN", "infinite", "empty"],
+    [away, overloaded, nonsense, numbers("NaN"), numbers("+Inf")],
+    ids=["away", "overloaded", "nonsense", "NaN", "infinite"],
 )
 def test_while_nothing_can_be_read_everything_stays_as_it_is(
     theatre: Theatre, fault: Change
@@ -88,10 +88,13 @@ def test_while_nothing_can_be_read_everything_stays_as_it_is(
     theatre.holds()
 
 
-def test_slow_answers_are_waited_for(theatre: Theatre) -> None:
+@pytest.mark.parametrize("fault", [slow, nothing], ids=["slow", "empty"])
+def test_answers_that_are_late_or_say_nothing_are_waited_for(
+    theatre: Theatre, fault: Change
+) -> None:
     theatre.holds()
-    theatre.proxy.change = slow
-    theatre.ticks(4)
+    theatre.proxy.change = fault
+    theatre.ticks(6)
     theatre.proxy.change = lambda answer: answer
     status = theatre.holds()
     assert status["phase"] == Phase.PROGRESSING

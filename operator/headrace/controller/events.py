@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from headrace.api import ModelRollout, Status
 from headrace.controller.telling import Told, is_warning
-from headrace.engine.decision import Decision
+from headrace.engine.decision import Action, Decision
 from headrace.engine.foresight import PROVABLE
 from headrace.errors import Conflict, HeadraceError, TemporaryError
 
@@ -86,7 +86,9 @@ class Events:
             news = told.is_news(decision, model.version, since, now)
         if news and not (is_first and now - since > OLD):
             message = f"{model}: {decision.message}"
-            self._tell(rollout, decision.reason, message, since, is_warning(decision))
+            # How long it has held is another sentence at every start, and no other decision.
+            what = "" if decision.action is Action.HOLD else message
+            self._tell(rollout, decision.reason, message, since, is_warning(decision), what)
 
     def foreseen(self, rollout: ModelRollout) -> None:
         """Tell once of each rollout what it can prove in its time; a warning if that is nothing.
@@ -123,8 +125,15 @@ class Events:
         self._thread.join(timeout)
 
     def _tell(
-        self, rollout: ModelRollout, reason: str, message: str, at: float, warn: bool
+        self,
+        rollout: ModelRollout,
+        reason: str,
+        message: str,
+        at: float,
+        warn: bool,
+        what: str | None = None,
     ) -> None:
+        """Tell something; what says the same of the same time is told once."""
         logger.log(
             logging.WARNING if warn else logging.INFO,
             "%s",
@@ -132,7 +141,7 @@ class Events:
             extra={"rollout": rollout.key, "reason": reason},
         )
         try:
-            self._queue.put_nowait(_event(rollout, reason, message, at, warn, self._identity))
+            self._queue.put_nowait(_event(rollout, reason, message, at, warn, self._identity, what))
         except queue.Full:
             logger.warning("%s: too many Events wait; this one is in the log only", rollout.key)
 
@@ -156,11 +165,17 @@ class Events:
 
 
 def _event(
-    rollout: ModelRollout, reason: str, message: str, at: float, warn: bool, identity: str
+    rollout: ModelRollout,
+    reason: str,
+    message: str,
+    at: float,
+    warn: bool,
+    identity: str,
+    what: str | None,
 ) -> Object:
     metadata = rollout.metadata
     uid = str((metadata.model_extra or {}).get("uid", ""))
-    content = "\n".join((uid, reason, message, f"{at:.3f}"))
+    content = "\n".join((uid, reason, message if what is None else what, f"{at:.3f}"))
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     moment = datetime.fromtimestamp(at, UTC)
     shown = moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headrace.api import Condition, ModelRollout
+from headrace.api import Condition, DecisionStatus, ModelRollout
 from headrace.controller.events import LONGEST, TRIES, Events
 from headrace.engine.decision import Action, Decision
 from headrace.errors import Conflict, PlatformUnavailable
@@ -67,6 +67,18 @@ def test_a_decision_that_is_told_again_after_a_crash_makes_no_second_event() -> 
         events.decided(rollout, rollout.status, decision, NOW)
         events.close()
     assert kept.told() == [("Warning", "MoreErrors")]
+
+
+def test_a_hold_whose_sentence_tells_the_time_makes_no_second_event_after_a_crash() -> None:
+    kept, rollout = Kept(), under_test()
+    decided = DecisionStatus(action=Action.HOLD, reason="NoData", message="", time=NOW - 300.0)
+    status = rollout.status.model_copy(update={"decision": decided})
+    for seconds in (303, 318):
+        events = Events(kept, "one")
+        decision = Decision(Action.HOLD, "NoData", f"nothing seen in {seconds} s")
+        events.decided(rollout, status, decision, NOW)
+        events.close()
+    assert kept.told() == [("Normal", "NoData")]
 
 
 @pytest.mark.parametrize(("truth", "kind"), [("True", "Normal"), ("False", "Warning")])
