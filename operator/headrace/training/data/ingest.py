@@ -140,6 +140,7 @@ def _open(
 ) -> None:
     database.execute(f"SET memory_limit='{MEMORY}'")
     database.execute("SET TimeZone='UTC'")
+    database.execute("SET enable_progress_bar=false")  # it would be drawn into the task's log
     database.execute("SET autoinstall_known_extensions=false")
     database.execute(f"SET temp_directory={_text(str(folder / 'spill'))}")
     for name, paths in files.items():

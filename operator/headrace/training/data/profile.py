@@ -49,6 +49,7 @@ def profile_page(table: Table, source: str) -> str:
     """
     with closing(duckdb.connect()) as database:
         database.execute("SET TimeZone='UTC'")
+        database.execute("SET enable_progress_bar=false")  # it would be drawn into the task's log
         database.from_parquet(str(table.path)).create_view("rows")
         described = database.execute("DESCRIBE rows").fetchall()
         columns = [_column(database, row[0], row[1], table.rows) for row in described]

@@ -444,6 +444,7 @@ def test_an_instant_is_no_input_of_a_model() -> None:
         train(rows_of("binary"), schema, Recipe(), DIGEST)
 
 
+@pytest.mark.timeout(900)  # the worker imports everything anew
 def test_a_search_on_dask_gives_the_same_trials() -> None:
     from distributed import LocalCluster
 
