@@ -50,6 +50,19 @@ def check(number: int) -> bool:
 
 
 @component
+def try_again(marks: str, tries: int) -> str:
+    from pathlib import Path
+
+    from headrace.errors import InvalidData
+
+    made = Path(marks)
+    made.write_text(made.read_text() + "x" if made.exists() else "x")
+    if len(made.read_text()) < tries:
+        raise InvalidData(f"That was try {len(made.read_text())}.")
+    return made.read_text()
+
+
+@component
 def wait(seconds: float, pids: str) -> str:
     import os
     import time
@@ -65,6 +78,11 @@ def pair() -> NamedTuple("Pair", [("yes", bool), ("no", bool)]):
     from typing import NamedTuple
 
     return NamedTuple("Pair", [("yes", bool), ("no", bool)])(True, False)
+
+
+@dsl.pipeline(name="toy")
+def retried(marks: str, tries: int) -> str:
+    return try_again(marks=marks, tries=tries).set_retry(1, backoff_duration="0s").output
 
 
 @dsl.pipeline(name="toy")
@@ -138,6 +156,20 @@ def test_a_task_s_own_error_is_passed_on_with_its_whole_text(
     text = str(raised.value)
     assert text.startswith("The task check of ")
     assert text.endswith("failed: The number is negative.\n  Expected a count.")
+
+
+def test_a_task_that_succeeds_when_it_is_tried_again_has_succeeded(
+    toy: Callable[[str], Path], tmp_path: Path
+) -> None:
+    result, _ = run(toy("retried"), tmp_path, marks=str(tmp_path / "marks"), tries=2)
+    assert result.outputs == {"Output": "xx"}
+
+
+def test_a_task_that_fails_again_and_again_gives_its_last_error(
+    toy: Callable[[str], Path], tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInput, match="failed: That was try 2"):
+        run(toy("retried"), tmp_path, marks=str(tmp_path / "marks"), tries=9)
 
 
 def test_any_other_error_is_shown_with_the_last_lines(

@@ -129,6 +129,8 @@ class _Follower:
         if isinstance(event, kfp_log.Started):
             self._task, self._since = event.task, time.monotonic()
             self._tail.clear()
+            # The same task again is a retry, and only its last try counts.
+            self._failed = ""
             self._report("Running")
         elif isinstance(event, kfp_log.Finished):
             self._tasks[event.task] = time.monotonic() - self._since
