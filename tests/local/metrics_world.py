@@ -146,6 +146,14 @@ class Scraping:
         """Scrape these pods, and no others."""
         self.monitoring.scrape({"servers": [pod.port for pod in pods]})
 
+    def is_ready(self) -> bool:
+        """Tell whether it answers."""
+        try:
+            with urlopen(f"{self.url}/-/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
     def has_all_of(self, pod: Pod) -> bool:
         """Tell whether what a pod has counted was scraped."""
         query = quote(f'{{instance="127.0.0.1:{pod.port}",__name__=~".+_.+_.+"}}')
@@ -169,7 +177,9 @@ def prometheus(folder: Path) -> Iterator[Scraping]:
                 command.arguments, log, environ=command.environment, folder=command.directory
             )
         try:
-            yield Scraping(f"http://127.0.0.1:{port}", monitoring)
+            scraping = Scraping(f"http://127.0.0.1:{port}", monitoring)
+            until(scraping.is_ready)
+            yield scraping
         finally:
             process.stop()
 
