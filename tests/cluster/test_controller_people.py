@@ -173,7 +173,8 @@ def bad(stage: Stage, mode: str) -> dict[str, Any]:
     stage.play.behave("b").errors = 0.3
     check = {"name": "errors", "metric": "error-rate", "worseThanStable": {"ratio": 3.0}}
     analysis = {"interval": "1s", "checks": [check], "mode": mode}
-    steps = [*STEPS, {"weight": 25, "hold": "10m"}]
+    # With users from the first step on: a copy of the traffic would show it before they come.
+    steps = [{"weight": 25, "hold": "10m"}]
     stage.apply("b", strategy={"canary": {"steps": steps}}, analysis=analysis)
 
     def has_failed(status: dict[str, Any]) -> bool:
@@ -189,8 +190,8 @@ def test_mode_observe_says_what_it_would_do_and_does_nothing(theatre: Stage) -> 
     assert (healthy["status"], healthy["reason"]) == ("False", "ErrorRateWorse")
     assert status["phase"] == Phase.PROGRESSING
     weights = stage.weights()
-    assert "b" in weights
-    edit(stage, strategy={"canary": {"steps": [*STEPS, {"weight": 30, "hold": "10m"}]}})
+    assert weights == {"1": 75, "b": 25}
+    edit(stage, strategy={"canary": {"steps": [{"weight": 25, "hold": "20m"}]}})
     # It goes on looking, and acts on nothing.
     generation = stage.generation()
     stage.when(lambda status: status["observedGeneration"] == generation)
