@@ -46,6 +46,7 @@ def offer(
     gates: str = "",
     segments: list[str] = [],  # noqa: B006
     threshold: float = 0.5,
+    tolerance: float = 0.0,
     about: dict[str, str] = {},  # noqa: B006
     policy: str = "lineage: [data-digest]",
     handler: str = "headrace.serving.server.ModelServer",
@@ -75,6 +76,7 @@ def offer(
         gates: What must hold, over the scores, so that a model is offered; empty lets all pass.
         segments: Columns by whose values the evaluation is cut.
         threshold: Of a binary task: a probability above it is a positive answer.
+        tolerance: Of a regression: how far apart the answers of two versions may be and agree.
         about: What only people know, for the card: owner, licence, intended_use, limitations.
         policy: What the review insists on, YAML; people are waited for where it says so.
         handler: The class that serves the bundle, as in spec.model.handler.
@@ -123,6 +125,7 @@ def offer(
             version=version,
             about=about,
             threshold=threshold,
+            tolerance=tolerance,
         )
         tried = test_serving(
             bundle=packaged.outputs["bundle"],

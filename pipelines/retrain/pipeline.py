@@ -58,6 +58,7 @@ def retrain(
     gates: str = "champion.p_worse >= 0.05",
     segments: list[str] = [],  # noqa: B006
     threshold: float = 0.5,
+    tolerance: float = 0.0,
     about: dict[str, str] = {},  # noqa: B006
     policy: str = "lineage: [data-digest]",
     handler: str = "headrace.serving.server.ModelServer",
@@ -104,6 +105,7 @@ def retrain(
             not be proved worse than the champion.
         segments: Columns by whose values the evaluation is cut.
         threshold: Of a binary task: a probability above it is a positive answer.
+        tolerance: Of a regression: how far apart the answers of two versions may be and agree.
         about: What only people know, for the card: owner, licence, intended_use, limitations.
         policy: What the review insists on, YAML; people are waited for where it says so.
         handler: The class that serves the bundle, as in spec.model.handler.
@@ -143,7 +145,7 @@ def retrain(
             target=rollout_target,
             # Whatever makes or judges the model: a change is another version.
             recipe=f"{estimator} {folds} {scoring} {balanced} {features} {seed} "
-            f"{gates} {threshold}",
+            f"{gates} {threshold} {tolerance}",
             parameters=parameters,
             search=search,
             inputs=inputs,
@@ -182,6 +184,7 @@ def retrain(
             gates=gates,
             segments=segments,
             threshold=threshold,
+            tolerance=tolerance,
             about=about,
             policy=policy,
             handler=handler,

@@ -48,6 +48,7 @@ def train_and_roll_out(
     gates: str = "",
     segments: list[str] = [],  # noqa: B006
     threshold: float = 0.5,
+    tolerance: float = 0.0,
     about: dict[str, str] = {},  # noqa: B006
     policy: str = "lineage: [data-digest]",
     handler: str = "headrace.serving.server.ModelServer",
@@ -84,6 +85,7 @@ def train_and_roll_out(
         gates: What must hold, over the scores, so that a model is offered; empty lets all pass.
         segments: Columns by whose values the evaluation is cut.
         threshold: Of a binary task: a probability above it is a positive answer.
+        tolerance: Of a regression: how far apart the answers of two versions may be and agree.
         about: What only people know, for the card: owner, licence, intended_use, limitations.
         policy: What the review insists on, YAML; people are waited for where it says so.
         handler: The class that serves the bundle, as in spec.model.handler.
@@ -134,6 +136,7 @@ def train_and_roll_out(
         gates=gates,
         segments=segments,
         threshold=threshold,
+        tolerance=tolerance,
         about=about,
         policy=policy,
         handler=handler,
