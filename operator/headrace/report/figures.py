@@ -134,8 +134,8 @@ def draw_rewards(axes: Axes, release: Release, scale: TimeScale) -> None:
     style.dress(axes, REWARDS)
     scale.apply(axes)
     colours = style.arm_colours(candidates_in(release.ticks) or (release.version,))
-    named = [(release.previous, style.STABLE, f"stable {release.previous}")]
-    named += [(version, colour, version) for version, (colour, _) in colours.items()]
+    named = [(release.previous, style.STABLE, style.arm("stable", release.previous))]
+    named += [(version, colour, style.short(version)) for version, (colour, _) in colours.items()]
     lines = [
         _Line(*reward_series(release.ticks, release.started, version), colour, name)
         for version, colour, name in named
@@ -167,7 +167,10 @@ def _lines(release: Release, check: Check) -> list[_Line]:
     several = candidates_in(release.ticks)
     if not several:
         series = check_series(release.ticks, release.started, check.name)
-        stable, candidate = f"stable {release.previous}".strip(), f"candidate {release.version}"
+        stable, candidate = (
+            style.arm("stable", release.previous),
+            style.arm("candidate", release.version),
+        )
         return [
             _Line(series.seconds, series.stable, style.STABLE, stable),
             _Line(series.seconds, series.candidate, style.CANDIDATE, candidate),
@@ -176,9 +179,9 @@ def _lines(release: Release, check: Check) -> list[_Line]:
     for version, (colour, _) in style.arm_colours(several).items():
         series = check_series(views_of(release.ticks, version), release.started, check.name)
         if not lines:
-            name = f"stable {release.previous}"
+            name = style.arm("stable", release.previous)
             lines.append(_Line(series.seconds, series.stable, style.STABLE, name))
-        lines.append(_Line(series.seconds, series.candidate, colour, version))
+        lines.append(_Line(series.seconds, series.candidate, colour, style.short(version)))
     return lines
 
 

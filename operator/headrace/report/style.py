@@ -46,6 +46,9 @@ PHASES = {
 
 FONT = "DejaVu Sans"
 
+_SHORT = 16
+"""Characters that there is room for beside a line."""
+
 _SETTINGS: dict[str, Any] = {
     "font.family": [FONT],
     "font.size": 11.0,
@@ -89,6 +92,17 @@ def points(axes: Axes) -> tuple[float, float]:
     """Give the width and height of axes in points."""
     box, dpi = axes.get_window_extent(), axes.figure.dpi
     return float(box.width) / dpi * 72, float(box.height) / dpi * 72
+
+
+def arm(name: str, version: str) -> str:
+    """Name an arm beside its line: with its version where there is room for it."""
+    whole = f"{name} {version}".strip()
+    return whole if len(whole) <= _SHORT else name
+
+
+def short(version: str) -> str:
+    """Write a version beside its line, where there are many: its beginning tells it."""
+    return version if len(version) <= _SHORT else f"{version[: _SHORT - 1]}…"
 
 
 @cache
