@@ -72,7 +72,8 @@ bench: setup ## Measure, side by side with what one would use instead
 	@$(BIN)/python bench/metrics.py
 	@$(BIN)/python bench/bandit.py
 	@$(BIN)/python -m bench.controller --rollouts 50
-	@$(BIN)/python bench/demo.py
+	@$(BIN)/python -m bench.pipeline
+	@$(BIN)/python -m bench.demo
 
 .PHONY: lock
 lock: setup ## Resolve the lock files anew
