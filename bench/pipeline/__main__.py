@@ -38,7 +38,7 @@ def _measure(folder: Path) -> dict[str, object]:
     flights = run(folder)
     print(f"  {flights.seconds:.1f} s (target 90), {flights.most / 1e6:,.0f} MB (1,500)")
 
-    rows = written(folder, "holdout")
+    rows = written(folder, "split", "holdout")
     step = steps.measure(folder, rows, schema())
     more = step.stepped - step.anew
     print("two weeks of flights, divided")
@@ -46,12 +46,14 @@ def _measure(folder: Path) -> dict[str, object]:
     print(f"  as a step {step.stepped:.2f} s: {more:.2f} s more than the process (target .5)")
 
     print("answers, rows a second", flush=True)
-    answers = answers_a_second(written(folder, "bundle"), written(folder, "model"), rows)
+    bundle, model = written(folder, "package", "bundle"), written(folder, "train", "model")
+    answers = answers_a_second(bundle, model, rows)
     for size, (packaged, fitted) in answers.items():
         ratio = packaged / fitted
         print(f"  {size:5} a call: ONNX {packaged:,.0f}, scikit-learn {fitted:,.0f}: {ratio:.1f} x")
 
-    print("a search of eight combinations in three folds, on two weeks of flights", flush=True)
+    print("a search of eight combinations in three folds, on all but two weeks", flush=True)
+    rows = written(folder, "split", "train")
     searches = {n: search_seconds(folder, rows, schema(), n) for n in WORKERS}
     for workers, seconds in searches.items():
         where = f"{workers} workers of Dask" if workers else "in this process"

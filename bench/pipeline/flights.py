@@ -58,14 +58,15 @@ def run(folder: Path) -> Flights:
     return Flights(time.monotonic() - begun, dict(done.tasks), memory.most)
 
 
-def written(folder: Path, name: str) -> Path:
+def written(folder: Path, task: str, name: str) -> Path:
     """Find what a task wrote.
 
     Args:
         folder: As of `run`.
+        task: Its name, such as `package`.
         name: Of the output, such as `bundle`.
     """
-    (found,) = (folder / "tasks").rglob(name)
+    (found,) = (folder / "tasks").rglob(f"{task}/{name}")
     return found
 
 
