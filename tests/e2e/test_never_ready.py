@@ -22,7 +22,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "crash-loop": (BETTER, {"handler": "headrace.no.such.Module"}, "exit code 1"),
     "missing-image": (BETTER, {"serving": {"image": "registry.invalid/none:1"}}, "ImagePull"),
     "wrong-digest": (BETTER, {"digest": f"sha256:{'0' * 64}"}, "has digest sha256:"),
-    "out-of-memory": (HUGE, {}, "for lack of memory"),
+    "out-of-memory": (HUGE, {}, "CandidateOutOfMemory"),
 }
 """The version, what is asked for, and an expression of what the message must have."""
 
