@@ -329,7 +329,7 @@ def of_a_whole_rollout(
         wanted = wanted.model_copy(update={"spec": spec})
     bench.shelf.put(wanted)
     bench.shelf.life.left = lives
-    killed = 0
+    killed = ended = 0
     for _ in range(300):
         try:
             bench.slots(1)
@@ -337,9 +337,9 @@ def of_a_whole_rollout(
             killed += 1
             bench.shelf.life.left = float("inf")
             bench.restart()
-        if len(bench.status().history) > 1:
+        ended += len(bench.status().history) > 1
+        if ended > 3:
             break
-    bench.slots(3)
     status = bench.status()
     history = tuple((entry.version, entry.outcome, entry.reason) for entry in status.history)
     carried = bench.cluster.of("models/flight-0").traffic
@@ -656,3 +656,14 @@ def test_what_changes_while_a_rollout_is_carried_out_is_looked_at_right_after_it
     fleet.tick(bench.now + 15.2)
     assert len(looks) == 2
     fleet.close()
+
+
+def test_what_waits_for_the_end_of_a_rollout_begins_at_once() -> None:
+    bench = under_test()
+    bench.want("3")
+    bench.until(Phase.HEALTHY)
+    assert bench.status().history[-1].outcome == "Superseded"
+    bench.tick()
+    candidate = bench.status().candidate
+    assert candidate is not None
+    assert candidate.version == "3"
