@@ -194,7 +194,7 @@ class Fleet:
                 self._refuse(resource, now)
                 continue
             if member is None:
-                self._members[key] = Member(resource, resource.rollout.status, now)
+                self._members[key] = Member(resource, resource.rollout.status)
             elif resource.fence != member.resource.fence:
                 self._compare(member, resource.rollout.status)
                 member.resource, member.looked = resource, 0.0
@@ -334,14 +334,14 @@ class Fleet:
     def _write(self, member: Member, status: Status, now: float) -> None:
         """Write a status if that is due; this is then the member's."""
         kept = member.resource.rollout.status
-        if member.undone or is_due(kept, status, now - member.written):
+        if member.undone or is_due(kept, status, now):
             if not self._may_act():
                 raise PlatformUnavailable("another controller leads now")
-            status = status.model_copy(update={"writes": max(kept.writes, status.writes) + 1})
+            writes = max(kept.writes, status.writes) + 1
+            status = status.model_copy(update={"writes": writes, "written": now})
             said = {} if status.decision is None else {"reason": status.decision.reason}
             with self._spans("write", rollout=member.resource.rollout.key, **said):
                 member.resource = self._resources.write(member.resource, status)
-            member.written = now
         member.status = status
         if member.undone:
             fields, member.undone = ", ".join(dict.fromkeys(member.undone)), ()

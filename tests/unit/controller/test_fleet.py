@@ -292,6 +292,20 @@ def test_evidence_alone_is_written_at_most_once_a_minute() -> None:
     assert bench.shelf.writes - before <= 1
 
 
+@pytest.mark.parametrize(("errors", "outcome"), [(0.01, "Promoted"), (0.2, "RolledBack")])
+def test_killed_after_every_single_tick_it_learns_all_the_same(errors: float, outcome: str) -> None:
+    bench = live()
+    bench.cluster.scripts["models/flight-0"].candidate_errors = errors
+    bench.want("2")
+    ticks = 0
+    while len(bench.status().history) < 2:
+        bench.slots(1)
+        bench.restart()
+        ticks += 1
+        assert ticks < 400, bench.status().decision
+    assert bench.status().history[-1].outcome == outcome
+
+
 def test_at_rest_nothing_is_written() -> None:
     bench = live()
     before = bench.shelf.writes
