@@ -254,10 +254,10 @@ class Fleet:
             logger.info("%s: its status was not written: %s", resource.key, error)
 
     def _measure(self, members: Iterable[Member], now: float) -> Mapping[str, Measured]:
-        wanted = []
+        wanted, there = [], self._metrics.time(now)
         for member in members:
             try:
-                request = request_of(member.rollout, now, self._counters_of)
+                request = request_of(member.rollout, there, self._counters_of)
             except HeadraceError as error:
                 self._tell(member, error)
                 continue
@@ -270,16 +270,18 @@ class Fleet:
 
     def _judge(self, member: Member, read: Measured, now: float) -> None:
         rollout, resource = member.rollout, member.resource
+        # What was counted goes by their clock, and is judged by no other.
+        there = self._metrics.time(now)
         try:
             with self._spans("judge", rollout=rollout.key):
                 answer = judge(
                     rollout,
                     read,
                     self._platform,
-                    now,
+                    there,
                     resource.ask,
                     self._counters_of,
-                    lambda observations: self._beside(rollout, observations, now),
+                    lambda observations: self._beside(rollout, observations, there),
                     resource.deleting,
                 )
         except HeadraceError as error:
@@ -302,7 +304,7 @@ class Fleet:
 
     def _carry_out(self, member: Member, rollout: ModelRollout, answer: Tick, now: float) -> None:
         try:
-            self._write(member, answer.status, now)
+            self._write(member, answer.status, self._metrics.time(now))
         except (Conflict, NotFound):
             # It is judged again at once, with what was changed.
             self._try_again(member, now, SOON)
@@ -313,7 +315,7 @@ class Fleet:
             self._try_again(member, now, _pause(error))
             return
         try:
-            if self._may_act() and self._is_over(member, answer, now):
+            if self._may_act() and self._is_over(member, answer, self._metrics.time(now)):
                 self._resources.let_go(member.resource)
             member.trouble, member.failures = "", 0
             if rollout.status.candidate is not None and member.is_at_rest:

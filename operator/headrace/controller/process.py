@@ -232,7 +232,7 @@ class Controller:
         self._changes.note(key)
 
     def _on_tick(self, rollout: ModelRollout, answer: Tick) -> None:
-        now = self._clock()
+        now = self._metrics.time(self._clock())
         self._events.decided(rollout, answer.status, answer.decision, now)
         self._events.foreseen(rollout)
         if answer.is_new:

@@ -122,6 +122,7 @@ class Cluster:
         self.scripts: dict[str, Script] = {}
         self.asked: list[tuple[str, ...]] = []
         self.outage = ""
+        self.ahead = 0.0
         self.log = log
 
     def of(self, key: str) -> FakePlatform:
@@ -143,6 +144,9 @@ class Eyes:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
 
+    def time(self, now: float) -> float:
+        return now + self.cluster.ahead
+
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
         self.cluster.asked.append(tuple(request.rollout for request in requests))
         read: dict[str, Measured] = {}
@@ -150,7 +154,7 @@ class Eyes:
             platform = self.cluster.of(request.rollout)
             script = self.cluster.scripts[request.rollout]
             fake = FakeMetrics(platform, script, self.cluster.outage)
-            read.update(fake.observe([request], now))
+            read.update(fake.observe([request], self.time(now)))
         return read
 
 
