@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from headrace.api import Phase
-from headrace.api.fields import parse_instant
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
 from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import eventually
@@ -144,8 +143,9 @@ def test_a_clock_that_is_two_minutes_ahead_costs_no_time(server: ApiServer, tmp_
         stage.start(clock=lambda: time.time() + AHEAD)
         stage.go_live()
         stage.apply("2", strategy={"canary": {"steps": STEPS}})
-        status = stage.until(Phase.HEALTHY, "2")
+        began = time.monotonic()
+        stage.until(Phase.HEALTHY, "2")
+        # It takes some 15 s; one that waited for that clock would take two minutes at every step.
+        assert time.monotonic() - began < AHEAD - 30
         assert stage.history() == [("1", "Live"), ("2", "Promoted")]
-        began, ended = (parse_instant(status["history"][-1][at]) for at in ("started", "ended"))
-        assert ended - began < AHEAD / 2
         assert stage.play.unserved == 0

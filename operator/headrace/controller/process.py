@@ -196,6 +196,8 @@ class Controller:
         self._stopping.wait(0.2)
 
     def _new_fleet(self) -> Fleet:
+        if isinstance(self._metrics, PromQLMetrics):
+            self._metrics.meet()
         # What another leader wrote meanwhile is in the resources: nothing of before is kept.
         return Fleet(
             KeptRollouts(self._cache.rollouts, self._cluster),

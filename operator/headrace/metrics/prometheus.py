@@ -72,6 +72,13 @@ class PromQLMetrics:
             measured = self._observe(requests, self.time(now), end)
         return measured
 
+    def meet(self) -> None:
+        """Learn what time it is there, before anything is decided; one that is down may be met
+        later.
+        """
+        ask = partial(self._server.ask, "vector(1)", time.time())
+        self._gather([ask], time.monotonic() + self._timeout)
+
     def time(self, now: float) -> float:
         """Give the time by Prometheus' clock; ours as long as no difference is provable."""
         return self._server.time(now)
