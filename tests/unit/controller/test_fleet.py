@@ -493,6 +493,40 @@ def test_a_status_that_nobody_can_read_any_more_is_put_back() -> None:
     assert [entry.outcome for entry in bench.status().history] == ["Live", "Promoted"]
 
 
+CONTRADICTIONS: dict[str, dict[str, object]] = {
+    "rolling back nothing": {"phase": Phase.ROLLING_BACK, "candidate": None},
+    "promoting nothing": {"phase": Phase.PROMOTING, "candidate": None},
+    "waiting with nothing": {"phase": Phase.PAUSED, "candidate": None},
+    "promoting for no reason": {"phase": Phase.PROMOTING},
+    "rolling back for no reason": {"phase": Phase.ROLLING_BACK},
+    "at rest, and under test": {"phase": Phase.HEALTHY},
+    "beside itself": {"candidate": rollout("1").spec.model},
+}
+
+
+@pytest.mark.parametrize("changed", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_controller_without_memory_that_finds_a_contradiction_keeps_users_and_asks(
+    changed: dict[str, object],
+) -> None:
+    bench = under_test()
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Resource)
+    bench.shelf.write(kept, bench.status().model_copy(update=changed))
+    bench.restart()
+    bench.told.clear()
+    bench.slots(10)
+    status = bench.status()
+    assert (status.phase, status.candidate) == (Phase.ROLLED_BACK, None)
+    assert status.stable == named("1", 0).spec.model
+    assert bench.cluster.of("models/flight-0").traffic == Traffic(stable=100)
+    assert ("models/flight-0", "StatusContradictory") in bench.told
+    assert status.decision is not None
+    assert "headrace retry" in status.decision.message
+    bench.shelf.put(named("2", 0), Ask(Wish.RETRY, "one", "ada"))
+    bench.until(Phase.HEALTHY)
+    assert bench.status().stable == named("2", 0).spec.model
+
+
 def test_a_condition_of_somebody_else_stays_and_undoes_nothing() -> None:
     bench = live()
     theirs = Condition(
@@ -523,10 +557,12 @@ def test_a_fault_of_ours_in_one_rollout_leaves_the_others_judged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench = live(2)
-    broken = bench.shelf.kept["models/flight-0"]
-    assert isinstance(broken, Resource)
-    bench.shelf.write(broken, bench.status(0).model_copy(update={"phase": Phase.ROLLING_BACK}))
-    bench.restart()
+
+    class Broken(FakePlatform):
+        def observe(self, rollout: ModelRollout) -> World:
+            raise RuntimeError("a fault of ours")
+
+    bench.cluster.platforms["models/flight-0"] = Broken()
     bench.want("2", 1)
     bench.until(Phase.HEALTHY, 1)
     assert "models/flight-0 could not be judged" in caplog.text
