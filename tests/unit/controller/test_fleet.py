@@ -122,6 +122,7 @@ class Cluster:
         self.scripts: dict[str, Script] = {}
         self.asked: list[tuple[str, ...]] = []
         self.outage = ""
+        self.ahead = 0.0
         self.log = log
 
     def of(self, key: str) -> FakePlatform:
@@ -143,6 +144,9 @@ class Eyes:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
 
+    def time(self, now: float) -> float:
+        return now + self.cluster.ahead
+
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
         self.cluster.asked.append(tuple(request.rollout for request in requests))
         read: dict[str, Measured] = {}
@@ -150,7 +154,7 @@ class Eyes:
             platform = self.cluster.of(request.rollout)
             script = self.cluster.scripts[request.rollout]
             fake = FakeMetrics(platform, script, self.cluster.outage)
-            read.update(fake.observe([request], now))
+            read.update(fake.observe([request], self.time(now)))
         return read
 
 
@@ -292,6 +296,20 @@ def test_evidence_alone_is_written_at_most_once_a_minute() -> None:
     assert bench.shelf.writes - before <= 1
 
 
+@pytest.mark.parametrize(("errors", "outcome"), [(0.01, "Promoted"), (0.2, "RolledBack")])
+def test_killed_after_every_single_tick_it_learns_all_the_same(errors: float, outcome: str) -> None:
+    bench = live()
+    bench.cluster.scripts["models/flight-0"].candidate_errors = errors
+    bench.want("2")
+    ticks = 0
+    while len(bench.status().history) < 2:
+        bench.slots(1)
+        bench.restart()
+        ticks += 1
+        assert ticks < 400, bench.status().decision
+    assert bench.status().history[-1].outcome == outcome
+
+
 def test_at_rest_nothing_is_written() -> None:
     bench = live()
     before = bench.shelf.writes
@@ -329,7 +347,7 @@ def of_a_whole_rollout(
         wanted = wanted.model_copy(update={"spec": spec})
     bench.shelf.put(wanted)
     bench.shelf.life.left = lives
-    killed = 0
+    killed = ended = 0
     for _ in range(300):
         try:
             bench.slots(1)
@@ -337,9 +355,9 @@ def of_a_whole_rollout(
             killed += 1
             bench.shelf.life.left = float("inf")
             bench.restart()
-        if len(bench.status().history) > 1:
+        ended += len(bench.status().history) > 1
+        if ended > 3:
             break
-    bench.slots(3)
     status = bench.status()
     history = tuple((entry.version, entry.outcome, entry.reason) for entry in status.history)
     carried = bench.cluster.of("models/flight-0").traffic
@@ -475,6 +493,40 @@ def test_a_status_that_nobody_can_read_any_more_is_put_back() -> None:
     assert [entry.outcome for entry in bench.status().history] == ["Live", "Promoted"]
 
 
+CONTRADICTIONS: dict[str, dict[str, object]] = {
+    "rolling back nothing": {"phase": Phase.ROLLING_BACK, "candidate": None},
+    "promoting nothing": {"phase": Phase.PROMOTING, "candidate": None},
+    "waiting with nothing": {"phase": Phase.PAUSED, "candidate": None},
+    "promoting for no reason": {"phase": Phase.PROMOTING},
+    "rolling back for no reason": {"phase": Phase.ROLLING_BACK},
+    "at rest, and under test": {"phase": Phase.HEALTHY},
+    "beside itself": {"candidate": rollout("1").spec.model},
+}
+
+
+@pytest.mark.parametrize("changed", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_controller_without_memory_that_finds_a_contradiction_keeps_users_and_asks(
+    changed: dict[str, object],
+) -> None:
+    bench = under_test()
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Resource)
+    bench.shelf.write(kept, bench.status().model_copy(update=changed))
+    bench.restart()
+    bench.told.clear()
+    bench.slots(10)
+    status = bench.status()
+    assert (status.phase, status.candidate) == (Phase.ROLLED_BACK, None)
+    assert status.stable == named("1", 0).spec.model
+    assert bench.cluster.of("models/flight-0").traffic == Traffic(stable=100)
+    assert ("models/flight-0", "StatusContradictory") in bench.told
+    assert status.decision is not None
+    assert "headrace retry" in status.decision.message
+    bench.shelf.put(named("2", 0), Ask(Wish.RETRY, "one", "ada"))
+    bench.until(Phase.HEALTHY)
+    assert bench.status().stable == named("2", 0).spec.model
+
+
 def test_a_condition_of_somebody_else_stays_and_undoes_nothing() -> None:
     bench = live()
     theirs = Condition(
@@ -505,10 +557,12 @@ def test_a_fault_of_ours_in_one_rollout_leaves_the_others_judged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench = live(2)
-    broken = bench.shelf.kept["models/flight-0"]
-    assert isinstance(broken, Resource)
-    bench.shelf.write(broken, bench.status(0).model_copy(update={"phase": Phase.ROLLING_BACK}))
-    bench.restart()
+
+    class Broken(FakePlatform):
+        def observe(self, rollout: ModelRollout) -> World:
+            raise RuntimeError("a fault of ours")
+
+    bench.cluster.platforms["models/flight-0"] = Broken()
     bench.want("2", 1)
     bench.until(Phase.HEALTHY, 1)
     assert "models/flight-0 could not be judged" in caplog.text
@@ -656,3 +710,14 @@ def test_what_changes_while_a_rollout_is_carried_out_is_looked_at_right_after_it
     fleet.tick(bench.now + 15.2)
     assert len(looks) == 2
     fleet.close()
+
+
+def test_what_waits_for_the_end_of_a_rollout_begins_at_once() -> None:
+    bench = under_test()
+    bench.want("3")
+    bench.until(Phase.HEALTHY)
+    assert bench.status().history[-1].outcome == "Superseded"
+    bench.tick()
+    candidate = bench.status().candidate
+    assert candidate is not None
+    assert candidate.version == "3"
