@@ -32,6 +32,7 @@ class AnswersPage:
                 "name": self.output.name,
                 "kind": self.output.kind,
                 "threshold": self.output.threshold,
+                "tolerance": self.output.tolerance,
             },
             "answers": [list(answer) for answer in self.page.answers],
             "next": self.page.next,
@@ -57,11 +58,16 @@ def _page(document: Mapping[str, Any]) -> AnswersPage:
         raise ValueError(f"unknown kind {kind!r}")
     if (kind == "probability") != (type(threshold) is float):
         raise TypeError(f"threshold {threshold!r} for kind {kind}")
+    # Servers of before do not tell it.
+    tolerance = output.get("tolerance")
+    if tolerance is not None and not (type(tolerance) is float and tolerance >= 0):
+        raise TypeError(f"tolerance {tolerance!r}")
     answers = [_answer(answer, kind) for answer in document["answers"]]
     boot, following = document["boot"], document["next"]
     if type(boot) is not str or type(following) is not int:
         raise TypeError("boot is no text or next no integer")
-    return AnswersPage(Page(boot, answers, following), Output(str(output["name"]), kind, threshold))
+    known = Output(str(output["name"]), kind, threshold, tolerance=tolerance)
+    return AnswersPage(Page(boot, answers, following), known)
 
 
 def _answer(answer: Any, kind: OutputKind) -> Answer:
