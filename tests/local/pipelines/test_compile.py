@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from kfp.components import load_component_from_file
 
 from headrace.errors import InvalidInput
 from headrace.pipelines.compile import (
@@ -121,10 +122,20 @@ def test_the_manifest_is_current_and_names_its_version_by_content(source: Path) 
     file = source.with_name(MANIFEST)
     assert says(file, compile_manifest(source)), "run: make golden"
     pipeline, version = yaml.safe_load_all(file.read_text(encoding="utf-8"))
-    name = named(source).replace("_", "-")
+    name = compiled(source)["pipelineInfo"]["name"]
     assert (pipeline["kind"], pipeline["metadata"]["name"]) == ("Pipeline", name)
     assert (version["kind"], version["spec"]["pipelineName"]) == ("PipelineVersion", name)
     assert version["metadata"]["name"].startswith(f"{name}-")
+
+
+@pytest.mark.parametrize("source", PIPELINES, ids=named)
+def test_a_pipeline_is_loaded_with_its_own_parameters(source: Path) -> None:
+    """KFP gives a component instead where a pipeline has one of its own name."""
+    loaded = load_component_from_file(str(source.with_suffix(".yaml")))
+    inputs = compiled(source)["root"]["inputDefinitions"]
+    assert set(loaded.component_spec.inputs) == {
+        *inputs.get("artifacts", {}), *inputs["parameters"]
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("source", PIPELINES, ids=named)
