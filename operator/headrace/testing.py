@@ -127,6 +127,10 @@ class FakeMetrics:
     script: Script = field(default_factory=Script)
     problem: str = ""
 
+    def time(self, now: float) -> float:
+        """Give our time: there is no other clock."""
+        return now
+
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
         """Give one interval per metric, from each watermark until now."""
         return {request.rollout: self._measure(request, now) for request in requests}

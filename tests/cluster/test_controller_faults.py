@@ -16,6 +16,7 @@ from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import eventually
 from tests.cluster.faults import Fault, Proxy, proxy_before
 from tests.cluster.stage import Stage, staged
+from tests.local.receiver import listening, says
 
 WRITES = ("PUT", "PATCH", "POST", "DELETE")
 ENDED = (Phase.HEALTHY, Phase.ROLLED_BACK)
@@ -75,6 +76,36 @@ def test_killed_after_every_single_write_a_rollout_ends_as_if_nothing_had_been(
     stage.spawn("one", "--alone")
     stage.when(lambda _: stage.weights() == {"2": 100})
     eventually(lambda: len(stage.cluster.list(DEPLOYMENT, stage.namespace)[0]) == 1, 60)
+
+
+@pytest.mark.timeout(900)
+def test_killed_after_every_single_write_a_bad_one_is_rolled_back_and_told_once(
+    stage: Stage, server: ApiServer, tmp_path: Path
+) -> None:
+    history = [("1", "Live"), ("b", "RolledBack")]
+    stage.play.behave("b").errors = 0.3
+    with listening() as chat, listening() as events, proxy_before(server, tmp_path) as proxy:
+        chat.answer = events.answer = says({})
+        addresses = tmp_path / "addresses"
+        addresses.mkdir()
+        (addresses / "team").write_text(chat.url, encoding="utf-8")
+        told = [{"slack": {"key": "team"}}, {"cloudEvents": {"url": events.url}}]
+        more = ("--alone", "--addresses", str(addresses))
+        stage.apply("1", notifications=told)
+        kills = killed_after_every_write(stage, proxy, history, more, notifications=told)
+        stage.spawn("one", *more)
+        stage.when(lambda status: not status.get("news"))
+        assert stage.history() == history
+        assert kills > 10
+        stage.when(lambda _: stage.weights() == {"1": 100})
+        # An event may come again, as the same one; a chat is never told twice.
+        by_identity = {event["id"]: event for _, _, event in events.seen}
+        assert all(by_identity[event["id"]] == event for _, _, event in events.seen)
+        assert "dev.headrace.rollout.rolledback" in {e["type"] for e in by_identity.values()}
+        texts = [body["text"] for _, _, body in chat.seen]
+        assert len(texts) == len(set(texts))
+        told_of = [(e["type"], e["subject"]) for e in by_identity.values()]
+        assert len(told_of) == len(set(told_of)), "one event for each decision"
 
 
 def test_a_minute_without_the_api_server_changes_nothing_but_the_time(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +29,8 @@ from tests.cluster.prometheus_proxy import (
 from tests.cluster.stage import Stage, staged
 
 STEPS = [{"mirror": 100, "hold": "1s"}, {"weight": 20, "hold": "1s"}]
-BEHIND = 120.0
-"""Seconds by which the controller's clock is behind Prometheus'."""
+BEHIND = AHEAD = 120.0
+"""Seconds by which the controller's clock differs from Prometheus'."""
 
 
 @dataclass
@@ -135,3 +136,16 @@ def test_after_all_of_that_it_is_promoted(theatre: Theatre) -> None:
     assert stage.history() == [("1", "Live"), ("2", "Promoted")]
     assert 0 < status["history"][-1]["requests"]["candidate"] <= answered(stage)
     assert stage.play.unserved == 0
+
+
+def test_a_clock_that_is_two_minutes_ahead_costs_no_time(server: ApiServer, tmp_path: Path) -> None:
+    with staged(server, tmp_path) as stage:
+        stage.start(clock=lambda: time.time() + AHEAD)
+        stage.go_live()
+        stage.apply("2", strategy={"canary": {"steps": STEPS}})
+        began = time.monotonic()
+        stage.until(Phase.HEALTHY, "2")
+        # It takes some 15 s; one that waited for that clock would take two minutes at every step.
+        assert time.monotonic() - began < AHEAD - 30
+        assert stage.history() == [("1", "Live"), ("2", "Promoted")]
+        assert stage.play.unserved == 0

@@ -301,7 +301,7 @@ def test_a_clock_two_minutes_off_changes_nothing(pods: Pods, ahead: float) -> No
         time.sleep(2.0)
         pods.settle()
     assert seen.look_until(Metric.REQUESTS, pods.truth) == +pods.truth
-    assert seen.metrics.clock_offset(time.time() + ahead) == pytest.approx(-ahead, abs=2.0)
+    assert seen.metrics.time(time.time() + ahead) == pytest.approx(time.time(), abs=2.0)
 
 
 def test_a_controller_that_begins_anew_sees_the_same(pods: Pods) -> None:

@@ -17,7 +17,7 @@ from headrace.controller.fleet import Fleet
 from headrace.controller.tracing import Spans, no_spans, spans_to
 from headrace.engine.plan import Plan
 from headrace.errors import PlatformUnavailable
-from tests.unit.controller.test_fleet import START, Cluster, Eyes, Hands, Shelf, named
+from tests.unit.controller.bench import START, Cluster, Eyes, Hands, Shelf, named
 
 
 @dataclass

@@ -15,7 +15,7 @@ from headrace.controller.asking import local_envoy
 from headrace.controller.fleet import Fleet
 from headrace.controller.meters import Meters
 from headrace.engine.decision import Action, Decision
-from tests.unit.controller.test_fleet import START, Cluster, Eyes, Hands, Shelf, named
+from tests.unit.controller.bench import START, Cluster, Eyes, Hands, Shelf, named
 from tests.unit.engine.rollouts import live
 
 PAGE = (Path(__file__).parents[2] / "docs" / "controller.md").read_text(encoding="utf-8")

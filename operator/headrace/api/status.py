@@ -313,6 +313,8 @@ class Status(Part):
     writes: int = 0
     """How often this was written. What has not a greater number than the last one was not written
     by a controller, and is put back."""
+    written: Instant | None = None
+    """When this was written."""
     stable: ModelSpec | None = None
     """The version that has the users now."""
     candidate: ModelSpec | None = None

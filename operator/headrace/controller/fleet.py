@@ -194,7 +194,7 @@ class Fleet:
                 self._refuse(resource, now)
                 continue
             if member is None:
-                self._members[key] = Member(resource, resource.rollout.status, now)
+                self._members[key] = Member(resource, resource.rollout.status)
             elif resource.fence != member.resource.fence:
                 self._compare(member, resource.rollout.status)
                 member.resource, member.looked = resource, 0.0
@@ -254,10 +254,10 @@ class Fleet:
             logger.info("%s: its status was not written: %s", resource.key, error)
 
     def _measure(self, members: Iterable[Member], now: float) -> Mapping[str, Measured]:
-        wanted = []
+        wanted, there = [], self._metrics.time(now)
         for member in members:
             try:
-                request = request_of(member.rollout, now, self._counters_of)
+                request = request_of(member.rollout, there, self._counters_of)
             except HeadraceError as error:
                 self._tell(member, error)
                 continue
@@ -270,16 +270,18 @@ class Fleet:
 
     def _judge(self, member: Member, read: Measured, now: float) -> None:
         rollout, resource = member.rollout, member.resource
+        # What was counted goes by their clock, and is judged by no other.
+        there = self._metrics.time(now)
         try:
             with self._spans("judge", rollout=rollout.key):
                 answer = judge(
                     rollout,
                     read,
                     self._platform,
-                    now,
+                    there,
                     resource.ask,
                     self._counters_of,
-                    lambda observations: self._beside(rollout, observations, now),
+                    lambda observations: self._beside(rollout, observations, there),
                     resource.deleting,
                 )
         except HeadraceError as error:
@@ -302,7 +304,7 @@ class Fleet:
 
     def _carry_out(self, member: Member, rollout: ModelRollout, answer: Tick, now: float) -> None:
         try:
-            self._write(member, answer.status, now)
+            self._write(member, answer.status, self._metrics.time(now))
         except (Conflict, NotFound):
             # It is judged again at once, with what was changed.
             self._try_again(member, now, SOON)
@@ -313,9 +315,12 @@ class Fleet:
             self._try_again(member, now, _pause(error))
             return
         try:
-            if self._may_act() and self._is_over(member, answer, now):
+            if self._may_act() and self._is_over(member, answer, self._metrics.time(now)):
                 self._resources.let_go(member.resource)
             member.trouble, member.failures = "", 0
+            if rollout.status.candidate is not None and member.is_at_rest:
+                # Another version may wait for this end, and nothing in the world would tell.
+                member.looked = 0.0
         except HeadraceError as error:
             # The next tick asks for the same plan.
             self._tell(member, error)
@@ -331,14 +336,14 @@ class Fleet:
     def _write(self, member: Member, status: Status, now: float) -> None:
         """Write a status if that is due; this is then the member's."""
         kept = member.resource.rollout.status
-        if member.undone or is_due(kept, status, now - member.written):
+        if member.undone or is_due(kept, status, now):
             if not self._may_act():
                 raise PlatformUnavailable("another controller leads now")
-            status = status.model_copy(update={"writes": max(kept.writes, status.writes) + 1})
+            writes = max(kept.writes, status.writes) + 1
+            status = status.model_copy(update={"writes": writes, "written": now})
             said = {} if status.decision is None else {"reason": status.decision.reason}
             with self._spans("write", rollout=member.resource.rollout.key, **said):
                 member.resource = self._resources.write(member.resource, status)
-            member.written = now
         member.status = status
         if member.undone:
             fields, member.undone = ", ".join(dict.fromkeys(member.undone)), ()

@@ -17,7 +17,6 @@ class Member:
     Attributes:
         resource: As last read or written.
         status: What the last tick left; ahead of the resource's by evidence only.
-        written: When the resource's was written, Unix seconds.
         judged: The slot in which numbers were read last.
         looked: When it was looked at last, Unix seconds.
         acting: What is being carried out.
@@ -29,7 +28,6 @@ class Member:
 
     resource: Resource
     status: Status
-    written: float
     judged: int = -1
     looked: float = 0.0
     acting: Future[None] | None = None

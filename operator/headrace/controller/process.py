@@ -196,6 +196,8 @@ class Controller:
         self._stopping.wait(0.2)
 
     def _new_fleet(self) -> Fleet:
+        if isinstance(self._metrics, PromQLMetrics):
+            self._metrics.meet()
         # What another leader wrote meanwhile is in the resources: nothing of before is kept.
         return Fleet(
             KeptRollouts(self._cache.rollouts, self._cluster),
@@ -232,7 +234,7 @@ class Controller:
         self._changes.note(key)
 
     def _on_tick(self, rollout: ModelRollout, answer: Tick) -> None:
-        now = self._clock()
+        now = self._metrics.time(self._clock())
         self._events.decided(rollout, answer.status, answer.decision, now)
         self._events.foreseen(rollout)
         if answer.is_new:

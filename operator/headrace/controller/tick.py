@@ -34,7 +34,7 @@ def tick(
         rollout: As it stands, with the status that the last tick wrote.
         metrics: Where the numbers come from.
         platform: Where the versions run.
-        now: Unix seconds.
+        now: By our clock, Unix seconds.
         ask: A person's request, if one waits.
         counters_of: Names the counters of the platform's router.
         beside: Adds what is known beside numbers and servers, as `Outside.known` does.
@@ -42,9 +42,10 @@ def tick(
     Returns:
         The engine's answer, already applied; its status is to be written.
     """
-    request = request_of(rollout, now, counters_of)
+    request = request_of(rollout, metrics.time(now), counters_of)
     read = Measured() if request is None else metrics.observe([request], now)[rollout.key]
-    answer = judge(rollout, read, platform, now, ask, counters_of, beside)
+    # What was counted goes by their clock, and is judged by no other.
+    answer = judge(rollout, read, platform, metrics.time(now), ask, counters_of, beside)
     try:
         platform.apply(rollout, answer.plan)
     except PlatformUnavailable as error:
@@ -70,8 +71,9 @@ def judge(
     """Look at the world and let the engine decide; change nothing.
 
     Args:
-        rollout: As for `tick`, and so are `platform`, `now`, `ask`, `counters_of` and `beside`.
+        rollout: As for `tick`, and so are `platform`, `ask`, `counters_of` and `beside`.
         read: The numbers.
+        now: By the clock of the numbers, Unix seconds.
         deleting: Since when the resource is being deleted, Unix seconds; None while it is not.
 
     Raises:

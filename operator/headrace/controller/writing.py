@@ -3,9 +3,14 @@
 A write costs the API server and everybody who watches, so evidence alone is written every two
 minutes; what is lost in a crash is read again from Prometheus. What was decided is written at once,
 before anything is done about it.
+
+The age of what was written is in the status itself: a controller that is killed again and again
+would otherwise never live for two minutes, and never write what it has learned.
 """
 
 from __future__ import annotations
+
+import math
 
 from headrace.api import Status
 
@@ -13,7 +18,7 @@ EVIDENCE_SECONDS = 120.0
 """Between two writes of nothing but evidence. With the renewals of the lease, 50 rollouts that hold
 so ask the API server for less than one thing a minute each."""
 
-_TOLD = ("conditions", "decision", "checks", "watermarks")
+_TOLD = ("conditions", "decision", "checks", "watermarks", "written")
 """Fields that every tick makes anew."""
 
 WORDS_SECONDS = 10.0
@@ -21,18 +26,20 @@ WORDS_SECONDS = 10.0
 moment in which a step that was just entered says that it holds."""
 
 
-def is_due(kept: Status, status: Status, age: float) -> bool:
+def is_due(kept: Status, status: Status, now: float) -> bool:
     """Tell whether a status must be written now.
 
     Args:
         kept: The one that is kept in the resource.
         status: The one that the engine gave.
-        age: Seconds since the last write.
+        now: Unix seconds.
     """
     if kept is status:
         return False
     if _decided(kept) != _decided(status):
         return True
+    # Another controller, with another clock, may have written it.
+    age = math.inf if kept.written is None else abs(now - kept.written)
     if age >= WORDS_SECONDS and _said(kept) != _said(status):
         return True
     return age >= EVIDENCE_SECONDS and kept != status

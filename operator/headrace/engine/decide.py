@@ -8,6 +8,7 @@ at edges: called again with the same input it asks for the same world.
 from __future__ import annotations
 
 from headrace.api import Phase, RolloutSpec, Status
+from headrace.engine.contradiction import contradiction, start_over
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.endings import promoting, rolling_back
 from headrace.engine.farewell import leaving
@@ -69,6 +70,8 @@ def decide(spec: RolloutSpec, status: Status, observations: Observations, now: f
         return suspended(spec, status, observations, now)
     elif was_suspended(status):
         observations = from_now_on(observations, now)
+    if status.stable is not None and (why := contradiction(status)):
+        return start_over(spec, status, why, observations.world, now)
     if status.phase is Phase.PROMOTING:
         return promoting(spec, status, observations, now)
     if status.phase is Phase.ROLLING_BACK:

@@ -243,6 +243,20 @@ def finish(
     return status.model_copy(update=update)
 
 
+def without_a_past(status: Status, spec: RolloutSpec) -> Status:
+    """Give a status whose candidates are what the spec names, and of which nothing else is known.
+
+    Returns:
+        One at rest, where the spec names nothing but the stable version.
+    """
+    first, *others = wanted(spec, status, again=True) or (None,)
+    update: dict[str, object] = {"candidate": first, "requests": Requests()}
+    update |= _NOTHING_UNDER_TEST
+    update["challengers"] = [Challenger(model=model) for model in others if model is not None]
+    update["phase"] = Phase.HEALTHY if first is None else Phase.PROGRESSING
+    return status.model_copy(update=update)
+
+
 def forget_unnamed(status: Status, spec: RolloutSpec) -> Status:
     """Forget what was tried and is not named any more, so that it may be tried once again."""
     out = [model for model in rejected_in(status) if model in spec.versions]

@@ -12,9 +12,8 @@ what is rare, and never more than two:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from headrace.engine.counters import Counters
 from headrace.engine.observations import MetricKey
 from headrace.metrics.answers import CATCHING_UP, Unreadable
 from headrace.metrics.arms import Share, identity, share_out
@@ -79,20 +78,19 @@ class Reading:
     Args:
         requests: One per rollout.
         now: By Prometheus' clock, Unix seconds.
-        offset: By how many seconds that is ahead of our clock.
 
     Attributes:
         wanted: By rollout and metric, what it gets by role.
     """
 
-    def __init__(self, requests: Sequence[Request], now: float, offset: float) -> None:
+    def __init__(self, requests: Sequence[Request], now: float) -> None:
         self._now = now
         self.wanted: dict[Wanted, Roles] = {}
         for request in requests:
             for metric, since in request.since.items():
                 check = request.queries.get(metric)
                 if check is None or check.query is None:
-                    roles = _roles(metric, request, since, offset)
+                    roles = _roles(metric, request, since)
                     self.wanted[request.rollout, metric] = roles
         self._waiting = self._too_many()
 
@@ -134,7 +132,7 @@ class Reading:
 
     def _window(self, share: Share) -> float:
         """Give the seconds back to the last sample of any target that is not gone."""
-        # Watermarks go by Prometheus' clock, and at first only ours is known: it may be behind.
+        # A watermark may be ahead, as Prometheus' clock was set back, or was not known yet.
         return max(1.0, self._now - share.since + GONE * share.interval)
 
     def _too_many(self) -> frozenset[str]:
@@ -165,15 +163,8 @@ def _is_past(share: Share, window: float) -> bool:
     return window > max(NEAR, _PAST * share.interval)
 
 
-def _roles(metric: MetricKey, request: Request, since: float, offset: float) -> Roles:
+def _roles(metric: MetricKey, request: Request, since: float) -> Roles:
     return {
-        role: Share(_moved(counters, offset), since, request.interval)
+        role: Share(counters, since, request.interval)
         for role, counters in counters_for(metric, request).items()
     }
-
-
-def _moved(counters: Counters, offset: float) -> Counters:
-    """Give since when names mean their versions by Prometheus' clock."""
-    if not offset or not counters.since:
-        return counters
-    return replace(counters, since={name: at + offset for name, at in counters.since.items()})

@@ -56,6 +56,14 @@ class Measured:
 class Metrics(Protocol):
     """Something that has counted what the arms did."""
 
+    def time(self, now: float) -> float:
+        """Give the time by the clock that intervals go by; ours, as long as that is not known.
+
+        Args:
+            now: By our clock, Unix seconds.
+        """
+        ...
+
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
         """Read what is new, for every rollout at once.
 
@@ -65,7 +73,7 @@ class Metrics(Protocol):
 
         Args:
             requests: One per rollout.
-            now: Unix seconds.
+            now: By our clock, Unix seconds.
 
         Returns:
             By the rollout's key; one entry per request.

@@ -1,4 +1,4 @@
-"""The page `/answers`: what a model server writes, and what a comparator reads."""
+"""The page `/answers`: what a model server writes, and what reads it: comparators, collectors."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ class AnswersPage:
     Attributes:
         page: The answers.
         output: What the answers are: without it, nobody could say when two agree.
+        version: Of the model; empty where a server of before does not tell it.
     """
 
     page: Page
     output: Output
+    version: str = ""
 
     def to_document(self) -> dict[str, object]:
         """Give the page as JSON."""
         return {
             "boot": self.page.boot,
+            "version": self.version,
             "output": {
                 "name": self.output.name,
                 "kind": self.output.kind,
@@ -64,10 +67,11 @@ def _page(document: Mapping[str, Any]) -> AnswersPage:
         raise TypeError(f"tolerance {tolerance!r}")
     answers = [_answer(answer, kind) for answer in document["answers"]]
     boot, following = document["boot"], document["next"]
-    if type(boot) is not str or type(following) is not int:
-        raise TypeError("boot is no text or next no integer")
+    version = document.get("version", "")
+    if type(boot) is not str or type(following) is not int or type(version) is not str:
+        raise TypeError("boot or version is no text, or next no integer")
     known = Output(str(output["name"]), kind, threshold, tolerance=tolerance)
-    return AnswersPage(Page(boot, answers, following), known)
+    return AnswersPage(Page(boot, answers, following), known, version)
 
 
 def _answer(answer: Any, kind: OutputKind) -> Answer:

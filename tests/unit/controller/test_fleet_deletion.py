@@ -9,7 +9,7 @@ from headrace.controller.parting import PATIENCE
 from headrace.controller.resources import Unreadable
 from headrace.engine.plan import Plan
 from headrace.errors import PlatformUnavailable
-from tests.unit.controller.test_fleet import Bench
+from tests.unit.controller.bench import Bench
 
 KEY = "models/flight-0"
 

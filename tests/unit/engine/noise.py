@@ -94,6 +94,9 @@ class NoisyMetrics:
         self.carried[slot] = shares
         self.copied[slot] = traffic.mirror / 100
 
+    def time(self, now: float) -> float:
+        return now
+
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
         """Read what is new."""
         self.calls += 1

@@ -436,6 +436,9 @@ class Skewed:
     def __init__(self, honest: FakeMetrics, part: float) -> None:
         self.honest, self.part = honest, part
 
+    def time(self, now: float) -> float:
+        return now
+
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
         return {
             rollout: replace(measured, intervals=tuple(map(self._skewed, measured.intervals)))

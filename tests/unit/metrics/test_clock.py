@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from email.utils import formatdate
 
@@ -31,6 +32,24 @@ def test_a_difference_that_shows_is_known_to_a_second_and_never_too_large(ahead:
 def test_a_slow_answer_proves_less() -> None:
     assert told(-3.0, took=4.0) == 0.0
     assert told(-9.0, took=4.0) == pytest.approx(-9.0, abs=1.0)
+
+
+def test_many_answers_know_better_than_one() -> None:
+    clock, start = ServerClock(), time.monotonic()
+    for tenth in range(30):
+        received = start + tenth / 10
+        clock.note(
+            formatdate(math.floor(1_000_120.05 + tenth / 10), usegmt=True), received, received
+        )
+    ahead = clock.offset(1_000_000.05 + time.monotonic() - start)
+    assert ahead == pytest.approx(120.0, abs=0.06)
+
+
+def test_a_clock_that_was_set_is_followed_at_once() -> None:
+    clock, at = ServerClock(), time.monotonic()
+    for shown in (1_000_000.0, 1_000_000.0 + 300):
+        clock.note(formatdate(shown, usegmt=True), at, at)
+    assert clock.offset(1_000_000.0) == pytest.approx(300.0, abs=1.0)
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Jan 2024 00:00:00 GMT"])

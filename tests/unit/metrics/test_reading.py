@@ -26,7 +26,7 @@ def rollout(name: str, behind: float = 10.0, interval: float = 15.0) -> Request:
 
 
 def asked(*requests: Request) -> list[str]:
-    return [batch.query for batch in Reading(requests, NOW, 0.0).batches()]
+    return [batch.query for batch in Reading(requests, NOW).batches()]
 
 
 def test_a_thousand_rollouts_that_are_up_to_date_are_one_query() -> None:
@@ -44,7 +44,7 @@ def test_the_past_of_one_does_not_make_everybodys_query_long() -> None:
 
 def test_as_many_pasts_as_fit_are_read_at_once_and_the_oldest_first() -> None:
     every = [rollout(f"m{i:03}", behind=HOUR - i) for i in range(200)]
-    look = Reading(every, NOW, 0.0)
+    look = Reading(every, NOW)
     (batch,) = look.batches()
     chosen = sorted(share.counters.labels["model"] for share in batch.shares)
     assert chosen == [f"m{i:03}" for i in range(len(chosen))]
@@ -144,12 +144,22 @@ def test_the_window_of_a_query_ends_by_prometheus_clock(prometheus: Prometheus) 
     prometheus.clock = NOW + 120.0
     prometheus.answer = [scraped(1108.0, 0, 5, 9)]
     asked = replace(request(Metric.REQUESTS), since={Metric.REQUESTS: 1100.0})
-    first = prometheus.metrics.observe([asked], NOW)[KEY]
-    assert (first.intervals, first.problems) == ((), ())
-    assert prometheus.queries[0].endswith("[1s]")
-    second = prometheus.metrics.observe([asked], NOW)[KEY]
-    assert candidate(second) == 9.0
-    assert prometheus.metrics.clock_offset(NOW) == pytest.approx(120.0, abs=1.0)
+    assert candidate(prometheus.metrics.observe([asked], NOW)[KEY]) == 9.0
+    assert prometheus.metrics.time(NOW) == pytest.approx(NOW + 120.0, abs=1.0)
+    # What was read before that was known is read again, once.
+    assert len(prometheus.queries) == 2
+    prometheus.metrics.observe([asked], NOW)
+    assert len(prometheus.queries) == 3
+
+
+def test_who_asks_with_a_clock_that_is_ahead_loses_nothing_of_what_nobody_counts_yet(
+    prometheus: Prometheus,
+) -> None:
+    prometheus.clock = NOW - 120.0
+    prometheus.answer = []
+    asked = replace(request(Metric.REQUESTS), since={Metric.REQUESTS: NOW - 130.0})
+    read = prometheus.metrics.observe([asked], NOW)[KEY]
+    assert read.watermarks[Metric.REQUESTS] <= NOW - 120.0
 
 
 def test_an_answer_that_trickles_in_is_given_up(prometheus: Prometheus) -> None:

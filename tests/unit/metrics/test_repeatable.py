@@ -68,7 +68,7 @@ def answer(kept: Sequence[Series], batch: Batch) -> list[Series]:
 
 
 def look(kept: Sequence[Series], request: Request, now: float) -> Measured:
-    reading = Reading([request], now, 0.0)
+    reading = Reading([request], now)
     batches = reading.batches()
     for batch in batches:
         batch.hand_out(answer(kept, batch))

@@ -22,7 +22,13 @@ from headrace.runtime.kubernetes.kinds import OWNED, SELDON_DEPLOYMENT, SERVICE
 from headrace.runtime.kubernetes.memory import Memory
 from headrace.runtime.kubernetes.pieces import Piece, manifests_of, pieces_of
 from headrace.runtime.kubernetes.placing import Placing
-from headrace.runtime.kubernetes.predictors import services_of, with_predictors
+from headrace.runtime.kubernetes.predictors import (
+    in_the_way,
+    mark_of,
+    services_of,
+    with_predictors,
+    without_predictors,
+)
 from headrace.runtime.kubernetes.routes import RouteState
 from headrace.runtime.kubernetes.seen import Child, Seen
 from headrace.runtime.kubernetes.takeover import is_taken_over
@@ -112,10 +118,10 @@ class Application:
                 raise PlatformUnavailable(f"{piece} waits for the Services that it will name.")
             manifest = self._manifest(piece)
             if piece.kind == SELDON_DEPLOYMENT:
-                held = self._hold_predictors(piece, manifest)
-                if held is None:
+                for_now = self._for_now(piece, manifest)
+                if for_now is None:
                     return
-                manifest = held
+                manifest = for_now
             placing = Placing(self.cluster, self.rollout, self.cache.absent)
             answer = placing.place(piece, manifest, self._children.get(piece.child))
         except HeadraceError as error:
@@ -158,12 +164,17 @@ class Application:
             self.memory.backends.add(service)
         return True
 
-    def _hold_predictors(self, piece: Piece, manifest: Manifest) -> Manifest | None:
-        """Give a SeldonDeployment with what routes may still lead to; None if it is that."""
+    def _for_now(self, piece: Piece, manifest: Manifest) -> Manifest | None:
+        """Give a SeldonDeployment as it is to be until users have moved; None if it is that."""
         seen = self._children.get(piece.child)
-        routed = self.rollout.spec.routing.provider == "Seldon"
-        if seen is None or routed or not isinstance(seen.reading, RouteState):
+        if seen is None or not isinstance(seen.reading, RouteState):
             return manifest
+        if self.rollout.spec.routing.provider == "Seldon":
+            names = in_the_way(manifest, seen, self._children.values())
+            if not names:
+                return manifest
+            without = without_predictors(manifest, names)
+            return None if seen.applied == mark_of(without) else without
         kept = seen.reading.services - services_of(manifest)
         if not kept or is_taken_over(self.memory, self._children, self.now):
             return manifest

@@ -1,18 +1,26 @@
-"""Keeps predictors of a SeldonDeployment alive while our own routes may still lead to them.
+"""Which predictors a SeldonDeployment has for a while beside, or without, those that it should.
 
 Deployments of versions that go are deleted after the router has taken over the new route. Of a
 SeldonDeployment's predictors none can be deleted alone: the object is applied without it. So it is
 first applied with it, as the last of them and with no traffic of the operator's own.
+
+Where the operator routes itself, it moves no users while any predictor is not ready. So one that is
+not, and that users are to be taken from, is left out until they have moved, and put back then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from headrace.render.labels import REVISION
 from headrace.render.manifest import Manifest
-from headrace.runtime.kubernetes.json_values import mappings, text
-from headrace.runtime.kubernetes.seen import APPLIED
+from headrace.runtime.kubernetes.json_values import count, mappings, text
+from headrace.runtime.kubernetes.pods import PodState
+from headrace.runtime.kubernetes.routes import RouteState
+from headrace.runtime.kubernetes.seen import APPLIED, Seen
+
+_WITHOUT = " without "
 
 
 def services_of(manifest: Manifest) -> frozenset[str]:
@@ -39,9 +47,61 @@ def with_predictors(
         for each in mappings(live, "spec", "predictors")
         if f"{name}-{text(each, 'name')}" in kept
     ]
+    return _changed(manifest, [*manifest["spec"]["predictors"], *more], mark)
+
+
+def in_the_way(manifest: Manifest, seen: Seen, children: Iterable[Seen]) -> frozenset[str]:
+    """Name the predictors without which the operator can take their users from them.
+
+    Args:
+        manifest: What the SeldonDeployment should be, with the operator's own routing.
+        seen: What it is.
+        children: All that was seen of the rollout.
+    """
+    reading = seen.reading
+    if not isinstance(reading, RouteState):
+        return frozenset()
+    pods: dict[str, list[PodState]] = {}
+    for each in children:
+        if isinstance(each.reading, PodState):
+            pods.setdefault(each.revision, []).append(each.reading)
+    name, out = text(manifest, "metadata", "name"), _left_out(seen.applied)
+    found = set()
+    for predictor in mappings(manifest, "spec", "predictors"):
+        mine, own = text(predictor, "name"), pods.get(text(predictor, "labels", REVISION), [])
+        if predictor.get("shadow") or count(predictor, "traffic") or _is_ready(predictor, own):
+            continue
+        # The operator deletes its pods after it has moved their users.
+        moving = mine in out and (bool(own) or not reading.taken)
+        if moving or reading.weights.get(f"{name}-{mine}", 0):
+            found.add(mine)
+    return frozenset(found)
+
+
+def without_predictors(manifest: Manifest, names: Collection[str]) -> Manifest:
+    """Leave predictors out of a SeldonDeployment; its mark says which."""
+    left = [each for each in manifest["spec"]["predictors"] if each["name"] not in names]
+    digest = manifest["metadata"]["annotations"][APPLIED]
+    return _changed(manifest, left, f"{digest}{_WITHOUT}{', '.join(sorted(names))}")
+
+
+def mark_of(manifest: Manifest) -> str:
+    """Give what a manifest is known by once it is applied."""
+    return text(manifest, "metadata", "annotations", APPLIED)
+
+
+def _left_out(mark: str) -> list[str]:
+    return mark.partition(_WITHOUT)[2].split(", ")
+
+
+def _is_ready(predictor: Mapping[str, Any], pods: Collection[PodState]) -> bool:
+    running = sum(not pod.over for pod in pods)
+    return 0 < count(predictor, "replicas", default=max(1, running)) <= sum(p.ready for p in pods)
+
+
+def _changed(manifest: Manifest, predictors: list[dict[str, Any]], mark: str) -> Manifest:
     metadata = manifest["metadata"]
     annotations = {**metadata["annotations"], APPLIED: mark}
-    predictors = [*manifest["spec"]["predictors"], *more]
     return {
         **manifest,
         "metadata": {**metadata, "annotations": annotations},
