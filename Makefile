@@ -18,22 +18,31 @@ demo: setup ## Release a real model three times on this machine, and watch it be
 	@$(BIN)/headrace demo
 
 .PHONY: test
-test: setup kubernetes ## All tests: unit, long searches, real processes, a real API server
-	@$(BIN)/python -m pytest tests/unit -n 2 --cov --cov-report=term:skip-covered
-	@$(BIN)/python -m pytest tests/properties -n 2
-	@$(BIN)/python -m pytest components tests/local tests/cluster --durations=25
+test: unit properties processes ## All tests but those of `make e2e`
 
 .PHONY: unit
 unit: setup ## The tests that need no process and no network (seconds)
-	@$(BIN)/python -m pytest tests/unit -n 2 -q
+	@$(BIN)/python -m pytest tests/unit -n 2 --cov --cov-report=term:skip-covered
+
+.PHONY: properties
+properties: setup ## Long searches for what breaks a rule
+	@$(BIN)/python -m pytest tests/properties -n 2
+
+.PHONY: processes
+processes: kubernetes ## The tests with real processes and a real API server
+	@$(BIN)/python -m pytest components tests/local tests/cluster -n 2 --dist worksteal --durations=25
 
 .PHONY: setup
 setup: ## Make both environments and find Prometheus; says so if there is nothing to do
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" UV_VERSION="$(UV_VERSION)" sh scripts/setup
 
 .PHONY: kubernetes
-kubernetes: setup ## Build the API server for the tests (6 minutes, once)
+kubernetes: setup ## Build the API server for the tests (minutes, once)
 	@$(BIN)/python -m tests.cluster.programs
+
+.PHONY: cluster
+cluster: kubernetes ## Build what `make e2e` needs besides (minutes, once)
+	@$(BIN)/python -m tests.e2e
 
 .PHONY: e2e
 e2e: setup ## Real pods behind a real gateway, in kind, or else in a Kubernetes without Docker
@@ -72,7 +81,8 @@ bench: setup ## Measure, side by side with what one would use instead
 	@$(BIN)/python bench/metrics.py
 	@$(BIN)/python bench/bandit.py
 	@$(BIN)/python -m bench.controller --rollouts 50
-	@$(BIN)/python bench/demo.py
+	@$(BIN)/python -m bench.pipeline
+	@$(BIN)/python -m bench.demo
 
 .PHONY: lock
 lock: setup ## Resolve the lock files anew

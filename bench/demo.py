@@ -1,6 +1,6 @@
 """What `make demo` costs, and how fast it reacts.
 
-    python bench/demo.py [--new]
+    python -m bench.demo [--new]
 
 Runs the demo in a folder of its own (`--new`: in an empty cache too, so that everything is
 downloaded and unpacked again but the packages of the two environments) and prints
@@ -22,51 +22,18 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
 from pathlib import Path
 
 import psutil
 
+from bench.memory import Memory
 from headrace.report.journal import read_journal
 
 PEERS_INTERVAL = 60.0
 """Seconds between two looks, in the examples of both peers."""
 PEERS_LOOKS = {"Argo Rollouts, failureLimit 3": 4, "Flagger, threshold 5": 6}
 """Failing looks until they act: one more than Argo's limit; Flagger acts a tick late."""
-
-
-class Memory(threading.Thread):
-    """Watches what a process and all its descendants hold together."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self._root = psutil.Process(pid)
-        self._stop_asked = threading.Event()
-        self.most = 0
-        self.holders: Counter[str] = Counter()
-
-    def run(self) -> None:
-        """Look twice a second."""
-        while not self._stop_asked.wait(0.5):
-            held: Counter[str] = Counter()
-            try:
-                processes = [self._root, *self._root.children(recursive=True)]
-            except psutil.NoSuchProcess:
-                return
-            for process in processes:
-                try:
-                    held[_kind(process)] += process.memory_full_info().pss
-                except (psutil.NoSuchProcess, psutil.AccessDenied):
-                    continue  # it ended between the list and the look
-            if held.total() > self.most:
-                self.most, self.holders = held.total(), held
-
-    def stop(self) -> None:
-        """End."""
-        self._stop_asked.set()
-        self.join()
 
 
 def _kind(process: psutil.Process) -> str:
@@ -107,7 +74,7 @@ def main() -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        memory = Memory(process.pid)
+        memory = Memory(process.pid, _kind)
         memory.start()
         assert process.stdout is not None
         for line in process.stdout:

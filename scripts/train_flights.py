@@ -29,13 +29,13 @@ def main(version: str, folder: Path) -> None:
     """Train, copy, register, and write."""
     release = next(each for each in RELEASES if each.version == version)
     inbox = folder.resolve() / "rollouts"
-    run_pipeline(
+    run = run_pipeline(
         ROOT / "pipelines" / "flight_delay" / "pipeline.yaml",
         {
             "release": release.version,
             "train_from": release.train_from,
             "train_until": release.train_until,
-            "feature_set": release.feature_set,
+            "inputs": list(release.inputs),
             "registry_uri": f"sqlite:///{folder.resolve()}/mlflow.db",
             "rollout_template": TEMPLATE.read_text("utf-8"),
             "rollout_target": inbox.as_uri(),
@@ -43,6 +43,8 @@ def main(version: str, folder: Path) -> None:
         folder / "pipeline",
         _tell,
     )
+    if "roll-out" not in run.tasks:
+        sys.exit(f"Release {version} did not pass its evaluation; see {folder / 'pipeline'}.")
     rollout = yaml.safe_load((inbox / "flight-delay.yaml").read_text("utf-8"))
     model = rollout["spec"]["model"]
     name = f"{model['name']}-{model['version']}"

@@ -18,6 +18,7 @@ def batch_predict(
     keys: list[str] = [],  # noqa: B006, KFP stores the default and never changes it
     partition_rows: int = 100000,
     largest_failed: float = 0.0,
+    own_folder: bool = False,
 ) -> list[str]:
     """Predict a whole table with the bundle that is served otherwise, partition by partition.
 
@@ -38,6 +39,8 @@ def batch_predict(
         partition_rows: Rows of a partition: what is in memory, and what a crash costs.
         largest_failed: The share of rows that may have no prediction, because a value is none that
             a request could carry.
+        own_folder: Whether each batch has a folder of its own below the target, named by the
+            bundle and the rows: for a schedule.
 
     Returns:
         The names of what has drifted: inputs, or prediction.
@@ -47,14 +50,14 @@ def batch_predict(
 
     from headrace.delivery.batch.predict import Batch, batch_predict
 
-    if target:
-        predictions.uri = target
     found = batch_predict(
         Path(bundle.path),
-        Batch(Path(rows.path), tuple(keys), partition_rows, largest_failed),
+        Batch(Path(rows.path), tuple(keys), partition_rows, largest_failed, own_folder),
         target or predictions.path,
         partial(print, flush=True),
     )
+    if target:
+        predictions.uri = found.uri
     predictions.metadata["rows"] = str(found.rows)
     predictions.metadata["partitions"] = str(found.partitions)
     predictions.metadata["model_version"] = found.version

@@ -24,6 +24,7 @@ def evaluate(
     seed: int = 0,
     registry_uri: str = "",
     model_name: str = "",
+    version: str = "",
 ) -> bool:
     """Judge a model on rows that it has not seen, and say whether it may be rolled out.
 
@@ -51,6 +52,8 @@ def evaluate(
         seed: Of everything random.
         registry_uri: Where the champion is looked up; empty compares with none.
         model_name: The champion's name.
+        version: What the model is going to be called: one that does not pass is remembered in the
+            registry under this name, so that retrain_due does not have it made again.
 
     Returns:
         Whether every gate holds.
@@ -58,7 +61,9 @@ def evaluate(
     import json
     from pathlib import Path
 
+    from headrace.registry import Registry
     from headrace.registry.champion import champion_bundle
+    from headrace.registry.rejections import remember_rejection
     from headrace.training.data.schema_text import parse_schema
     from headrace.training.data.table import read_table
     from headrace.training.evaluation.evaluate import Criteria, evaluate
@@ -77,6 +82,9 @@ def evaluate(
         champion,
     )
     print(result.message())
+    if registry_uri and version and not result.passed:
+        numbers = {name: score.value for name, score in result.scores.items()}
+        remember_rejection(Registry(registry_uri), model_name, version, result.message(), numbers)
     Path(evaluation.path).write_text(json.dumps(result.to_document(), indent=2), encoding="utf-8")
     title = f"Evaluation of {model_name}" if model_name else "Evaluation"
     Path(page.path).write_text(evaluation_page(result, title, threshold), encoding="utf-8")

@@ -19,6 +19,7 @@ def package(
     version: str,
     about: dict[str, str] = {},  # noqa: B006, KFP stores the default and never changes it
     threshold: float = 0.5,
+    tolerance: float = 0.0,
 ) -> str:
     """Package a model as a bundle; the task fails if ONNX answers other than scikit-learn.
 
@@ -33,6 +34,8 @@ def package(
         version: The version's name.
         about: What only people know, for the card: owner, licence, intended_use, limitations.
         threshold: Of a binary task: a probability above it counts as a positive answer.
+        tolerance: Of a regression, in the target's unit: how far apart the answers of two versions
+            may be and still agree when live requests are copied; 0 for 1 % of the larger one.
 
     Returns:
         The bundle's digest, sha256: and 64 hexadecimal digits.
@@ -45,7 +48,7 @@ def package(
 
     packaged = package(
         Path(bundle.path),
-        Release(model_name, version, about, threshold),
+        Release(model_name, version, about, threshold, tolerance),
         Path(model.path),
         read_table(Path(train.path)),
         read_table(Path(holdout.path)),

@@ -7,12 +7,12 @@ import re
 import pytest
 
 from tests.cluster.api_server import ApiServer
-from tests.cluster.programs.catalogue import MODULES, PROGRAMS, kept
+from tests.cluster.programs.catalogue import CLUSTER, MODULES, PROGRAMS, kept
 from tests.cluster.programs.crds import crds
 
 
 def test_the_api_server_is_of_the_pinned_version(server: ApiServer) -> None:
-    text = (MODULES / "kubernetes" / "go.mod").read_text("utf-8")
+    text = (MODULES / CLUSTER / "go.mod").read_text("utf-8")
     pinned = re.findall(r"k8s\.io/kubernetes (v\S+)", text)
     assert [server.ask("GET", "/version").body["gitVersion"]] == pinned
 

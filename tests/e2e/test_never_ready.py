@@ -22,9 +22,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "crash-loop": (BETTER, {"handler": "headrace.no.such.Module"}, "exit code 1"),
     "missing-image": (BETTER, {"serving": {"image": "registry.invalid/none:1"}}, "ImagePull"),
     "wrong-digest": (BETTER, {"digest": f"sha256:{'0' * 64}"}, "has digest sha256:"),
-    # With control groups of the first version the kernel ends the server's worker only; its
-    # container goes on, never ready, and the kubelet knows no reason.
-    "out-of-memory": (HUGE, {}, "out of memory|for lack of memory|0 of 1 servers ready"),
+    "out-of-memory": (HUGE, {}, "CandidateOutOfMemory"),
 }
 """The version, what is asked for, and an expression of what the message must have."""
 

@@ -37,6 +37,8 @@ from headrace.serving.bundle import (
 )
 from headrace.serving.reference import Categories, Histogram
 from headrace.serving.refusal import PREFIX, REFUSED
+from headrace.serving.worker import PREFIX as LOST_PREFIX
+from headrace.serving.worker import WORKER_LOST
 
 pytestmark = pytest.mark.local
 
@@ -642,6 +644,25 @@ def test_a_model_that_cannot_be_loaded_ends_the_process_and_all_its_children(
         assert "Traceback" not in server.log.read_text()
 
 
+def test_a_server_whose_worker_is_killed_ends_so_that_whoever_started_it_knows(
+    bundles: tuple[Path, Path], tmp_path: Path
+) -> None:
+    as_in_a_pod = ("--grpc-workers", "0", "--log-level", "WARNING")
+    with microservice(bundles[0], tmp_path, options=as_in_a_pod) as found:
+        server = wait_until_ready(found)
+        family = everyone(server.process)
+        (worker,) = (each for each in family if listens(each.pid, server.metrics_port))
+        worker.kill()
+        assert server.process.wait(DEADLINE) == WORKER_LOST, server.log.read_text()
+        assert psutil.wait_procs(family[:-1], timeout=20)[1] == []
+        assert server.log.read_text().splitlines()[-1].startswith(f"{LOST_PREFIX} its worker")
+
+
+def listens(pid: int, port: int) -> bool:
+    connections = psutil.Process(pid).net_connections("tcp4")
+    return any(each.status == "LISTEN" and each.laddr.port == port for each in connections)
+
+
 def test_an_example_that_cannot_be_answered_refuses_the_bundle(
     bundles: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -668,10 +689,18 @@ def test_a_bundle_that_is_not_there_is_refused(tmp_path: Path) -> None:
         (("--grpc-workers", "0"), {"GUNICORN_WORKERS": "2"}, "2 gunicorn workers"),
         (("--grpc-workers", "0", "--workers", "3"), {}, "3 gunicorn workers"),
         ((), {}, "add the option --grpc-workers 0"),
+        (("--grpc-workers", "0"), {"GUNICORN_MAX_REQUESTS": "9"}, "GUNICORN_MAX_REQUESTS=0"),
         (("--grpc-workers", "0"), {"HEADRACE_BUNDLE": ""}, "HEADRACE_BUNDLE is not set"),
         (("--grpc-workers", "0"), {"HEADRACE_METRICS_PORT": "x"}, "HEADRACE_METRICS_PORT is 'x'"),
     ],
-    ids=["two workers", "three workers by option", "gRPC", "no bundle", "no port"],
+    ids=[
+        "two workers",
+        "three workers by option",
+        "gRPC",
+        "a worker for 9 requests",
+        "no bundle",
+        "no port",
+    ],
 )
 def test_a_set_up_that_would_count_wrongly_is_refused(
     bundles: tuple[Path, Path],
@@ -702,7 +731,8 @@ def test_a_metrics_port_that_is_taken_is_refused(
 def test_a_signal_to_end_ends_the_server_and_all_its_children(
     bundles: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    with microservice(bundles[0], tmp_path) as found:
+    as_in_a_pod = ("--grpc-workers", "0", "--log-level", "WARNING")
+    with microservice(bundles[0], tmp_path, options=as_in_a_pod) as found:
         server = wait_until_ready(found)
         family = everyone(server.process)[:-1]
         assert family

@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 KIND = ROOT / "manifests" / "kind"
-MODULES = ROOT / "tests" / "cluster" / "modules"
+MODULE = ROOT / "tests" / "cluster" / "modules" / "cluster" / "go.mod"
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def found(pattern: str, path: Path) -> str:
         ),
         (
             (r"--version v(\S+)", ROOT / "scripts" / "stand-up"),
-            (r"envoyproxy/gateway v(\S+)", MODULES / "envoy-gateway" / "go.mod"),
+            (r"envoyproxy/gateway v(\S+)", MODULE),
         ),
     ],
     ids=["MLflow", "Envoy Gateway"],
@@ -48,7 +48,7 @@ def test_prometheus_has_the_version_that_is_tested() -> None:
     """Its module's version 0.310.0 is the release 3.10.0."""
     major, rest = found(r"prom/prometheus:v(\S+)", KIND / "prometheus.yaml").split(".", 1)
     minor, patch = rest.split(".")
-    module = found(r"prometheus/prometheus v(\S+)", MODULES / "prometheus" / "go.mod")
+    module = found(r"prometheus/prometheus v(\S+)", MODULE)
     assert module == f"0.{major}{int(minor):02}.{patch}"
 
 

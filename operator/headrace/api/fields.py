@@ -31,6 +31,9 @@ __all__ = [
 ]
 
 
+_GIVEN: dict[frozenset[str], set[str]] = {}
+
+
 class Part(BaseModel):
     """A part of the resource: immutable, camelCase in YAML, unknown fields refused."""
 
@@ -44,6 +47,13 @@ class Part(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+    def model_post_init(self, _: object) -> None:
+        """Share the record of which fields were given: it weighs more than the fields do."""
+        given = frozenset(self.model_fields_set)
+        shared = _GIVEN.setdefault(given, set(given))
+        # pydantic copies it before it changes it, and a part is frozen.
+        object.__setattr__(self, "__pydantic_fields_set__", shared)
 
 
 class RuleBroken(ValueError):

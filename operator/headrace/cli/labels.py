@@ -17,9 +17,10 @@ from rich.text import Text
 from headrace.api.fields import format_instant
 from headrace.cli.instants import DURATION
 from headrace.cli.places import home
-from headrace.errors import SetupError
+from headrace.errors import PlatformUnavailable, SetupError
 
 if TYPE_CHECKING:
+    from headrace.labels.collect import Collector
     from headrace.labels.quality import Quality
     from headrace.labels.store import LabelStore
 
@@ -114,6 +115,46 @@ def add(
 
 
 @labels.command()
+@click.argument("server", nargs=-1, required=True)
+@_stored
+@click.option(
+    "--copied",
+    multiple=True,
+    metavar="VERSION",
+    help="A version that answers copies only: it gets no feedback.",
+)
+@click.option("--every", type=DURATION, default="10s", show_default=True, help="Between rounds.")
+@click.option("--once", is_flag=True, help="End after one round.")
+def collect(
+    server: tuple[str, ...],
+    model: str,
+    url: str | None,
+    window: float,
+    copied: tuple[str, ...],
+    every: float,
+    once: bool,
+) -> None:
+    """Record what model servers answer, until Ctrl-C.
+
+    SERVER is the address of a metrics port. A host may stand for many servers, as a headless
+    Service does: its addresses are looked up anew in every round. Servers keep their last 8,192
+    answers; what was gone before it was read is counted.
+
+    \b
+      headrace labels collect http://localhost:6100 --model flight-delay
+    """
+    with _opened(url, model, window) as store:
+        from headrace.labels.collect import Collector
+
+        collector = Collector(store, server, copied)
+        while True:
+            _show_round(collector, time.time())
+            if once:
+                return
+            time.sleep(every)
+
+
+@labels.command()
 @_stored
 @click.option("--by", type=DURATION, default="1d", show_default=True, help="Periods; whole hours.")
 @click.option("--since", type=DURATION, default="90d", show_default=True, help="How far back.")
@@ -195,6 +236,19 @@ def _opened(url: str | None, model: str, window: float) -> Iterator[LabelStore]:
         url = f"sqlite:///{home() / 'labels.db'}"
     with closing(LabelStore(url, model, window)) as store:
         yield store
+
+
+def _show_round(collector: Collector, now: float) -> None:
+    """Tell what a round has brought, if that is anything; a database may be back in the next."""
+    try:
+        found = asdict(collector.round(now))
+    except PlatformUnavailable as error:
+        click.echo(str(error), err=True)
+        return
+    servers = found.pop("servers")
+    told = ", ".join(f"{number:,} {name}" for name, number in found.items() if number)
+    if told or not servers:
+        click.echo(f"{servers} servers: {told or 'none has an address'}")
 
 
 def _show_counts(counts: Mapping[str, int]) -> None:

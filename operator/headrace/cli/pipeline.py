@@ -21,7 +21,18 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 _PARAMETERS = click.option(
-    "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the pipeline."
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of the pipeline; NAME=@FILE takes the text of a file.",
+)
+_VALUES = click.option(
+    "--parameters",
+    "values",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="YAML with values by name; -p replaces them.",
 )
 
 
@@ -66,6 +77,7 @@ def compile_(
 
 @pipeline.command()
 @_FILE
+@_VALUES
 @_PARAMETERS
 @click.option("--local", is_flag=True, help="On this machine: no Docker, no cluster.")
 @click.option(
@@ -76,13 +88,21 @@ def compile_(
     help="Where the artifacts go.",
 )
 @click.option("--timeout", type=click.FloatRange(min=1), default=3600.0, show_default=True)
-def run(file: Path, parameters: tuple[str, ...], local: bool, root: Path, timeout: float) -> None:
+def run(
+    file: Path,
+    values: Path | None,
+    parameters: tuple[str, ...],
+    local: bool,
+    root: Path,
+    timeout: float,
+) -> None:
     """Run the pipeline on this machine, task by task, and tell how it goes.
 
     Each task is a process with the packages that are installed here.
 
     \b
-      headrace pipeline run --local pipeline.yaml -p release=2 -p holdout_days=7
+      headrace pipeline run --local pipeline.yaml --parameters churn.yaml \\
+        -p version=2 -p schema=@schema.yaml
     """
     from headrace.demo.narrator import Narrator, pipeline_progress
     from headrace.pipelines.arguments import read_arguments
@@ -94,7 +114,7 @@ def run(file: Path, parameters: tuple[str, ...], local: bool, root: Path, timeou
         )
     console = Console()
     with _compiled(file) as ready, Narrator(console) as narrator:
-        arguments = read_arguments(ready, parameters)
+        arguments = read_arguments(ready, parameters, values)
         narrator.doing("the pipeline starts")
         ended = run_pipeline(ready, arguments, root, pipeline_progress(narrator), timeout)
     for name, value in ended.outputs.items():
@@ -120,6 +140,7 @@ def _backend(command: Command) -> Command:
             help="The KFP backend.",
         ),
         _PARAMETERS,
+        _VALUES,
         _FILE,
     ):
         command = option(command)
@@ -131,6 +152,7 @@ def _backend(command: Command) -> Command:
 @click.option("--name", default="", help="Of the run.  [default: the file and the time]")
 def submit(
     file: Path,
+    values: Path | None,
     parameters: tuple[str, ...],
     host: str,
     token_file: Path | None,
@@ -146,7 +168,7 @@ def submit(
     from headrace.pipelines.arguments import read_arguments
 
     with _compiled(file) as ready:
-        arguments = read_arguments(ready, parameters)
+        arguments = read_arguments(ready, parameters, values)
         backend = _connected(host, namespace, token_file)
         title = name or f"{_name(file)} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
         run_id = backend.submit(ready, arguments, experiment, title)
@@ -164,6 +186,7 @@ def submit(
 )
 def schedule(
     file: Path,
+    values: Path | None,
     parameters: tuple[str, ...],
     host: str,
     token_file: Path | None,
@@ -185,7 +208,7 @@ def schedule(
 
     times = next_times(cron, datetime.now(UTC))
     with _compiled(file) as ready:
-        arguments = read_arguments(ready, parameters)
+        arguments = read_arguments(ready, parameters, values)
         title = name or _name(file)
         made = _connected(host, namespace, token_file).schedule(
             ready, arguments, experiment, title, cron

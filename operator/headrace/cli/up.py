@@ -6,6 +6,7 @@ import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -24,7 +25,12 @@ from headrace.report.terminal import release_table
 from headrace.report.write import write_report
 from headrace.runtime.local.bundles import BundleCache
 
+if TYPE_CHECKING:
+    from headrace.registry.server import Promotes
+
 _A_DAY = 86_400.0
+_REGISTERING = 120.0
+"""Seconds that the registry has to take over which version is live."""
 
 
 @click.command()
@@ -56,6 +62,13 @@ _A_DAY = 86_400.0
     show_default="1 day",
     help="Seconds after which to give up.",
 )
+@click.option(
+    "--registry",
+    default=None,
+    metavar="URI",
+    help="MLflow: sqlite:///path/to/file.db, or a server's address. The alias champion follows the "
+    "version that is live.",
+)
 @click.option("--keep", is_flag=True, help="Go on serving after the end, until Ctrl-C.")
 def up(
     file: Path,
@@ -63,6 +76,7 @@ def up(
     requests: Path | None,
     feedback: float,
     timeout: float,
+    registry: str | None,
     keep: bool,
 ) -> None:
     """Run a ModelRollout on this machine, until it ends.
@@ -83,6 +97,7 @@ def up(
     rollout = _load(file)
     if requests is not None:
         read_lines(requests)  # so that a bad line is told before anything is started
+    promotes = _registry(registry)
     store = RolloutStore(home() / rollout.metadata.namespace / rollout.metadata.name)
     store.apply(rollout)
     begun = time.time()
@@ -97,7 +112,7 @@ def up(
         return status.phase in ENDED and rollout.spec.model in wanted
 
     with ExitStack() as exit_stack:
-        session = exit_stack.enter_context(LocalSession(store, say))
+        session = exit_stack.enter_context(LocalSession(store, say, registry=promotes))
         say(f"requests go to {session.platform.url}")
         traffic = None
         if rate > 0:
@@ -114,6 +129,8 @@ def up(
                 session.note("requests", died)
 
         result = session.wait(ended, timeout=timeout, meanwhile=keep_sending)
+        if promotes is not None:
+            result = session.wait(_is_registered, timeout=_REGISTERING, meanwhile=keep_sending)
         if keep:
             say(f"serving at {session.platform.url} until Ctrl-C")
             with suppress(KeyboardInterrupt):
@@ -134,6 +151,20 @@ def up(
     click.echo(f"Report: {html}")
     if result.status.phase is Phase.ROLLED_BACK:
         sys.exit(1)
+
+
+def _is_registered(now: ModelRollout) -> bool:
+    stable, registered = now.status.stable, now.status.registered
+    return stable is None or (registered is not None and registered.champion == stable.version)
+
+
+def _registry(uri: str | None) -> Promotes | None:
+    if uri is None:
+        return None
+    # MLflow takes seconds to import, and only who names one needs it.
+    from headrace.registry.server import registry_at
+
+    return registry_at(uri)
 
 
 def _load(file: Path) -> ModelRollout:

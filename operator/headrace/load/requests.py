@@ -1,4 +1,4 @@
-"""Requests to send: JSON lines, each `{column: value}` or `{"request": {...}, "label": 0|1}`."""
+"""Requests to send: JSON lines, each `{column: value}` or `{"request": {...}, "label": ...}`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ class Line:
 
     Attributes:
         body: The request's JSON in the Seldon protocol, encoded once.
-        label: What turned out to be true, 0 or 1; None where nobody knows.
+        label: What turned out to be true: 0 or 1, a text, or a number; None where nobody knows.
+        tolerance: Of a number: an answer that is no farther from the label is right.
     """
 
     body: bytes
-    label: int | None
+    label: float | str | None
+    tolerance: float | None = None
 
 
 def read_lines(path: Path) -> tuple[Line, ...]:
@@ -45,14 +47,27 @@ def read_lines(path: Path) -> tuple[Line, ...]:
             raise InvalidData(f"{path}, line {number}: not JSON: {error.msg}.") from error
         if not isinstance(entry, Mapping) or not entry:
             raise InvalidData(f"{path}, line {number}: expected an object {{column: value}}.")
-        label = entry.get("label") if "request" in entry else None
+        told = entry if "request" in entry else {}
+        label, tolerance = told.get("label"), told.get("tolerance")
         columns = entry.get("request", entry)
         if not isinstance(columns, Mapping):
             raise InvalidData(f"{path}, line {number}: `request` must be an object.")
-        lines.append(Line(encode(columns), None if label is None else int(bool(label))))
+        if not isinstance(label, str | int | float | None) or not _is_distance(tolerance):
+            raise InvalidData(
+                f"{path}, line {number}: `label` must be a text or a number, and `tolerance` a "
+                "number from 0 on."
+            )
+        known = label if isinstance(label, str | None) else float(label)
+        lines.append(Line(encode(columns), known, tolerance))
     if not lines:
         raise InvalidData(f"{path} has no requests.")
     return tuple(lines)
+
+
+def _is_distance(value: object) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def encode(columns: Mapping[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ import aiohttp
 
 from headrace.load.counts import Ledger
 from headrace.load.requests import Line
+from headrace.load.rewards import reward_of
 
 PREDICTIONS = "/api/v1.0/predictions"
 FEEDBACK = "/api/v1.0/feedback"
@@ -110,7 +111,9 @@ class Sender:
         self._owed -= 1.0
         answer = json.loads(body)["data"]["ndarray"][0]
         value = answer[0] if isinstance(answer, list) else answer
-        reward = float((float(value) >= self._threshold) == bool(line.label))
+        reward = reward_of(value, line.label, line.tolerance, self._threshold)
+        if reward is None:
+            return
         headers = {**self._headers, VERSION_HEADER: version}
         try:
             async with session.post(

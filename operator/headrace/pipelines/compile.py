@@ -1,7 +1,8 @@
 """Compile every component and pipeline of a repository: `python -m headrace.pipelines.compile`.
 
 `components/<name>/component.py` becomes `component.yaml` beside it, then
-`pipelines/<name>/pipeline.py` becomes `pipeline.yaml`. Both are checked in. The one function in
+`pipelines/<name>/pipeline.py` becomes `pipeline.yaml`, and `manifest.yaml` for `kubectl apply`. All
+are checked in. The one function in
 each file that is named like its folder is compiled. A file whose only change would be the version
 of the SDK is left as it is. The tables in the components' READMEs are made, too.
 """
@@ -61,7 +62,7 @@ def compile_definition(source: Path) -> str:
 
 def without_sdk_version(text: str) -> str:
     """Drop the line that names the SDK's version."""
-    return re.sub(r"^sdkVersion: .*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"^ *sdkVersion: .*\n", "", text, flags=re.MULTILINE)
 
 
 def sources(root: Path) -> Iterator[Path]:
@@ -72,11 +73,15 @@ def sources(root: Path) -> Iterator[Path]:
 
 def is_current(source: Path) -> bool:
     """Say whether the compiled file beside a source is what the source compiles to."""
-    target = source.with_suffix(".yaml")
-    if not target.is_file():
+    return says(source.with_suffix(".yaml"), compile_definition(source))
+
+
+def says(file: Path, compiled: str) -> bool:
+    """Say whether a file holds what was compiled, whatever the version of the SDK."""
+    if not file.is_file():
         return False
-    stored = without_sdk_version(target.read_text(encoding="utf-8"))
-    return stored == without_sdk_version(compile_definition(source))
+    stored = without_sdk_version(file.read_text(encoding="utf-8"))
+    return stored == without_sdk_version(compiled)
 
 
 def current_readme(source: Path) -> str:
@@ -92,12 +97,21 @@ def current_readme(source: Path) -> str:
 
 def main() -> None:
     """Compile everything below the given or the current directory."""
+    # It compiles by this module, in turn.
+    from headrace.pipelines.manifest import MANIFEST, compile_manifest
+
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     for source in sources(root):
         if not is_current(source):
             target = source.with_suffix(".yaml")
             target.write_text(compile_definition(source), encoding="utf-8")
             print(f"wrote {target}")
+        if source.name == "pipeline.py":
+            text = compile_manifest(source)
+            manifest = source.with_name(MANIFEST)
+            if not says(manifest, text):
+                manifest.write_text(text, encoding="utf-8")
+                print(f"wrote {manifest}")
         readme = source.parent / "README.md"
         if source.name == "component.py" and readme.is_file():
             text = current_readme(source)

@@ -12,6 +12,9 @@ from kfp.components import load_component_from_file
 
 from headrace.pipelines.compile import compile_definition, load_definition, without_sdk_version
 
+MANIFEST = "manifest.yaml"
+"""The file beside a pipeline that has its resources."""
+
 _VERSION_CHARACTERS = 8
 
 

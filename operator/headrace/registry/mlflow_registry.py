@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
 from headrace.registry.client import open_client
 from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain, quotable
-from headrace.registry.runs import DIGEST_TAG, RUN_TAG, experiment_of, run_of
+from headrace.registry.runs import DIGEST_TAG, EXPERIMENT, RUN_TAG, experiment_of, run_of
 from headrace.serving.bundle import Bundle, read_bundle
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class RegisteredVersion:
         digest: The bundle's digest, `sha256:` and 64 hexadecimal digits.
         aliases: The aliases that point at it, sorted.
         run_id: The MLflow run with its parameters, metrics and card.
+        created: When it was registered, Unix seconds; 0 where that is not known.
     """
 
     name: str
@@ -46,6 +47,7 @@ class RegisteredVersion:
     digest: str
     aliases: tuple[str, ...]
     run_id: str
+    created: float = 0.0
 
 
 class Registry:
@@ -147,6 +149,22 @@ class Registry:
             self._client.set_terminated(run_id)
             return run_id
 
+    def runs_with(self, tag: str, text: str) -> tuple[Mapping[str, str], ...]:
+        """Give the tags of the runs that have a tag with this value, the newest run first.
+
+        Raises:
+            InvalidInput: The value cannot be one.
+        """
+        query = f"tags.`{tag}` = '{quotable(text)}'"
+        if not self._is_there:
+            return ()
+        with self._answering():
+            experiment = self._client.get_experiment_by_name(EXPERIMENT)
+            if experiment is None:
+                return ()
+            found = self._client.search_runs([experiment.experiment_id], query)
+            return tuple(dict(run.data.tags) for run in found)
+
     def version_of(self, name: str, alias: str) -> RegisteredVersion | None:
         """Give the version that an alias points at, None if it points at none."""
         if not self._is_there:
@@ -165,6 +183,19 @@ class Registry:
         """
         with self._answering():
             return _registered(self._require(name, version))
+
+    def newest(self, name: str) -> RegisteredVersion | None:
+        """Give the version of a model that was registered last, None if there is none."""
+        if not self._is_there:
+            return None
+        with self._answering():
+            found = self._client.search_model_versions(f"name='{plain(name)}'")
+            ours = [one for one in found if VERSION_TAG in one.tags]
+            if not ours:
+                return None
+            last = max(ours, key=lambda one: int(one.version))
+            # What a search gives lacks the aliases.
+            return _registered(self._client.get_model_version(name, last.version))
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
         """Point an alias at a version; it leaves the version that it pointed at before.
@@ -326,6 +357,7 @@ def _registered(found: ModelVersion) -> RegisteredVersion:
         digest=found.tags.get(DIGEST_TAG, ""),
         aliases=tuple(sorted(found.aliases)),
         run_id=found.run_id,
+        created=(found.creation_timestamp or 0) / 1000,
     )
 
 

@@ -1,4 +1,4 @@
-"""The page `/answers`: what a model server writes, and what a comparator reads."""
+"""The page `/answers`: what a model server writes, and what reads it: comparators, collectors."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ class AnswersPage:
     Attributes:
         page: The answers.
         output: What the answers are: without it, nobody could say when two agree.
+        version: Of the model; empty where a server of before does not tell it.
     """
 
     page: Page
     output: Output
+    version: str = ""
 
     def to_document(self) -> dict[str, object]:
         """Give the page as JSON."""
         return {
             "boot": self.page.boot,
+            "version": self.version,
             "output": {
                 "name": self.output.name,
                 "kind": self.output.kind,
                 "threshold": self.output.threshold,
+                "tolerance": self.output.tolerance,
             },
             "answers": [list(answer) for answer in self.page.answers],
             "next": self.page.next,
@@ -57,11 +61,17 @@ def _page(document: Mapping[str, Any]) -> AnswersPage:
         raise ValueError(f"unknown kind {kind!r}")
     if (kind == "probability") != (type(threshold) is float):
         raise TypeError(f"threshold {threshold!r} for kind {kind}")
+    # Servers of before do not tell it.
+    tolerance = output.get("tolerance")
+    if tolerance is not None and not (type(tolerance) is float and tolerance >= 0):
+        raise TypeError(f"tolerance {tolerance!r}")
     answers = [_answer(answer, kind) for answer in document["answers"]]
     boot, following = document["boot"], document["next"]
-    if type(boot) is not str or type(following) is not int:
-        raise TypeError("boot is no text or next no integer")
-    return AnswersPage(Page(boot, answers, following), Output(str(output["name"]), kind, threshold))
+    version = document.get("version", "")
+    if type(boot) is not str or type(following) is not int or type(version) is not str:
+        raise TypeError("boot or version is no text, or next no integer")
+    known = Output(str(output["name"]), kind, threshold, tolerance=tolerance)
+    return AnswersPage(Page(boot, answers, following), known, version)
 
 
 def _answer(answer: Any, kind: OutputKind) -> Answer:

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from headrace.serving.counters import Sample
 from headrace.serving.exposition import metrics_page, serve
-from headrace.serving.joining import Join
+from headrace.serving.joining import Arm, Join
 from headrace.serving.refusal import refusing
 from headrace.serving.rings import Rings, RingSource
 
@@ -35,7 +35,7 @@ class Comparator:
         join: What counts.
     """
 
-    def __init__(self, rings: Sequence[Rings], join: Join) -> None:
+    def __init__(self, rings: Sequence[Rings[Arm]], join: Join) -> None:
         self._rings = rings
         self._join = join
         self._lock = threading.Lock()
@@ -47,7 +47,7 @@ class Comparator:
         Args:
             now: Seconds of a clock that never goes back.
         """
-        found = [(rings.arm, rings.sources()) for rings in self._rings]
+        found = [(rings.whose, rings.sources()) for rings in self._rings]
         sources = [source for _, those in found for source in those]
         results = list(self._readers.map(RingSource.read, sources))
         with self._lock:
@@ -55,9 +55,9 @@ class Comparator:
                 self._join.ring_errors[arm] += not those
             for source, (pages, well) in zip(sources, results, strict=True):
                 if not well:
-                    self._join.ring_errors[source.arm] += 1
+                    self._join.ring_errors[source.whose] += 1
                 for page in pages:
-                    self._join.add(source.arm, page.page.answers, page.output, now)
+                    self._join.add(source.whose, page.page.answers, page.output, now)
 
     def samples(self) -> list[Sample]:
         """Give the counts of this moment."""
@@ -78,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         signal.signal(number, lambda *_: ended.set())
     with refusing():
         rings = [
-            *(Rings("stable", url) for url in options.stable.split(",")),
-            *(Rings("candidate", url) for url in options.candidate.split(",")),
+            *(Rings[Arm]("stable", url) for url in options.stable.split(",")),
+            *(Rings[Arm]("candidate", url) for url in options.candidate.split(",")),
         ]
         labels = {
             "model": options.model,

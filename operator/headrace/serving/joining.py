@@ -148,13 +148,17 @@ def agree(mine: float | str, output: Output, theirs: float | str, other: Output)
     """Say whether two arms' answers of the same kind mean the same.
 
     Labels must be equal. Probabilities must be on the same side, each of its own arm's threshold:
-    two calibrations may differ and lead to the same act. Numbers may differ by
-    `RELATIVE_TOLERANCE`.
+    two calibrations may differ and lead to the same act. Numbers may differ by the larger of the
+    tolerances that the bundles name, and by `RELATIVE_TOLERANCE` where they name none: a share of
+    a temperature near 0 says nothing.
     """
     if isinstance(mine, str) or isinstance(theirs, str):
         return mine == theirs
     if output.threshold is not None and other.threshold is not None:
         return (mine > output.threshold) == (theirs > other.threshold)
+    named = [each.tolerance for each in (output, other) if each.tolerance is not None]
+    if named:
+        return abs(mine - theirs) <= max(named)
     return math.isclose(mine, theirs, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-9)
 
 

@@ -132,7 +132,8 @@ class ServedModel:
 
     def answers(self, after: int) -> AnswersPage:
         """Give the kept answers with sequence numbers above `after`, for the comparator."""
-        return AnswersPage(self.ring.page(after), self.signature.output)
+        signature = self.signature
+        return AnswersPage(self.ring.page(after), signature.output, signature.version)
 
     def refusal(self, code: int, reason: str, text: str) -> Reply:
         """Give the reply that says why there is no answer, in the form of seldon-core.

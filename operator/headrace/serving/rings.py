@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.client
 import logging
 import socket
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from headrace.errors import InvalidInput, MetricsUnavailable
 from headrace.serving.answers import AnswersPage, parse_answers
-from headrace.serving.joining import Arm
 from headrace.serving.ring import PAGE
 
 LARGEST_PAGE = 8 * 1024**2
@@ -20,20 +20,23 @@ _TIMEOUT = 2.0
 
 logger = logging.getLogger(__name__)
 
+Whose = TypeVar("Whose", bound=str)
+"""What tells one reader's servers apart, such as their arm."""
 
-class RingSource:
+
+class RingSource(Generic[Whose]):
     """Reads one server's ring from where the last read ended.
 
     Args:
-        arm: Whose server it is.
+        whose: What its reader calls it.
         url: Of the server's metrics port, as `http://host:port`.
 
     Raises:
         InvalidInput: The address is no such URL.
     """
 
-    def __init__(self, arm: Arm, url: str) -> None:
-        self.arm = arm
+    def __init__(self, whose: Whose, url: str) -> None:
+        self.whose = whose
         self.url = url
         parts = urlsplit(url)
         try:
@@ -99,38 +102,38 @@ class RingSource:
 
     def _report(self, *, reachable: bool, text: str) -> None:
         if reachable != self._reachable:
-            logger.warning("ring of %s at %s: %s", self.arm, self.url, text)
+            logger.warning("ring of %s at %s: %s", self.whose, self.url, text)
         self._reachable = reachable
 
 
-class Rings:
+class Rings(Generic[Whose]):
     """The rings of all servers behind one host.
 
     Args:
-        arm: Whose servers they are.
+        whose: What their reader calls them.
         url: Of their metrics ports, as `http://host:port`.
 
     Raises:
         InvalidInput: The address is no such URL.
     """
 
-    def __init__(self, arm: Arm, url: str) -> None:
-        self.arm = arm
-        self._host, self._port = RingSource(arm, url).address
-        self._known: dict[str, RingSource] = {}
+    def __init__(self, whose: Whose, url: str) -> None:
+        self.whose = whose
+        self._host, self._port = RingSource(whose, url).address
+        self._known: dict[str, RingSource[Whose]] = {}
 
-    def sources(self) -> list[RingSource]:
+    def sources(self) -> list[RingSource[Whose]]:
         """Give the rings that are there now; none if the host has no address just now."""
         try:
             found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            logger.warning("rings of %s at %s: %s", self.arm, self._host, error)
+            logger.warning("rings of %s at %s: %s", self.whose, self._host, error)
             found = []
         hosts = sorted({str(address[0]) for *_, address in found})
         # A server that stays keeps its source, which knows what was read already.
         self._known = {host: self._known.get(host) or self._source(host) for host in hosts}
         return list(self._known.values())
 
-    def _source(self, host: str) -> RingSource:
+    def _source(self, host: str) -> RingSource[Whose]:
         named = f"[{host}]" if ":" in host else host
-        return RingSource(self.arm, f"http://{named}:{self._port}")
+        return RingSource(self.whose, f"http://{named}:{self._port}")

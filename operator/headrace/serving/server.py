@@ -30,6 +30,7 @@ from headrace.serving.request import Cell, Columns
 from headrace.serving.routes import model_routes
 from headrace.serving.settings import Settings
 from headrace.serving.signature import Column
+from headrace.serving.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class ModelServer:
             self._settings = Settings.read(os.environ)
             self._bundle = read_bundle(self._settings.bundle, self._settings.digest)
         self._served: ServedModel | None = None
+        self._worker = Worker()
         # The one attribute through which seldon-core lets a model register routes.
         self.model_error_handler = model_routes(self._loaded)
 
@@ -78,11 +80,13 @@ class ModelServer:
         """Load the model and open the metrics port.
 
         When the bundle cannot be served or the port cannot be had, the process ends with `REFUSED`
-        and one line on stderr. gunicorn then ends, too, instead of starting the worker again.
+        and one line on stderr. gunicorn then ends, too, instead of starting the worker again. The
+        whole server ends, with `WORKER_LOST`, when its worker was killed.
 
         Raises:
             RuntimeError: A fault of ours.
         """
+        self._worker.begin()
         try:
             with refusing():
                 self._load()
@@ -141,6 +145,11 @@ def _refuse_more_processes() -> None:
         raise InvalidInput(
             f"{arguments.workers} gunicorn workers were asked for, but a model server is one "
             "process, because its counters are in memory: set GUNICORN_WORKERS=1 and run replicas."
+        )
+    if arguments.max_requests != 0:
+        raise InvalidInput(
+            f"A worker was asked to end after {arguments.max_requests} requests, but a model "
+            "server has one, whose end is the server's: set GUNICORN_MAX_REQUESTS=0."
         )
     if int(arguments.grpc_workers) != 0:
         raise InvalidInput("A model server speaks HTTP only: add the option --grpc-workers 0.")

@@ -52,12 +52,15 @@ class Output:
             other kinds.
         tensor: The output of the ONNX graph that holds it; None takes the first for a label and
             the last otherwise, which is right for what skl2onnx writes.
+        tolerance: Of a number, in its own unit: how far apart the answers of two versions may be
+            and still agree. None for 1 % of the larger one.
     """
 
     name: str
     kind: OutputKind
     threshold: float | None = None
     tensor: str | None = None
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ class Signature:
                 "kind": self.output.kind,
                 "threshold": self.output.threshold,
                 "tensor": self.output.tensor,
+                # Left out where there is none: servers of before know no such field.
+                **({} if self.output.tolerance is None else {"tolerance": self.output.tolerance}),
             },
             "metadata": dict(self.metadata),
         }
@@ -188,11 +193,18 @@ class _SignatureReader:
         tensor = value.get("tensor")
         if tensor is not None:
             tensor = self._text(value, "tensor", "output.")
+        tolerance = value.get("tolerance")
+        if tolerance is not None and not (
+            kind == "number" and _is_number(tolerance) and tolerance >= 0
+        ):
+            expected = "a number from 0 on for an output of kind number, else null"
+            self._fault("output.tolerance", tolerance, expected)
         return Output(
             name=name,
             kind=cast(OutputKind, kind),
             threshold=float(threshold) if _is_number(threshold) else None,
             tensor=tensor,
+            tolerance=float(tolerance) if _is_number(tolerance) else None,
         )
 
     def _metadata(self, value: object) -> Mapping[str, str]:

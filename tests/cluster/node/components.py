@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.cluster.node.addresses import API_PORT, NODE, SERVICES
 from tests.cluster.node.configuration import SOCKET, Files
 from tests.cluster.processes import Process
-from tests.cluster.programs.catalogue import PROGRAMS, program
+from tests.cluster.programs.catalogue import CLUSTER, kept, program
 
 _STORE = "http://127.0.0.1:2379"
 _SECONDS = 120.0
@@ -24,10 +24,9 @@ class Components:
 
     def __init__(self, running: ExitStack, files: Files) -> None:
         self._running, self._files = running, files
-        folders = {str(each.path().parent) for each in PROGRAMS}
         self.environ = {
             **os.environ,
-            "PATH": os.pathsep.join([*sorted(folders), os.environ["PATH"]]),
+            "PATH": os.pathsep.join([str(kept(CLUSTER)), os.environ["PATH"]]),
             "KUBECONFIG": str(files.kubeconfig),
         }
 

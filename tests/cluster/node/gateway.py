@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from tests.cluster.node.images import ENVOY_GATEWAY
-from tests.cluster.programs.catalogue import kept, module_folder
+from tests.cluster.programs.catalogue import CLUSTER, kept, module_folder
 from tests.cluster.programs.commands import Say
 from tests.cluster.programs.golang import find_go
 
@@ -15,7 +15,7 @@ _MODULE = "github.com/envoyproxy/gateway"
 
 def chart() -> Path:
     """Give the folder of the chart, once it has been fetched."""
-    return kept("envoy-gateway") / "chart"
+    return kept(CLUSTER) / "gateway-chart"
 
 
 def fetch_chart(say: Say) -> None:
@@ -27,7 +27,7 @@ def fetch_chart(say: Say) -> None:
     if chart().is_dir():
         return
     say("Fetching the chart of Envoy Gateway")
-    source = module_folder(find_go(say), "envoy-gateway", _MODULE) / "charts" / "gateway-helm"
+    source = module_folder(find_go(say), CLUSTER, _MODULE) / "charts" / "gateway-helm"
     part = chart().with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     shutil.copytree(source, part, copy_function=shutil.copyfile)

@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,10 @@ MODULES = Path(__file__).parents[1] / "modules"
 _PATIENCE = 600.0
 
 
+CLUSTER = "cluster"
+"""The module of all that a cluster runs: one, so that what they share is compiled once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """One program.
@@ -34,13 +38,11 @@ class Program:
         name: Its file.
         package: The Go package that is built.
         module: The folder with `go.mod`.
-        tags: What is built in, or left out, as Go's build constraints say it.
     """
 
     name: str
     package: str
-    module: str
-    tags: str = ""
+    module: str = CLUSTER
 
     def path(self, environ: Mapping[str, str] = os.environ) -> Path:
         """Give where it is, or will be."""
@@ -48,30 +50,22 @@ class Program:
 
 
 API_SERVER = (
-    Program("etcd", "go.etcd.io/etcd/server/v3", "kubernetes"),
-    Program("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", "kubernetes"),
-    Program("kubectl", "k8s.io/kubernetes/cmd/kubectl", "kubernetes"),
-    Program("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", "kubeconform"),
-    Program("helm", "helm.sh/helm/v3/cmd/helm", "helm"),
+    Program("etcd", "go.etcd.io/etcd/server/v3"),
+    Program("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    Program("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    Program("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
+    Program("helm", "helm.sh/helm/v3/cmd/helm"),
 )
 """What tests without a node need."""
 
 NODE = (
-    Program("kubelet", "k8s.io/kubernetes/cmd/kubelet", "kubernetes"),
-    Program("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy", "kubernetes"),
-    Program("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", "kubernetes"),
-    Program(
-        "kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", "kubernetes"
-    ),
-    Program("coredns", "github.com/coredns/coredns", "coredns"),
-    Program("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway", "envoy-gateway"),
-    Program(
-        "prometheus",
-        "github.com/prometheus/prometheus/cmd/prometheus",
-        "prometheus",
-        # Debian's knows no Kubernetes. That of a dozen clouds is minutes of building.
-        tags="remove_all_sd,enable_kubernetes_sd",
-    ),
+    Program("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+    Program("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
+    Program("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    Program("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+    Program("coredns", "headrace.dev/tests/cluster/coredns"),
+    Program("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway"),
+    Program("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
 )
 """What a node with a gateway and a Prometheus needs besides."""
 
@@ -83,10 +77,14 @@ FLEET = (
 
 PROGRAMS = tuple(dict.fromkeys(API_SERVER + NODE + FLEET))
 
+_TAGS = "remove_all_sd,enable_kubernetes_sd"
+"""Debian's Prometheus knows no Kubernetes. That of a dozen clouds is minutes of building."""
+
 
 def kept(module: str, environ: Mapping[str, str] = os.environ) -> Path:
     """Give the folder of what is made from a module; another one when the module changes."""
-    text = b"".join((MODULES / module / name).read_bytes() for name in ("go.mod", "go.sum"))
+    sources = sorted(path for path in (MODULES / module).rglob("*") if path.is_file())
+    text = b"".join(path.read_bytes() for path in sources)
     return cache_folder(environ) / f"{module}-{hashlib.sha256(text).hexdigest()[:12]}"
 
 
@@ -116,9 +114,10 @@ def build(programs: Iterable[Program], say: Say) -> None:
     if not missing:
         return
     go = find_go(say)
-    for each in missing:
-        say(f"Building {each.name} {_version(each)}")
-        _build(go, each, say)
+    for module in dict.fromkeys(each.module for each in missing):
+        wanted = [each for each in missing if each.module == module]
+        say(f"Building {', '.join(each.name for each in wanted)}")
+        _build(go, module, wanted, say)
 
 
 def go_environment() -> dict[str, str]:
@@ -149,42 +148,42 @@ def module_folder(go: Path, folder: str, module: str) -> Path:
     return Path(json.loads(result.stdout)["Dir"])
 
 
-def _build(go: Path, wanted: Program, say: Say) -> None:
-    target = wanted.path()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    log = target.with_suffix(".log")
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as name:
-        made = Path(name) / wanted.name
+def _build(go: Path, module: str, wanted: Sequence[Program], say: Say) -> None:
+    """Build programs of one module at once: one is linked while others are compiled."""
+    folder = kept(module)
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "build.log"
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=folder) as name:
         run(
             [
-                *(str(go), "build", "-C", str(MODULES / wanted.module), "-trimpath"),
-                *("-ldflags", _link_flags(wanted), "-tags", wanted.tags),
-                *("-o", str(made), wanted.package),
+                *(str(go), "build", "-C", str(MODULES / module), "-trimpath", "-tags", _TAGS),
+                # No tables for debuggers: neither compiled nor linked.
+                *("-gcflags", "all=-dwarf=false", "-ldflags", " ".join(_link_flags(module))),
+                *("-o", f"{name}/", *(each.package for each in wanted)),
             ],
             log,
             say,
             go_environment(),
         )
-        # Another process may have built it meanwhile: then its file is replaced by the same one.
-        made.rename(target)
+        for each in wanted:
+            # Another process may have built it meanwhile: then it is replaced by the same one.
+            (Path(name) / _file(each.package)).rename(each.path())
     log.unlink(missing_ok=True)
 
 
-def _link_flags(wanted: Program) -> str:
-    """Leave out debugging tables; say the version, which Kubernetes takes from nowhere else."""
+def _file(package: str) -> str:
+    """Give the name that Go has for a program: the package's, but for a major version."""
+    parts = package.split("/")
+    return parts[-2] if re.fullmatch(r"v\d+", parts[-1]) else parts[-1]
+
+
+def _link_flags(module: str) -> list[str]:
+    """Say the version, which Kubernetes takes from nowhere else."""
     flags = ["-s", "-w"]
-    if wanted.module == "kubernetes":
-        version = _version(wanted, "k8s.io/kubernetes")
+    if module == CLUSTER:
+        text = (MODULES / module / "go.mod").read_text("utf-8")
+        version = re.findall(r"^\s*k8s\.io/kubernetes (v\S+)", text, re.MULTILINE)[0]
         major, minor, _ = version.removeprefix("v").split(".")
         known = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
         flags += [f"-X k8s.io/component-base/version.{key}={known[key]}" for key in known]
-    return " ".join(flags)
-
-
-def _version(wanted: Program, source: str = "") -> str:
-    text = (MODULES / wanted.module / "go.mod").read_text("utf-8")
-    package = source or wanted.package
-    for path, version in re.findall(r"^(?:require)?\s*(\S+) (v\S+)", text, re.MULTILINE):
-        if f"{package}/".startswith(f"{path}/"):
-            return str(version)
-    raise SetupError(f"tests/cluster/modules/{wanted.module}/go.mod requires no {package}.")
+    return flags

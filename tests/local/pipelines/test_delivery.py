@@ -190,7 +190,7 @@ def test_from_a_bundle_to_users_and_predictions(
     assert json.loads(Path(record["uri"]).read_text())["digest"] == arguments["digest"]
     tried = outputs(tmp_path, "test-serving")
     assert tried["metrics"]["metadata"]["passed"] == 1.0
-    assert "The knee is at" in Path(tried["page"]["uri"]).read_text()
+    assert "1 at a time: " in Path(tried["page"]["uri"]).read_text()
     manifest = outputs(tmp_path, "roll-out")["manifest"]
     assert manifest["metadata"]["changed"] == "false"
     assert arguments["digest"] in Path(manifest["uri"]).read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,13 +13,14 @@ import yaml
 from kfp.compiler import Compiler
 
 from headrace.pipelines.compile import load_definition
+from tests.local.pipelines.kfp_backend import serving
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
 
 
 def test_every_component_is_in_the_table() -> None:
-    listed = re.findall(r"^\| \[`(\w+)`\]", PAGE, re.MULTILINE)
+    listed = re.findall(r"^\| \[`(\w+)`\]\(../components", PAGE, re.MULTILINE)
     there = sorted(path.parent.name for path in (ROOT / "components").glob("*/component.yaml"))
     assert sorted(listed) == there
 
@@ -34,18 +36,43 @@ def test_the_pipeline_of_the_page_compiles(tmp_path: Path, monkeypatch: pytest.M
     assert {"register", "roll-out"} <= set(compiled["root"]["dag"]["tasks"])
 
 
-def test_the_commands_of_the_page_write_their_files(tmp_path: Path) -> None:
+def test_every_pipeline_is_in_the_table() -> None:
+    listed = re.findall(r"^\| \[`(\w+)`\]\(../pipelines", PAGE, re.MULTILINE)
+    there = sorted(path.parent.name for path in (ROOT / "pipelines").glob("*/pipeline.yaml"))
+    assert sorted(listed) == there
+
+
+def test_the_commands_of_the_page_do_what_they_say(tmp_path: Path) -> None:
     for name in ("components", "pipelines"):
         (tmp_path / name).symlink_to(ROOT / name)
-    (commands,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-    headrace = Path(sys.executable).parent / "headrace"
-    for command in commands.splitlines():
-        name, *arguments = command.split()
-        assert name == "headrace"
-        said = subprocess.run(
-            [headrace, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert said.returncode == 0, said.stderr
-    assert (tmp_path / "flight_delay.yaml").is_file()
-    written = (tmp_path / "flight_delay.crd.yaml").read_text(encoding="utf-8")
-    assert "PipelineVersion" in {each["kind"] for each in yaml.safe_load_all(written)}
+    (tmp_path / "schema.yaml").write_text("task: binary\n")
+    (tmp_path / "rollout.yaml").write_text("kind: ModelRollout\n")
+    binaries = Path(sys.executable).parent
+    with serving() as backend:
+        for commands in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL):
+            said = subprocess.run(
+                ["sh", "-eu", "-c", commands],
+                cwd=tmp_path,
+                env={
+                    **os.environ,
+                    "PATH": f"{binaries}:{os.environ['PATH']}",
+                    "KF_PIPELINES_ENDPOINT": backend.url,
+                },
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert said.returncode == 0, said.stderr
+        run = backend.the_only("runs")
+        scheduled = backend.the_only("recurringruns")
+    written = (tmp_path / "retrain.crd.yaml").read_text(encoding="utf-8")
+    resources = list(yaml.safe_load_all(written))
+    assert [each["kind"] for each in resources] == ["Pipeline", "PipelineVersion"]
+    assert {each["metadata"]["namespace"] for each in resources} == {"models"}
+    for each in (run, scheduled):
+        assert each["pipeline_spec"]["pipelineInfo"]["name"] == "retrain"
+        values = each["runtime_config"]["parameters"]
+        assert values["model_name"] == "churn"
+        assert values["schema"] == "task: binary\n"
+    assert scheduled["display_name"] == "churn-nightly"
+    assert (scheduled["max_concurrency"], scheduled["no_catchup"]) == (1, True)

@@ -20,7 +20,8 @@ from headrace.errors import (
 )
 from headrace.registry import CHALLENGER, CHAMPION, Registry
 from headrace.registry.challenger import register_challenger
-from headrace.registry.champion import champion_bundle, fetch_bundle
+from headrace.registry.champion import champion_bundle
+from headrace.registry.fetch import fetch_bundle
 from headrace.serving.bundle import Column, Output, Reference, Signature, digest, write_bundle
 from headrace.serving.reference import Histogram
 from tests.local.registry.conftest import Made

@@ -11,6 +11,7 @@ import pytest
 from headrace.errors import InvalidData, NotFound
 from headrace.load.counts import Ledger, read_ledger
 from headrace.load.requests import read_lines
+from headrace.load.rewards import reward_of
 
 
 def written(folder: Path, text: str) -> Path:
@@ -28,8 +29,38 @@ def test_a_line_is_sent_as_one_row_in_the_order_of_its_columns(tmp_path: Path) -
 
 
 def test_a_line_may_say_what_turned_out_to_be_true(tmp_path: Path) -> None:
-    text = '{"request": {"hour": 1}, "label": true}\n{"request": {"hour": 2}, "label": null}\n'
-    assert [line.label for line in read_lines(written(tmp_path, text))] == [1, None]
+    told: list[dict[str, object]] = [
+        {"label": True},
+        {"label": None},
+        {"label": "rain"},
+        {"label": 9.5, "tolerance": 2},
+    ]
+    text = "".join(json.dumps({"request": {"hour": 1}, **each}) + "\n" for each in told)
+    lines = read_lines(written(tmp_path, text))
+    assert [line.label for line in lines] == [1, None, "rain", 9.5]
+    assert [line.tolerance for line in lines] == [None, None, None, 2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "label", "tolerance", "reward"),
+    [
+        pytest.param(0.7, 1.0, None, 1.0, id="a probability on the right side"),
+        pytest.param(0.7, 0.0, None, 0.0, id="a probability on the wrong side"),
+        pytest.param("rain", "rain", None, 1.0, id="the right label"),
+        pytest.param("rain", "sun", None, 0.0, id="the wrong label"),
+        pytest.param("2", 2.0, None, 1.0, id="a label that is a number"),
+        pytest.param(12.0, 14.0, 2, 1.0, id="a number within its tolerance"),
+        pytest.param(11.9, 14.0, 2, 0.0, id="a number beyond its tolerance"),
+        pytest.param(1.0, 1.0, 0, 1.0, id="no tolerance at all"),
+        pytest.param(12.0, 14.0, None, None, id="a number that nobody gave a tolerance"),
+        pytest.param(0.7, "yes", None, None, id="a probability and a text"),
+        pytest.param(None, 1.0, None, None, id="no answer"),
+    ],
+)
+def test_how_right_an_answer_was(
+    answer: object, label: float | str, tolerance: float | None, reward: float | None
+) -> None:
+    assert reward_of(answer, label, tolerance, threshold=0.5) == reward
 
 
 @pytest.mark.parametrize(
@@ -39,6 +70,14 @@ def test_a_line_may_say_what_turned_out_to_be_true(tmp_path: Path) -> None:
         pytest.param('{"a": 1}\n{"a": \n', "line 2: not JSON", id="a line that is cut off"),
         pytest.param("[1, 2]\n", "line 1: expected an object", id="a list"),
         pytest.param("{}\n", "line 1: expected an object", id="no columns"),
+        pytest.param(
+            '{"request": {"a": 1}, "label": [1]}\n', "`label` must be", id="a label of a list"
+        ),
+        pytest.param(
+            '{"request": {"a": 1}, "label": 1, "tolerance": -1}\n',
+            "`tolerance` a",
+            id="a tolerance below 0",
+        ),
         pytest.param('{"request": 1}\n', "`request` must be an object", id="a request of a number"),
     ],
 )

@@ -77,6 +77,48 @@ def test_all_mistakes_are_told_at_once(compiled: Path) -> None:
     assert "release is missing: The version's name." in said
 
 
+def test_a_file_has_the_values_that_nobody_types(compiled: Path, tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("release: '1'\ncount: 3\nshare: 1\nnames: [a]\noptions: {a: 1}\ntext: kept\n")
+    arguments = read_arguments(compiled, ["release=2", "count=4"], file)
+    assert arguments == {
+        "release": "2", "count": 4, "share": 1.0, "names": ["a"], "options": {"a": 1},
+        "text": "kept",
+    }  # fmt: skip
+    assert isinstance(arguments["share"], float)
+
+
+def test_a_text_may_come_from_a_file(compiled: Path, tmp_path: Path) -> None:
+    (tmp_path / "query.sql").write_text("SELECT 1\n")
+    (tmp_path / "names.json").write_text('["a"]')
+    given = [f"text=@{tmp_path / 'query.sql'}", f"names=@{tmp_path / 'names.json'}", "release=1"]
+    arguments = read_arguments(compiled, given)
+    assert (arguments["text"], arguments["names"]) == ("SELECT 1\n", ["a"])
+    with pytest.raises(InvalidInput, match=r"text is to be read from .*No such file"):
+        read_arguments(compiled, [f"text=@{tmp_path / 'nothing'}", "release=1"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("more: 1", "more in .* is no parameter"),
+        ("count: true", "count in .* is True; expected a whole number"),
+        ("share: .nan", "share in .* is nan; expected a number"),
+        ("text: 3", "text in .* is 3; expected a text"),
+        ("names: {}", "names in .* expected a list"),
+        ("[1]", "has no parameters"),
+        ("a: [", "cannot be read as YAML"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(
+    compiled: Path, tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(text)
+    with pytest.raises(InvalidInput, match=said):
+        read_arguments(compiled, ["release=1"], file)
+
+
 @pytest.mark.parametrize("text", ["", "[1]", "root: 3", "a: [", "\x00", "root: {}"])
 def test_what_is_no_pipeline_is_refused_or_has_no_parameters(tmp_path: Path, text: str) -> None:
     path = tmp_path / "pipeline.yaml"

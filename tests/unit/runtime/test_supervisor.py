@@ -18,6 +18,7 @@ from headrace.runtime.local.supervisor import (
     next_delay,
     refusal_in,
 )
+from headrace.serving.worker import WORKER_LOST
 
 
 def command(name: str = "a") -> Command:
@@ -130,6 +131,20 @@ def test_only_a_kill_that_the_kernel_counts_is_for_lack_of_memory(machine: Machi
     machine.alive[0].code = -9
     machine.pass_time(0.1)
     assert machine.supervisor.status()[0].oom_kills == 1, "the kernel ended another process"
+
+
+def test_a_model_server_whose_worker_the_kernel_ended_ran_out_of_memory(machine: Machine) -> None:
+    machine.supervisor.want("one", command())
+    for kills, ending in [
+        (0, f"ended with {WORKER_LOST}"),
+        (1, "ended by the kernel, for lack of memory"),
+    ]:
+        machine.oom_kills += kills
+        machine.alive[0].code = WORKER_LOST
+        machine.pass_time(0.1)
+        (only,) = machine.supervisor.status()
+        assert (only.oom_kills, only.ending) == (kills, ending)
+        machine.pass_time(2 * FIRST_DELAY)
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,18 @@ from headrace.serving.signature import Output
         (Output("late", "probability", 0.5), 0.25),
         (Output("late", "probability", 0.5), [0.25, 1.0]),
         (Output("minutes", "number"), -3.5),
+        (Output("minutes", "number", tolerance=5.0), -3.5),
         (Output("class", "label"), "yes"),
         (Output("class", "label"), ["yes", "no"]),
     ],
-    ids=["a probability", "two probabilities", "a number", "a label", "two labels"],
+    ids=[
+        "a probability",
+        "two probabilities",
+        "a number",
+        "a number with a tolerance",
+        "a label",
+        "two labels",
+    ],
 )
 def test_what_the_server_writes_the_comparator_reads(output: Output, prediction: Any) -> None:
     page = AnswersPage(Page("boot", [(7, "id", prediction)], 7), output)
@@ -48,6 +56,7 @@ def document(**change: Any) -> dict[str, Any]:
         {"output": {"name": "late", "kind": "image", "threshold": None}},
         {"output": {"name": "late", "kind": "probability", "threshold": None}},
         {"output": {"name": "late", "kind": "label", "threshold": None}},
+        {"output": {"name": "x", "kind": "number", "threshold": None, "tolerance": -1.0}},
         {"answers": [[1, "id"]]},
         {"answers": [[1, 2, 0.5]]},
         {"answers": [["1", "id", 0.5]]},

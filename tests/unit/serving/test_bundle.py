@@ -182,6 +182,8 @@ def test_a_missing_file_is_named(written: Path) -> None:
         ({"output": {"name": "x", "kind": "probability"}}, "threshold: is missing"),
         ({"output": {"name": "x", "kind": "label", "threshold": 0.5}}, "null for an output"),
         ({"output": {"name": "x", "kind": "number", "tensor": 3}}, "tensor: is 3"),
+        ({"output": {"name": "x", "kind": "number", "tolerance": -1}}, "tolerance: is -1"),
+        ({"output": {"name": "x", "kind": "label", "tolerance": 1}}, "tolerance: is 1"),
         ({"metadata": {"rows": 3}}, "metadata.rows: is 3; expected a text"),
         ({"metadata": []}, "an object of texts"),
         ({"version": 10**400}, "an integer of more than 64 bits"),

@@ -12,6 +12,7 @@ from headrace.serving.signature import Output
 LATE = Output("late", "probability", 0.5)
 STRICT = Output("late", "probability", 0.8)
 MINUTES = Output("minutes", "number")
+DEGREES = Output("degrees", "number", tolerance=2.0)
 CLASS = Output("class", "label")
 
 Events = list[tuple[Arm, int, float]]
@@ -45,6 +46,9 @@ def differences(join: Join) -> HistogramSample:
         (100.0, MINUTES, 101.2, MINUTES, False),
         (0.0, MINUTES, 0.0, MINUTES, True),
         (-1.0, MINUTES, 1.0, MINUTES, False),
+        (-1.0, DEGREES, 1.0, DEGREES, True),
+        (100.0, DEGREES, 100.9, MINUTES, True),
+        (100.0, DEGREES, 102.1, DEGREES, False),
         ("yes", CLASS, "yes", CLASS, True),
         ("yes", CLASS, "Yes", CLASS, False),
     ],
@@ -58,6 +62,9 @@ def differences(join: Join) -> HistogramSample:
         "numbers more than 1 % apart",
         "two zeros",
         "opposite signs",
+        "opposite signs within the tolerance of the bundles",
+        "one bundle alone has a tolerance",
+        "beyond the tolerance",
         "equal labels",
         "labels that differ in case",
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,12 +43,15 @@ class Batch:
         partition_rows: Rows of a partition: what is in memory, and what a crash costs.
         largest_failed: The share of rows that may have no prediction, because a value is none
             that a request could carry.
+        own_folder: Whether it has a folder of its own below the target, named by what it is made
+            of: the same batch goes on there, and another one has another folder.
     """
 
     rows: Path
     keys: tuple[str, ...] = ()
     partition_rows: int = 100_000
     largest_failed: float = 0.0
+    own_folder: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,18 +124,18 @@ def batch_predict(folder: Path, batch: Batch, target: str, say: Callable[[str], 
     predictor = _Predictor(folder, batch.keys)
     predictor.require_columns(table_schema(batch.rows).names)
     table = describe_table(batch.rows)
-    store = BatchStore(target)
     bundle = predictor.bundle
-    store.claim(
-        {
-            "format": FORMAT,
-            "bundle": bundle.digest,
-            "data": table.digest,
-            "rows": table.rows,
-            "partitionRows": batch.partition_rows,
-            "keys": list(batch.keys),
-        }
-    )
+    identity = {
+        "format": FORMAT,
+        "bundle": bundle.digest,
+        "data": table.digest,
+        "rows": table.rows,
+        "partitionRows": batch.partition_rows,
+        "keys": list(batch.keys),
+    }
+    place = f"{target.rstrip('/')}/{_folder_of(identity)}" if batch.own_folder else target
+    store = BatchStore(place)
+    store.claim(identity)
     tallies = Tallies(bundle.reference)
     failed: dict[str, int] = {}
     resumed = 0
@@ -150,7 +155,7 @@ def batch_predict(folder: Path, batch: Batch, target: str, say: Callable[[str], 
         version=bundle.signature.version,
         digest=bundle.digest,
         data_digest=table.digest,
-        uri=target,
+        uri=place,
         rows=table.rows,
         failed=failed,
         partitions=count,
@@ -160,6 +165,11 @@ def batch_predict(folder: Path, batch: Batch, target: str, say: Callable[[str], 
     _require(found, batch.largest_failed)
     store.finish({"format": FORMAT, **asdict(found), "resumed": None})
     return found
+
+
+def _folder_of(identity: Mapping[str, Any]) -> str:
+    text = json.dumps(identity, sort_keys=True)
+    return f"batch-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 class _Predictor:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
 import urllib3
 from urllib3.exceptions import HTTPError
 
@@ -68,7 +68,7 @@ class Changes:
 def decoded(text: bytes) -> Any:
     """Read JSON, or give the beginning of a text that is none."""
     try:
-        return json.loads(text)
+        return orjson.loads(text)
     except ValueError:
         return text.decode(errors="replace")[:500]
 

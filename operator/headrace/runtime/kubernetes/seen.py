@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from headrace.render.labels import REVISION, ROLLOUT
 from headrace.runtime.kubernetes.deployments import DeploymentState, read_deployment
@@ -126,7 +127,7 @@ def _fields(metadata: Mapping[str, Any]) -> str:
         for each in mappings(metadata, "managedFields")
         if text(each, "subresource") != "status"
     ]
-    return sys.intern(json.dumps(entries, separators=(",", ":")))
+    return sys.intern(orjson.dumps(entries).decode())
 
 
 def _without_owners(entry: Mapping[str, Any]) -> Mapping[str, Any]:

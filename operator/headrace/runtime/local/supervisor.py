@@ -17,11 +17,15 @@ from headrace.errors import MetricsUnavailable, PlatformUnavailable
 from headrace.runtime.local.memory import kernel_oom_kills
 from headrace.runtime.local.processes import Child, Command
 from headrace.serving.refusal import PREFIX
+from headrace.serving.worker import WORKER_LOST
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 HEALTHY_AFTER = 60.0
 """Seconds after which a process counts as healthy, and its next death as the first."""
+
+_KILLED = (-signal.SIGKILL, WORKER_LOST)
+"""How processes end that the kernel may have ended, or the worker of which it has."""
 
 _TEMPORARY = (MetricsUnavailable.__name__, PlatformUnavailable.__name__)
 
@@ -268,11 +272,9 @@ class Supervisor:
         self._wait(entry, lifetime=self.clock() - entry.since)
 
     def _ending(self, entry: _Entry, code: int) -> str:
-        if code >= 0:
-            return f"ended with {code}"
         kills = self.count_oom_kills()
-        if code != -signal.SIGKILL or kills <= self._oom_kills:
-            return f"ended by signal {-code}"
+        if code not in _KILLED or kills <= self._oom_kills:
+            return f"ended with {code}" if code >= 0 else f"ended by signal {-code}"
         # One kill of the kernel explains one death, and not all that are found at one look.
         self._oom_kills += 1
         entry.oom_kills += 1

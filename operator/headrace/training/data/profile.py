@@ -90,7 +90,8 @@ def _column(database: duckdb.DuckDBPyConnection, name: str, kind: str, rows: int
         name=name,
         type=kind.lower(),
         missing=f"{1 - present / rows:.1%}" if rows else "",
-        different=f"about {different}" if different > BINS else str(different),
+        # Counted by a sketch, which may come to more values than there are.
+        different=f"about {min(different, present)}" if different > BINS else str(different),
         low=_shown(low),
         mean=_shown(average),
         high=_shown(high),
@@ -124,6 +125,8 @@ def _top(database: duckdb.DuckDBPyConnection, quoted: str, rows: int) -> str:
         f"SELECT {quoted}, count(*) AS n FROM rows WHERE {quoted} IS NOT NULL "  # noqa: S608
         f"GROUP BY 1 ORDER BY n DESC, 1 LIMIT {TOP}"
     ).fetchall()
+    if counted[0][1] == 1:
+        return "each value once"
     return ", ".join(f"{str(value)[:30]} {count / rows:.1%}" for value, count in counted)
 
 

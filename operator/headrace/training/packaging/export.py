@@ -68,8 +68,21 @@ def export(estimator: Any, inputs: Sequence[Column]) -> Exported:
             f"The {type(estimator).__name__} cannot be converted to ONNX: {said}. "
             "Use estimators that skl2onnx has converters for."
         ) from error
-    content: bytes = model.SerializeToString(deterministic=True)
+    content = same_bytes(model)
     return Exported(content, tuple(each.name for each in model.graph.output))
+
+
+def same_bytes(model: Any) -> bytes:
+    """Write an ONNX model, with its domains in order.
+
+    The converter keeps them in a set: now and then another process had them the other way round,
+    and a retry was refused, as its bundle had another digest.
+    """
+    domains = sorted(model.opset_import, key=lambda each: str(each.domain))
+    del model.opset_import[:]
+    model.opset_import.extend(domains)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def _types(estimator: Any, inputs: Sequence[Column]) -> list[tuple[str, Any]]:

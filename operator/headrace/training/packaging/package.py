@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from headrace.errors import Conflict, InvalidData
+from headrace.errors import Conflict, InvalidData, InvalidInput
 from headrace.serving.bundle import read_bundle, write_bundle
 from headrace.serving.signature import MODEL_FILES, Output, OutputKind, Signature
 from headrace.training.data.schema import Task
@@ -52,12 +53,24 @@ class Release:
         version: The version's name.
         about: For the card, see `about_of`.
         threshold: Of a binary model: above it, a probability counts as a yes.
+        tolerance: Of a regression, in the target's unit: how far apart the answers of two versions
+            may be and still agree; 0 leaves it to the comparator.
     """
 
     name: str
     version: str
     about: Mapping[str, object] = field(default_factory=dict)
     threshold: float = 0.5
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            InvalidInput: The tolerance is negative or not finite.
+        """
+        if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
+            raise InvalidInput(f"tolerance is {self.tolerance}; expected a number from 0 on.")
 
 
 @dataclass(frozen=True)
@@ -131,6 +144,7 @@ def package(
         kind,
         threshold=release.threshold if kind == "probability" else None,
         tensor=exported.outputs[0 if kind == "label" else -1],
+        tolerance=release.tolerance or None if kind == "number" else None,
     )
     signature = Signature(
         name=release.name,

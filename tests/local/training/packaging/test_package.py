@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 import skops.io
@@ -32,6 +33,7 @@ from headrace.serving.reference import Categories, Histogram
 from headrace.serving.signature import Column
 from headrace.training.data.schema import Task
 from headrace.training.packaging.card import read_card
+from headrace.training.packaging.export import same_bytes
 from headrace.training.packaging.package import Packaged, Release, package
 from headrace.training.packaging.parity import answers, require_parity
 from tests.local.training.packaging.models import (
@@ -157,6 +159,16 @@ def test_the_estimator_is_beside_it_and_is_no_pickle(
         "linear.json",
     }
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib"))]
+
+
+def test_the_order_of_an_onnx_model_s_domains_is_no_difference() -> None:
+    domains = [onnx.helper.make_opsetid("", 13), onnx.helper.make_opsetid("ai.onnx.ml", 1)]
+    graph = onnx.helper.make_graph([], "model", [], [])
+    both = [
+        onnx.helper.make_model(graph, opset_imports=imports) for imports in (domains, domains[::-1])
+    ]
+    assert both[0].SerializeToString() != both[1].SerializeToString()
+    assert same_bytes(both[0]) == same_bytes(both[1])
 
 
 def test_every_file_has_its_digest(bundle_of: Bundles) -> None:

@@ -1,0 +1,1 @@
+"""What the components and their pipelines cost."""

@@ -1,0 +1,1 @@
+"""Continuous training: whether it is time for a new version, and what it is called."""
