@@ -37,9 +37,6 @@ from tests.guarded import Guarded
 SCRAPE = 0.5
 """Seconds between two scrapes."""
 
-STEP = 0.05
-"""Seconds between two moves of the play."""
-
 
 @dataclass
 class Behaviour:
@@ -64,6 +61,7 @@ class Play:
         cluster: As an administrator.
         namespace: Of the rollouts.
         rate: Requests a second, of each route.
+        pace: Seconds between two moves of the play; many routes make each of them long.
         behaviours: By version; others behave well.
         answers: By version and class: what users got.
         copies: By version: what was copied to it.
@@ -74,6 +72,7 @@ class Play:
     cluster: Cluster
     namespace: str
     rate: float = 400.0
+    pace: float = 0.05
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     answers: Counter[tuple[str, str]] = field(default_factory=Counter)
     copies: Counter[str] = field(default_factory=Counter)
@@ -108,7 +107,7 @@ class Play:
     def run(self) -> None:
         """Play until stopped."""
         last = time.monotonic()
-        while not self._stop.wait(STEP):
+        while not self._stop.wait(self.pace):
             now = time.monotonic()
             try:
                 self._nodes()

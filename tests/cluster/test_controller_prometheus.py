@@ -149,3 +149,49 @@ def test_a_clock_that_is_two_minutes_ahead_costs_no_time(server: ApiServer, tmp_
         assert time.monotonic() - began < AHEAD - 30
         assert stage.history() == [("1", "Live"), ("2", "Promoted")]
         assert stage.play.unserved == 0
+
+
+FLEET = 50
+ANALYSIS = {
+    "interval": "1s",
+    "noDataTimeout": "10s",
+    "checks": [{"name": "errors", "metric": "error-rate", "worseThanStable": {"ratio": 10.0}}],
+}
+OUTAGE = 20
+"""Seconds without Prometheus, and ticks: twice `noDataTimeout`, as ten minutes are by default."""
+
+
+def test_an_outage_of_ten_minutes_ends_none_of_fifty_healthy_rollouts(
+    server: ApiServer, tmp_path: Path
+) -> None:
+    """A thirtieth of the time, `noDataTimeout` and all; a tick is a second instead of 15."""
+
+    def decided(stage: Stage, reason: str) -> None:
+        stage.when(lambda status: status["decision"]["reason"] == reason, 300)
+
+    with staged(server, tmp_path) as first, prometheus_proxy(first.play.prometheus) as proxy:
+        first.play.rate, first.play.pace = 30.0, 0.5
+        stages = [first.another(f"one-{number}") for number in range(FLEET)]
+        first.start(prometheus=proxy.url)
+        for stage in stages:
+            stage.apply("1", analysis=ANALYSIS)
+        for stage in stages:
+            stage.until(Phase.HEALTHY, "1")
+        steps = [{"weight": 20, "hold": "60m"}]
+        for stage in stages:
+            stage.apply("2", analysis=ANALYSIS, strategy={"canary": {"steps": steps}})
+        for stage in stages:
+            decided(stage, "StepHolds")
+        before = [stage.weights() for stage in stages]
+        proxy.change = away
+        time.sleep(OUTAGE)
+        for stage, weights in zip(stages, before, strict=True):
+            status = stage.status()
+            assert status["phase"] == Phase.PROGRESSING
+            assert status["decision"]["action"] == "Hold"
+            assert status["decision"]["reason"] == "PrometheusUnavailable"
+            assert stage.weights() == weights
+        proxy.change = lambda answer: answer
+        for stage in stages:
+            decided(stage, "StepHolds")
+            assert stage.history() == [("1", "Live")]
