@@ -30,7 +30,8 @@ properties: setup ## Long searches for what breaks a rule
 
 .PHONY: processes
 processes: kubernetes ## The tests with real processes and a real API server
-	@$(BIN)/python -m pytest components tests/local tests/cluster -n 2 --dist worksteal --durations=25
+	@$(BIN)/python -m pytest components tests/local tests/cluster --durations=25 \
+	    -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup
 setup: ## Make both environments and find Prometheus; says so if there is nothing to do
