@@ -6,6 +6,7 @@ source that goes into them. Nothing is linked to C, so that a program runs in an
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -110,14 +111,23 @@ def build(programs: Iterable[Program], say: Say) -> None:
     Raises:
         SetupError: There is no Go, or a program cannot be built.
     """
-    missing = [each for each in programs if not each.path().is_file()]
-    if not missing:
-        return
-    go = find_go(say)
-    for module in dict.fromkeys(each.module for each in missing):
-        wanted = [each for each in missing if each.module == module]
-        say(f"Building {', '.join(each.name for each in wanted)}")
-        _build(go, module, wanted, say)
+    for module, wanted in _missing(programs).items():
+        folder = kept(module)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w", encoding="utf-8") as lock:
+            # Another process may be building the same, as CI does beside its first stages.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if still := _missing(wanted).get(module):
+                say(f"Building {', '.join(each.name for each in still)}")
+                _build(find_go(say), module, still, say)
+
+
+def _missing(programs: Iterable[Program]) -> dict[str, list[Program]]:
+    missing: dict[str, list[Program]] = {}
+    for each in programs:
+        if not each.path().is_file():
+            missing.setdefault(each.module, []).append(each)
+    return missing
 
 
 def go_environment() -> dict[str, str]:
@@ -151,7 +161,6 @@ def module_folder(go: Path, folder: str, module: str) -> Path:
 def _build(go: Path, module: str, wanted: Sequence[Program], say: Say) -> None:
     """Build programs of one module at once: one is linked while others are compiled."""
     folder = kept(module)
-    folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
     with tempfile.TemporaryDirectory(prefix=".build-", dir=folder) as name:
         run(
@@ -166,7 +175,6 @@ def _build(go: Path, module: str, wanted: Sequence[Program], say: Say) -> None:
             go_environment(),
         )
         for each in wanted:
-            # Another process may have built it meanwhile: then it is replaced by the same one.
             (Path(name) / _file(each.package)).rename(each.path())
     log.unlink(missing_ok=True)
 
