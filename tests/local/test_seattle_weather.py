@@ -39,6 +39,9 @@ def test_a_regression_from_data_to_users_and_on_to_its_next_version(tmp_path: Pa
     report = json.loads((tmp_path / ".headrace/weather/seattle-high/report.json").read_text())
     assert [release["outcome"] for release in report["releases"]] == ["Live", "Promoted"]
     assert report["releases"][1]["failed_requests"] == 0
+    made_of = [release["made_of"] for release in report["releases"]]
+    assert [each["digest"] for each in made_of] == [first.digest, second.digest]
+    assert made_of[0]["data"] != made_of[1]["data"]
 
     said = run(commands_of("What turned out to be true", PAGE), tmp_path)
     assert "yes: mae of version 1 is 5.65, > 3, on 2 labels" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ _REGISTERING = 120.0
     default=None,
     metavar="URI",
     help="MLflow: sqlite:///path/to/file.db, or a server's address. The alias champion follows the "
-    "version that is live.",
+    "version that is live, and the report tells what versions were made of.",
 )
 @click.option("--keep", is_flag=True, help="Go on serving after the end, until Ctrl-C.")
 def up(
@@ -145,6 +146,7 @@ def up(
         counts,
         title=result.key,
         created=time.time(),
+        made_of={} if registry is None else _made_of(result, registry, say),
     )
     Console().print(release_table(report))
     html, _ = write_report(store.directory, report)
@@ -165,6 +167,20 @@ def _registry(uri: str | None) -> Promotes | None:
     from headrace.registry.server import registry_at
 
     return registry_at(uri)
+
+
+def _made_of(
+    rollout: ModelRollout, registry: str, say: Callable[[str], None]
+) -> dict[str, dict[str, str]]:
+    from headrace.registry import Registry
+    from headrace.report.lineage import made_of_releases
+
+    try:
+        return made_of_releases(rollout, Registry(registry))
+    except HeadraceError as error:
+        # The rollout has ended, whether or not its report can tell of this.
+        say(f"the report does not tell what versions were made of: {error}")
+        return {}
 
 
 def _load(file: Path) -> ModelRollout:

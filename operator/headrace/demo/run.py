@@ -22,12 +22,11 @@ from headrace.errors import NotFound, PermanentError
 from headrace.load.process import Traffic
 from headrace.pipelines.local_run import run_pipeline
 from headrace.registry import Registry
-from headrace.registry.lineage import trace
 from headrace.registry.server import registry_at
 from headrace.report.build import build_report
 from headrace.report.client import client_counts
 from headrace.report.journal import read_journal
-from headrace.report.lineage import made_of
+from headrace.report.lineage import made_of_releases
 from headrace.report.report import Report
 from headrace.report.write import write_picture, write_report
 
@@ -127,20 +126,11 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
         client_counts(counts),
         title="Headrace demo: will this flight be late?",
         created=time.time(),
-        made_of=_made_of(result.spec.model.name, places.registry_uri),
+        made_of=made_of_releases(result, Registry(places.registry_uri)),
     )
     html, _ = write_report(home, report)
     write_picture(home / "report.png", report)
     return report, html
-
-
-def _made_of(name: str, registry_uri: str) -> dict[str, dict[str, str]]:
-    registry = Registry(registry_uri)
-    return {
-        release.version: made_of(found)
-        for release in RELEASES
-        for found in trace(f"{name}@{release.version}", registry)
-    }
 
 
 def _has_ended(rollout: ModelRollout) -> Callable[[ModelRollout], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from rich.text import Text
 
 from headrace.api import ModelRollout
 from headrace.api.fields import format_instant
-from headrace.registry.lineage import Lineage
+from headrace.errors import NotFound
+from headrace.registry import Registry
+from headrace.registry.lineage import Lineage, trace
 from headrace.report import wording
 from headrace.report.report import ReleaseOutcome
 
@@ -68,6 +71,27 @@ def made_of(lineage: Lineage) -> dict[str, str]:
         "evaluation": lineage.evaluation,
     }
     return {what: text for what, text in told.items() if text}
+
+
+def made_of_releases(rollout: ModelRollout, registry: Registry) -> dict[str, dict[str, str]]:
+    """Give what each release was made of, by version; what nobody registered is left out.
+
+    Args:
+        rollout: With the history of its releases.
+        registry: Where they were registered.
+
+    Raises:
+        HeadraceError: As `trace` does, but for versions that are not there.
+    """
+    status = rollout.status
+    versions = [entry.version for entry in status.history]
+    versions += [] if status.candidate is None else [status.candidate.version]
+    found = {}
+    for version in dict.fromkeys(versions):
+        with suppress(NotFound):
+            (lineage,) = trace(f"{rollout.spec.model.name}@{version}", registry)
+            found[version] = made_of(lineage)
+    return found
 
 
 def lineage_document(lineage: Lineage, lived: Iterable[Stay]) -> dict[str, Any]:
