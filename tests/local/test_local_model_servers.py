@@ -61,7 +61,7 @@ def test_a_rollout_with_real_servers_loses_no_request_and_prometheus_counts_all(
     status, headers, body = post(run.platform.url, PREDICTIONS, REQUEST)
     assert (status, headers[VERSION_HEADER]) == (200, "1.5")
     assert body["data"]["ndarray"][0][0] == pytest.approx(1 / (1 + math.exp(-0.4)))
-    with Users(run.platform.url, body=REQUEST) as users:
+    with Users(run.platform.url, rate=20, body=REQUEST) as users:
         run.go(stable, candidate, mirror=100)
         time.sleep(6)
         run.go(stable, candidate, weight=50)

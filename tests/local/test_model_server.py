@@ -539,7 +539,7 @@ def test_answers_are_kept_by_request_id(server: Server) -> None:
     assert page["boot"] == boot
     output = {"name": "late", "kind": "probability", "threshold": 0.5, "tolerance": None}
     assert page["output"] == output
-    assert page["version"] == "1.5"
+    assert page["version"] == "1"
     (_, first_id, first), (sequence, second_id, second) = page["answers"]
     assert (first_id, second_id) == ("ring-1", "ring-2")
     assert [[first]] == one["data"]["ndarray"]
