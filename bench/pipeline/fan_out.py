@@ -1,9 +1,14 @@
-"""What it brings to have a search's combinations fitted by workers of Dask."""
+"""What it brings to have a search's combinations fitted by workers of Dask.
+
+Each worker, and this process, has one core: gradient boosting takes all there are by itself.
+"""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from headrace.training.model.recipe import Recipe
 from headrace.training.model.task import run
@@ -21,11 +26,16 @@ def search_seconds(folder: Path, rows: Path, schema: str, workers: int) -> float
         workers: Of Dask, one thread each; 0 for none, in this process.
     """
     if not workers:
-        return _searched(folder, rows, schema, "")
+        with threadpool_limits(1):
+            return _searched(folder, rows, schema, "")
     from distributed import LocalCluster
 
     with LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        n_workers=workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        env={"OMP_NUM_THREADS": "1"},
     ) as cluster:
         return _searched(folder, rows, schema, cluster.scheduler_address)
 

@@ -91,7 +91,7 @@ def search(model: Pipeline, material: Material, recipe: Recipe, scoring: str) ->
         raise InvalidInput(f"There is no scorer {scoring!r} in scikit-learn.") from error
     for combination in candidates(recipe)[:1]:
         with_parameters(clone(model), combination)
-    with workers(recipe.cluster, recipe.jobs) as jobs:
+    with workers(recipe.cluster, recipe.jobs, material) as jobs:
         if recipe.search and recipe.strategy == "halving":
             trials = _halving(model, material, recipe, scoring, jobs)
         else:
@@ -204,9 +204,10 @@ def _tried(
 ) -> Iterator[Trial]:
     best, waited = -math.inf, 0
     combinations = candidates(recipe)
-    # In parts of as many as there are workers, so that the search can end early between them.
-    for start in range(0, len(combinations), jobs):
-        part = combinations[start : start + jobs]
+    # Where the search may end early, in parts of as many as there are workers.
+    size = jobs if recipe.patience else len(combinations)
+    for start in range(0, len(combinations), size):
+        part = combinations[start : start + size]
         for trial in Parallel(n_jobs=jobs)(
             delayed(judge)(model, each, material, scoring) for each in part
         ):

@@ -13,12 +13,13 @@ CONNECT_SECONDS = 30
 
 
 @contextmanager
-def workers(cluster: str, jobs: int) -> Iterator[int]:
+def workers(cluster: str, jobs: int, shared: object) -> Iterator[int]:
     """Make joblib use a cluster, where there is an address of one.
 
     Args:
         cluster: `dask://host:8786` (or `tcp://`), `ray://host:10001`; empty for this machine.
         jobs: How many at a time on this machine.
+        shared: What every combination is given: sent to each worker of Dask once.
 
     Yields:
         How many combinations to hand out at a time.
@@ -33,7 +34,10 @@ def workers(cluster: str, jobs: int) -> Iterator[int]:
         with _ray(cluster) as size, joblib.parallel_config("ray"):
             yield size
     else:
-        with _dask(cluster.replace("dask://", "tcp://")) as size, joblib.parallel_config("dask"):
+        with (
+            _dask(cluster.replace("dask://", "tcp://")) as size,
+            joblib.parallel_config("dask", scatter=[shared]),
+        ):
             yield size
 
 
