@@ -32,6 +32,7 @@ __all__ = [
 
 
 _GIVEN: dict[frozenset[str], set[str]] = {}
+"""One set for all parts in which the same fields were given."""
 
 
 class Part(BaseModel):
@@ -50,8 +51,8 @@ class Part(BaseModel):
 
     def model_post_init(self, _: object) -> None:
         """Share the record of which fields were given: it weighs more than the fields do."""
-        given = frozenset(self.model_fields_set)
-        shared = _GIVEN.setdefault(given, set(given))
+        given = self.model_fields_set
+        shared = _GIVEN.setdefault(frozenset(given), given)
         # pydantic copies it before it changes it, and a part is frozen.
         object.__setattr__(self, "__pydantic_fields_set__", shared)
 

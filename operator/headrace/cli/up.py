@@ -14,7 +14,7 @@ from rich.console import Console
 
 from headrace.api import ModelRollout, Phase, load_rollout
 from headrace.cli.places import home
-from headrace.controller.session import ENDED, LocalSession
+from headrace.controller.session import ENDED, LocalSession, is_registered
 from headrace.controller.store import RolloutStore
 from headrace.errors import HeadraceError
 from headrace.load.process import Traffic
@@ -131,7 +131,7 @@ def up(
 
         result = session.wait(ended, timeout=timeout, meanwhile=keep_sending)
         if promotes is not None:
-            result = session.wait(_is_registered, timeout=_REGISTERING, meanwhile=keep_sending)
+            result = session.wait(is_registered, timeout=_REGISTERING, meanwhile=keep_sending)
         if keep:
             say(f"serving at {session.platform.url} until Ctrl-C")
             with suppress(KeyboardInterrupt):
@@ -153,11 +153,6 @@ def up(
     click.echo(f"Report: {html}")
     if result.status.phase is Phase.ROLLED_BACK:
         sys.exit(1)
-
-
-def _is_registered(now: ModelRollout) -> bool:
-    stable, registered = now.status.stable, now.status.registered
-    return stable is None or (registered is not None and registered.champion == stable.version)
 
 
 def _registry(uri: str | None) -> Promotes | None:

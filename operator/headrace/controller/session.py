@@ -37,6 +37,12 @@ ADDRESSES = "addresses"
 """The folder of addresses that notifications name, beside the rollout's document."""
 
 
+def is_registered(rollout: ModelRollout) -> bool:
+    """Say whether the registry's alias is on the version that has the users."""
+    stable, registered = rollout.status.stable, rollout.status.registered
+    return stable is None or (registered is not None and registered.champion == stable.version)
+
+
 class LocalSession:
     """Runs one rollout on this machine until it is closed."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.api import ModelRollout, TickRecord, load_rollout
-from headrace.controller.session import ENDED, LocalSession
+from headrace.controller.session import ENDED, LocalSession, is_registered
 from headrace.controller.store import RolloutStore, owned
 from headrace.demo.narrator import Narrator, pipeline_progress
 from headrace.demo.releases import RELEASES, Release, template_for
@@ -110,7 +110,7 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
             else:
                 _replay(traffic, home, release, narrator)
             session.wait(_has_ended(rollout), timeout=_LONGEST_ROLLOUT, meanwhile=keep_sending)
-            session.wait(_is_registered, timeout=60)
+            session.wait(is_registered, timeout=60)
             if release is RELEASES[0]:
                 _replay(traffic, home, release, narrator)
         assert session is not None
@@ -140,11 +140,6 @@ def _has_ended(rollout: ModelRollout) -> Callable[[ModelRollout], bool]:
         return now.status.phase in ENDED and done
 
     return ended
-
-
-def _is_registered(rollout: ModelRollout) -> bool:
-    stable, registered = rollout.status.stable, rollout.status.registered
-    return stable is None or (registered is not None and registered.champion == stable.version)
 
 
 def _progress(record: TickRecord) -> str:

@@ -9,7 +9,7 @@ from headrace.labels.records import LARGEST, Prediction
 from headrace.labels.store import LabelStore
 from headrace.serving.answers import AnswersPage
 from headrace.serving.ring import LONGEST_ID, MOST_ROWS
-from headrace.serving.rings import Rings, RingSource
+from headrace.serving.rings import Rings
 
 MOST_HELD = 100_000
 """Answers that wait for a database that does not answer, some 50 MB; the oldest are given up."""
@@ -58,7 +58,6 @@ class Collector:
     ) -> None:
         self._store, self._copied = store, frozenset(copied)
         self._rings = [Rings(url, url) for url in urls]
-        self._read: dict[RingSource[str], tuple[str, int]] = {}
         self._held: list[Prediction] = []
 
     def round(self, now: float) -> Round:
@@ -74,15 +73,15 @@ class Collector:
         sources = [source for rings in self._rings for source in rings.sources()]
         silent = missed = unusable = 0
         for source in sources:
+            before = source.missed
             pages, well = source.read()
             silent += not well
+            missed += source.missed - before
             for page in pages:
-                missed += self._gap(source, page)
                 answered = list(self._predictions(page, now))
                 usable = [each for each in answered if each is not None]
                 unusable += len(answered) - len(usable)
                 self._held += usable
-        self._read = {source: self._read[source] for source in sources if source in self._read}
         missed += max(0, len(self._held) - MOST_HELD)
         self._held = self._held[-MOST_HELD:]
         recorded = len(self._held)
@@ -90,17 +89,6 @@ class Collector:
             self._store.record_predictions(self._held, now)
             self._held = []
         return Round(len(sources), silent, recorded, missed, unusable)
-
-    def _gap(self, source: RingSource[str], page: AnswersPage) -> int:
-        """Count the answers between the last page of a ring and this one."""
-        ring = page.page
-        boot, after = self._read.get(source, (ring.boot, None))
-        self._read[source] = (ring.boot, ring.next)
-        if boot != ring.boot:
-            after = 0
-        if after is None or not ring.answers:
-            return 0
-        return max(0, ring.answers[0][0] - after - 1)
 
     def _predictions(self, page: AnswersPage, now: float) -> Iterator[Prediction | None]:
         """Give an answer's rows each by itself; None for what is no prediction."""

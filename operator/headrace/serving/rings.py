@@ -31,6 +31,9 @@ class RingSource(Generic[Whose]):
         whose: What its reader calls it.
         url: Of the server's metrics port, as `http://host:port`.
 
+    Attributes:
+        missed: Answers that were gone before they were read, since the first read.
+
     Raises:
         InvalidInput: The address is no such URL.
     """
@@ -38,6 +41,7 @@ class RingSource(Generic[Whose]):
     def __init__(self, whose: Whose, url: str) -> None:
         self.whose = whose
         self.url = url
+        self.missed = 0
         parts = urlsplit(url)
         try:
             port = parts.port
@@ -78,11 +82,14 @@ class RingSource(Generic[Whose]):
     def _page(self) -> AnswersPage | None:
         """Read one page; None when the server has another ring than before."""
         found = parse_answers(self._get(f"/answers?after={self._after}"))
+        first = not self._boot
         if found.page.boot != self._boot:
             fresh = self._after == 0
             self._boot, self._after = found.page.boot, 0
             if not fresh:
                 return None
+        if found.page.answers and not first:
+            self.missed += max(0, found.page.answers[0][0] - self._after - 1)
         self._after = found.page.next
         return found
 
