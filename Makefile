@@ -8,6 +8,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV_VERSION := 0.13.9
 HELM   ?= helm
+TEST   := $(BIN)/python -m pytest -q --tb=short
 
 .PHONY: help
 help: ## Show this list
@@ -22,15 +23,15 @@ test: unit properties processes ## All tests but those of `make e2e`
 
 .PHONY: unit
 unit: setup ## The tests that need no process and no network (seconds)
-	@$(BIN)/python -m pytest tests/unit -n 2 --cov --cov-report=term:skip-covered
+	@$(TEST) tests/unit -n 2 --cov --cov-report=html
 
 .PHONY: properties
 properties: setup ## Long searches for what breaks a rule
-	@$(BIN)/python -m pytest tests/properties -n 2
+	@$(TEST) tests/properties -n 2
 
 .PHONY: processes
 processes: kubernetes ## The tests with real processes and a real API server
-	@$(BIN)/python -m pytest components tests/local tests/cluster --durations=25 \
+	@$(TEST) components tests/local tests/cluster --durations=10 \
 	    -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup
@@ -47,7 +48,7 @@ cluster: kubernetes ## Build what `make e2e` needs besides (minutes, once)
 
 .PHONY: e2e
 e2e: setup ## Real pods behind a real gateway, in kind, or else in a Kubernetes without Docker
-	@$(BIN)/python -m tests.e2e $(BIN)/python -m pytest tests/e2e
+	@$(BIN)/python -m tests.e2e $(TEST) tests/e2e --durations=10
 
 .PHONY: kind
 kind: setup ## A cluster of kind with all that Headrace works with, and the flights example rolled out

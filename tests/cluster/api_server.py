@@ -27,7 +27,7 @@ Object = dict[str, Any]
 
 STRICT = "fieldValidation=Strict"
 _TOKEN = "of-this-run"
-_START_SECONDS = 90.0
+_START_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class ApiServer:
             f"{self.url}{path}",
             data=None if body is None else json.dumps(body),
             headers={"Content-Type": f"application/{kinds[patch]}"},
-            timeout=30,
+            timeout=300,
         )
         try:
             return Answer(answer.status_code, answer.json())
@@ -216,6 +216,6 @@ def _free_port() -> int:
 
 def _run(*command: str) -> None:
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
     except FileNotFoundError:
         raise SetupError(f"There is no {command[0]} on PATH. Install it.") from None

@@ -25,7 +25,7 @@ _OF_A_CLUSTER = ("--kube-version", "1.36.0")
 def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run Helm, whatever it says."""
     command = [str(program("helm")), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def templated(name: str, chart: Path, *arguments: str | Path) -> list[Manifest]:

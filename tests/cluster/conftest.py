@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,21 @@ import yaml
 from tests.cluster.api_server import ApiServer, api_server
 from tests.cluster.programs.crds import crds
 from tests.cluster.scenes import Scene, scene_of
+from tests.cluster.stage import Stage
 
 CRD = Path(__file__).parents[2] / "manifests" / "crd" / "modelrollouts.yaml"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Have a failure explained by the stage that the test had."""
+    report = yield
+    if report.failed and call.when == "call":
+        stages = [each for each in item.funcargs.values() if isinstance(each, Stage)]
+        report.sections += [(f"the stage {each.namespace}", each.story()) for each in stages]
+    return report
 
 
 @pytest.fixture(scope="session")

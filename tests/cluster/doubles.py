@@ -19,7 +19,7 @@ from tests.cluster.api_server import ApiServer
 from tests.unit.render.rollouts import built
 
 
-def eventually(check: Callable[[], object], seconds: float = 60.0) -> None:
+def eventually(check: Callable[[], object], seconds: float = 300.0) -> None:
     """Wait until something holds, and fail if it never does."""
     until = time.monotonic() + seconds
     while not check():

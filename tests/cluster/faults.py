@@ -107,11 +107,11 @@ class Proxy:
         """End it."""
         self.go_away()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
 
     def _do(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(60)
 
     async def _begin(self) -> None:
         app = web.Application(client_max_size=2**24)
@@ -127,7 +127,12 @@ class Proxy:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-            # Transports close in the loop's next rounds.
+            # Handlers that were cancelled, and transports, end in the loop's next rounds. What is
+            # cut off before that is a warning, and so a failure of whatever test runs then.
+            handlers = asyncio.all_tasks() - {asyncio.current_task()}
+            for handler in handlers:
+                handler.cancel()
+            await asyncio.gather(*handlers, return_exceptions=True)
             await asyncio.sleep(0.05)
 
     async def _connected(self, app: web.Application) -> Any:

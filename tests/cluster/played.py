@@ -252,7 +252,7 @@ def played(cluster: Cluster, namespace: str, folder: Path) -> Iterator[Play]:
         play.prometheus = running.enter_context(_prometheus(folder, exporter))
         thread = threading.Thread(target=play.run, name="play", daemon=True)
         thread.start()
-        running.callback(thread.join, 10)
+        running.callback(thread.join, 60)
         running.callback(play.stop)
         yield play
         assert not play.faults
@@ -299,7 +299,7 @@ def _prometheus(folder: Path, target: int) -> Iterator[str]:
         log = held.enter_context((folder / "prometheus.log").open("wb"))
         held.callback(Guarded(command.arguments, log).stop)
         url = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while not _is_up(url):
             assert time.monotonic() < until, (folder / "prometheus.log").read_text()
             time.sleep(0.1)
@@ -308,7 +308,7 @@ def _prometheus(folder: Path, target: int) -> Iterator[str]:
 
 def _is_up(url: str) -> bool:
     try:
-        answer = requests.get(f"{url}/api/v1/query", {"query": "up == 1"}, timeout=2)
+        answer = requests.get(f"{url}/api/v1/query", {"query": "up == 1"}, timeout=30)
         return bool(json.loads(answer.text)["data"]["result"])
     except (requests.RequestException, ValueError, KeyError):
         return False

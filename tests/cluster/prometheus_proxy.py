@@ -110,7 +110,7 @@ def prometheus_proxy(prometheus: str) -> Iterator[PrometheusProxy]:
             proxy.asked += 1
             headers = {"Content-Type": self.headers.get("Content-Type", "")} if body else {}
             got = requests.request(
-                method, f"{prometheus}{self.path}", data=body, headers=headers, timeout=60
+                method, f"{prometheus}{self.path}", data=body, headers=headers, timeout=300
             )
             answer = proxy.change((got.status_code, got.content))
             if answer is None:

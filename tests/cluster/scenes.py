@@ -120,7 +120,7 @@ def platform_of(server: ApiServer, namespace: str) -> Iterator[Running]:
     cache = Cache(cluster, [namespace])
     cache.start()
     try:
-        assert cache.wait(30)
+        assert cache.wait(300)
         yield cluster, cache, KubernetesPlatform(cluster, cache)
     finally:
         cache.stop()

@@ -17,6 +17,7 @@ import yaml
 
 from headrace.api import Phase
 from headrace.controller.process import Controller, Settings
+from headrace.errors import HeadraceError
 from headrace.metrics.prometheus import PrometheusMetrics
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, EVENT, MODEL_ROLLOUT
@@ -42,6 +43,7 @@ spec:
     checks:
     - {name: errors, metric: error-rate, worseThanStable: {ratio: 3.0}}
 """
+LOG_LINES = 40
 NUMBERS = itertools.count(1)
 
 
@@ -57,6 +59,7 @@ class Stage:
     name: str = "flights"
     running: list[tuple[Controller, threading.Thread]] = field(default_factory=list)
     processes: list[Guarded] = field(default_factory=list)
+    logs: list[Path] = field(default_factory=list)
 
     def another(self, name: str) -> Stage:
         """Give the same stage for another rollout."""
@@ -88,17 +91,19 @@ class Stage:
             *("--kubeconfig", str(kubeconfig or self.kubeconfig)),
             *("--host", "127.0.0.1", "--port", "0", "--log-format", "text", *more),
         ]
-        with (self.folder / f"{identity}.log").open("ab") as log:
+        path = self.folder / f"{identity}.log"
+        with path.open("ab") as log:
             guarded = Guarded(command, log)
         self.processes.append(guarded)
+        self.logs.append(path)
         return guarded.process
 
     def stop(self) -> None:
         for process in self.processes:
-            process.stop(30)
+            process.stop(60)
         for controller, thread in self.running:
             controller.stop()
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
         self.running.clear()
 
@@ -126,14 +131,14 @@ class Stage:
         assert found is not None
         return int(found["metadata"]["generation"])
 
-    def until(self, phase: Phase, version: str, seconds: float = 180) -> dict[str, Any]:
+    def until(self, phase: Phase, version: str, seconds: float = 300) -> dict[str, Any]:
         def is_there(status: dict[str, Any]) -> bool:
             live = status.get("stable", {}).get("version")
             return bool(status.get("phase") == phase and live == version)
 
         return self.when(is_there, seconds)
 
-    def when(self, check: Callable[[dict[str, Any]], bool], seconds: float = 180) -> dict[str, Any]:
+    def when(self, check: Callable[[dict[str, Any]], bool], seconds: float = 300) -> dict[str, Any]:
         until = time.monotonic() + seconds
         while not check(status := self.status()):
             assert time.monotonic() < until, yaml.safe_dump(status.get("decision"))
@@ -158,6 +163,18 @@ class Stage:
     def events(self) -> list[dict[str, Any]]:
         found, _ = self.cluster.list(EVENT, self.namespace)
         return found
+
+    def story(self) -> str:
+        """Give what explains a failure: the status, and how the controllers' logs end."""
+        try:
+            found = self.cluster.get(MODEL_ROLLOUT, self.namespace, self.name) or {}
+            shown = [yaml.safe_dump(found.get("status"), sort_keys=False)]
+        except HeadraceError as error:
+            shown = [str(error)]
+        for log in dict.fromkeys(self.logs):
+            lines = log.read_text("utf-8", errors="replace").splitlines()
+            shown += [f"{log.name} ends with:", *lines[-LOG_LINES:]]
+        return "\n".join(shown)
 
 
 @contextmanager

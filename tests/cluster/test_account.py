@@ -47,7 +47,7 @@ def test_a_server_with_a_strangers_certificate_is_not_asked(
         ],
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=300,
     )
     with pytest.raises(PlatformUnavailable, match="certificate"):
         cluster_of(server, folder).list(DEPLOYMENT, "default")

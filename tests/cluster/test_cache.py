@@ -64,7 +64,7 @@ def test_every_change_calls_for_its_rollout_and_for_no_other(scene: Scene) -> No
     cache = Cache(cluster, [scene.rollout.metadata.namespace], on_change)
     cache.start()
     try:
-        assert cache.wait(30)
+        assert cache.wait(300)
         assert set(told) == {scene.rollout.key}
         before = cache.change(scene.rollout.key)
         scene.apply(ALONE)
@@ -114,7 +114,7 @@ def test_a_kind_that_is_installed_later_is_found(
     thread = threading.Thread(target=watcher.run)
     thread.start()
     try:
-        assert watcher.synced.wait(10)
+        assert watcher.synced.wait(300)
         assert watcher.absent
         server.define([definition()])
         eventually(lambda: not watcher.absent)

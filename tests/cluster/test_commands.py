@@ -261,7 +261,7 @@ def test_kubectl_finds_the_plugin(kept: Kept) -> None:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
 
     said = kubectl("status", "flight-delay", "-n", kept.namespace)

@@ -60,7 +60,7 @@ def scraped(stage: Stage) -> None:
         url = f"{stage.play.prometheus}/api/v1/query"
         # The controller reads what had been there some seconds before.
         asked = {"query": query, "time": str(time.time() - 3)}
-        answer = requests.get(url, asked, timeout=30).json()
+        answer = requests.get(url, asked, timeout=300).json()
         return float(answer["data"]["result"][0]["value"][1])
 
     eventually(lambda: seen() >= met)

@@ -49,7 +49,7 @@ def say(stage: Stage, *words: str) -> str:
         env={"KUBECONFIG": str(stage.kubeconfig), "HOME": str(stage.folder), "COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

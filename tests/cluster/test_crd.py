@@ -17,7 +17,7 @@ NAME = "flight-delay"
 
 def kubectl(server: ApiServer, *arguments: str) -> str:
     command = [str(program("kubectl")), f"--kubeconfig={server.kubeconfig}", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     return result.stdout
 

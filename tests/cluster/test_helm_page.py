@@ -47,7 +47,7 @@ def test_the_commands_do_what_the_page_says(own_server: ApiServer, tmp_path: Pat
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert said.returncode == 0, said.stdout + said.stderr
     assert "looks after the ModelRollouts of all namespaces" in said.stdout

@@ -28,7 +28,7 @@ def kubeconform(schemas: Path, *paths: Path) -> subprocess.CompletedProcess[str]
         *(str(program("kubeconform")), "-strict", "-summary"),
         *("-schema-location", f"{schemas}/{LOCATION}", *map(str, paths)),
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -61,7 +61,7 @@ def controller(proxy: Proxy, scene: Scene, **fields: Any) -> Iterator[Controller
     running = Controller(proxy, scene, **fields)
     running.cache.start()
     try:
-        assert running.cache.wait(30)
+        assert running.cache.wait(300)
         yield running
     finally:
         running.cache.stop()

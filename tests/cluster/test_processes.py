@@ -32,6 +32,6 @@ def test_it_ends_with_the_program_that_started_it(tmp_path: Path) -> None:
         assert {"etcd", "kube-apiserver"} <= set(running.values())
         family = [psutil.Process(int(pid)) for pid in running]
         program.send_signal(signal.SIGKILL)
-        program.wait(60)
-        _, left = psutil.wait_procs(family, timeout=60)
+        program.wait(300)
+        _, left = psutil.wait_procs(family, timeout=300)
         assert left == []

@@ -41,7 +41,7 @@ def in_the_way(server: ApiServer, *arguments: str | Path) -> str:
 
 def items(server: ApiServer, path: str) -> dict[str, Object]:
     answer = server.ask("GET", path)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 300
     while answer.code == 429 and time.monotonic() < until:
         # A changed definition takes a moment to be served again.
         time.sleep(0.2)

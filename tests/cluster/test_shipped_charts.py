@@ -208,7 +208,7 @@ def test_the_bases_are_what_helm_makes_of_the_chart() -> None:
 @pytest.mark.parametrize("overlay", ["kind", "production"])
 def test_an_overlay_is_built_and_is_the_chart_but_for_what_it_says(overlay: str) -> None:
     command = [str(program("kubectl")), "kustomize", str(ROOT / "manifests/overlays" / overlay)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert said.returncode == 0, said.stderr
     built = {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(said.stdout)}
     own = {("Namespace", "headrace-system")}

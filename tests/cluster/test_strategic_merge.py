@@ -33,7 +33,7 @@ def by_kubectl(whole: dict[str, Any], patch: dict[str, Any], folder: Path) -> di
         *(str(program("kubectl")), "patch", "--local", "--type", "strategic", "-o", "json"),
         *("-f", str(file), "-p", json.dumps(patch)),
     ]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stderr
     found: dict[str, Any] = json.loads(ran.stdout)
     return found

@@ -12,7 +12,9 @@ from typing import Any
 
 Object = dict[str, Any]
 
-_SECONDS = 240.0
+_SECONDS = 600.0
+_LINES = 40
+_STATUSES = '{range .items[*]}{.metadata.name}: {.status.decision} {.status.weights}{"\\n"}{end}'
 
 
 def kubectl(*arguments: str, text: str | None = None) -> str:
@@ -30,30 +32,41 @@ def get(*arguments: str) -> Any:
     return found.get("items", found)
 
 
-def until(
-    is_so: Callable[[], bool],
-    what: str,
-    seconds: float = _SECONDS,
-    more: Callable[[], str] = lambda: "",
-) -> None:
+def until(is_so: Callable[[], bool], what: str, seconds: float = _SECONDS) -> None:
     """Wait until something is so.
 
     Args:
         is_so: Says whether it is.
         what: In words.
         seconds: That it may take.
-        more: Tells what else is known if it is not.
 
     Raises:
-        AssertionError: It is not so in time; the text has the pods and the latest events.
+        AssertionError: It is not so in time.
     """
     deadline = time.monotonic() + seconds
     while not is_so():
-        if time.monotonic() > deadline:
-            pods = kubectl("get", "pods", "--all-namespaces", "--output=wide")
-            events = kubectl("get", "events", "--all-namespaces").splitlines()[-30:]
-            raise AssertionError("\n".join([f"not so: {what}", more(), pods, *events]))
+        assert time.monotonic() < deadline, f"not so after {seconds:g} s: {what}"
         time.sleep(0.2)
+
+
+def story() -> str:
+    """Give what a person would look at when a test fails: rollouts, pods, events, the log."""
+    everywhere, wide = "--all-namespaces", "--output=wide"
+    shown = [
+        *_said("get", "modelrollouts", everywhere, wide),
+        *_said("get", "modelrollouts", everywhere, f"--output=jsonpath={_STATUSES}"),
+        *_said("get", "pods", everywhere, wide),
+        *_said("get", "events", everywhere, "--sort-by=.metadata.creationTimestamp"),
+        *_said("logs", "--namespace=headrace-system", "--selector=app.kubernetes.io/name=headrace"),
+    ]
+    return "\n".join(shown)
+
+
+def _said(*arguments: str) -> list[str]:
+    """Give the last lines of what kubectl says, whatever that is, below its command."""
+    command = ["kubectl", *arguments]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
+    return [f"$ {' '.join(command)}", *(said.stdout + said.stderr).splitlines()[-_LINES:]]
 
 
 @dataclass(frozen=True, slots=True)

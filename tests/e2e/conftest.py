@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from headrace.errors import SetupError
-from tests.e2e.cluster import kubectl
+from tests.e2e.cluster import kubectl, story
 from tests.e2e.live import NAMESPACE, Live
 from tests.e2e.models import bundles, write_requests
 
@@ -30,6 +30,17 @@ def given(name: str) -> str:
     if name not in os.environ:
         raise SetupError("These tests need a cluster of their own. Run `make e2e`.")
     return os.environ[name]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Have a failure explained by the cluster as it is then."""
+    report = yield
+    if report.failed and call.when == "call":
+        report.sections.append(("the cluster", story()))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,12 @@ RATE = 5.0
 
 CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "crash-loop": (BETTER, {"handler": "headrace.no.such.Module"}, "exit code 1"),
-    "missing-image": (BETTER, {"serving": {"image": "registry.invalid/none:1"}}, "ImagePull"),
+    "missing-image": (
+        BETTER,
+        # What never starts needs no time to do so; a minute comes on top.
+        {"serving": {"image": "registry.invalid/none:1", "startupTimeout": "1s"}},
+        "ImagePull",
+    ),
     "wrong-digest": (BETTER, {"digest": f"sha256:{'0' * 64}"}, "has digest sha256:"),
     "out-of-memory": (HUGE, {}, "CandidateOutOfMemory"),
 }

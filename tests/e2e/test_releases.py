@@ -59,7 +59,7 @@ def test_the_flights_example_is_rolled_out_as_make_kind_does_it(
         while script.poll() is None:
             pods.append(flights.pods(FIRST))
             time.sleep(2.0)
-        assert script.returncode == 0, flights.story()
+        assert script.returncode == 0
         until(lambda: flights.champion() == BETTER, "the alias has moved")
         flights.until_gone(FIRST)
     users = read_ledger(tmp_path / "users.json")

@@ -30,7 +30,7 @@ SCRAPE = 0.5
 INTERVAL = 1.0
 SETTLE = 2.0
 """Seconds: on a busy machine a scrape takes its time."""
-DEADLINE = 120.0
+DEADLINE = 300.0
 
 Truth = Counter[tuple[str, str]]
 """How many of what: version, and `total`, `bad` or an upper bound."""
@@ -71,7 +71,7 @@ class Pod:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
         self._process.stdin.close()
         self._process.stdout.close()
 

@@ -71,7 +71,7 @@ class Asking:
         return None if answer is None else (answer.opening, answer.message)
 
     def wait(self) -> tuple[Opening, str] | None:
-        assert self.answered.acquire(timeout=60)
+        assert self.answered.acquire(timeout=300)
         return self.opening()
 
 
@@ -230,7 +230,7 @@ def _until(asking: Asking, world: World, reason: str) -> None:
             return
         asking.gates.follow(world.rollout, answer.questions, world.clock.now)
         if answer.questions:
-            asking.answered.acquire(timeout=60)
+            asking.answered.acquire(timeout=300)
     raise AssertionError(f"{reason} did not come; last: {answer.decision}")
 
 

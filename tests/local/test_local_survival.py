@@ -219,7 +219,7 @@ def test_nothing_outlives_us(tmp_path: Path, number: signal.Signals, guard_first
             children = psutil.Process(program.pid).children()
             everybody += [child for child in children if child not in everybody]
         program.send_signal(number)
-        program.wait(20)
+        program.wait(120)
     assert program.returncode != 0
-    _, left = psutil.wait_procs(everybody, timeout=15)
+    _, left = psutil.wait_procs(everybody, timeout=120)
     assert left == []

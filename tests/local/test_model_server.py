@@ -44,7 +44,7 @@ pytestmark = pytest.mark.local
 
 ROOT = Path(__file__).parents[2]
 SERVING = ROOT / ".venv-serving" / "bin"
-DEADLINE = 60.0
+DEADLINE = 300.0
 """Seconds that anything may take on a busy machine."""
 
 NAMES = ["distance", "hour", "carrier"]
@@ -188,7 +188,7 @@ def run(arguments: list[str], log: Path, environ: Mapping[str, str]) -> Iterator
         family = [process] if process.poll() is not None else everyone(process)
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(20)
+            process.wait(120)
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                 member.kill()
@@ -642,7 +642,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_process_and_all_its_children(
         line = refusal(server)
         assert line.startswith(f"{PREFIX} InvalidBundle: model.onnx cannot be loaded")
         assert family
-        assert psutil.wait_procs(family, timeout=20)[1] == []
+        assert psutil.wait_procs(family, timeout=120)[1] == []
         assert "Traceback" not in server.log.read_text()
 
 
@@ -656,7 +656,7 @@ def test_a_server_whose_worker_is_killed_ends_so_that_whoever_started_it_knows(
         (worker,) = (each for each in family if listens(each.pid, server.metrics_port))
         worker.kill()
         assert server.process.wait(DEADLINE) == WORKER_LOST, server.log.read_text()
-        assert psutil.wait_procs(family[:-1], timeout=20)[1] == []
+        assert psutil.wait_procs(family[:-1], timeout=120)[1] == []
         assert server.log.read_text().splitlines()[-1].startswith(f"{LOST_PREFIX} its worker")
 
 
@@ -739,8 +739,8 @@ def test_a_signal_to_end_ends_the_server_and_all_its_children(
         family = everyone(server.process)[:-1]
         assert family
         server.process.terminate()
-        assert server.process.wait(20) == 0
-        assert psutil.wait_procs(family, timeout=20)[1] == []
+        assert server.process.wait(120) == 0
+        assert psutil.wait_procs(family, timeout=120)[1] == []
 
 
 @contextlib.contextmanager
@@ -807,7 +807,7 @@ def test_the_comparator_counts_what_two_servers_answered_across_a_restart(
         assert counted("ring_errors_total", arm="stable") == 0
         assert counted("unmatched_total", arm="candidate") == 0
         found.process.terminate()
-        assert found.process.wait(20) == 0
+        assert found.process.wait(120) == 0
 
 
 def test_a_comparator_without_an_address_is_refused(tmp_path: Path) -> None:

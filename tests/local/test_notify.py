@@ -54,7 +54,7 @@ class Telling:
         self.world.told, self.world.telling = delivered.told, delivered.telling
         # The letters arrive before the next tick, as they do in 15 seconds.
         for future in self.notifier.under_way():
-            future.exception(timeout=60)
+            future.exception(timeout=300)
 
     def until(self, reason: str) -> None:
         for _ in range(200):

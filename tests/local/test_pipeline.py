@@ -258,7 +258,7 @@ def has_ended(pids: Path) -> bool:
         return True
 
 
-def wait_until(reached: Callable[[], bool], timeout: float = 30.0) -> None:
+def wait_until(reached: Callable[[], bool], timeout: float = 300.0) -> None:
     deadline = time.monotonic() + timeout
     while not reached():
         assert time.monotonic() < deadline

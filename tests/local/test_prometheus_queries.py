@@ -42,7 +42,7 @@ from tests.guarded import Guarded
 pytestmark = pytest.mark.local
 
 SCRAPE = 0.2
-DEADLINE = 30.0
+DEADLINE = 300.0
 CHECKS: dict[str, dict[str, Any]] = {
     "orders": {
         "kind": "Counts",

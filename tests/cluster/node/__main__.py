@@ -14,7 +14,7 @@ from headrace.errors import SetupError
 from headrace.runtime.local.prometheus_binary import cache_folder
 from tests.cluster.node import debian, gateway, images, namespaces
 from tests.cluster.programs.catalogue import API_SERVER, NODE, build
-from tests.cluster.programs.commands import clock
+from tests.cluster.programs.commands import alone, clock
 
 
 def main(command: Sequence[str]) -> None:
@@ -23,10 +23,11 @@ def main(command: Sequence[str]) -> None:
     home = cache_folder(os.environ)
     home.mkdir(parents=True, exist_ok=True)
     try:
-        debian.require(home, say)
-        build((*API_SERVER, *NODE), say)
-        gateway.fetch_chart(say)
-        images.build(say)
+        with alone(home / "node.lock"):
+            debian.require(home, say)
+            build((*API_SERVER, *NODE), say)
+            gateway.fetch_chart(say)
+            images.build(say)
     except SetupError as error:
         sys.exit(f"headrace: {error}")
     if command:

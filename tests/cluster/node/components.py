@@ -15,7 +15,7 @@ from tests.cluster.processes import Process
 from tests.cluster.programs.catalogue import CLUSTER, kept, program
 
 _STORE = "http://127.0.0.1:2379"
-_SECONDS = 120.0
+_SECONDS = 300.0
 _CTR = ("ctr", "--address", SOCKET, "--namespace", "k8s.io")
 
 

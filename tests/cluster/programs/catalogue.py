@@ -6,7 +6,6 @@ source that goes into them. Nothing is linked to C, so that a program runs in an
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from headrace.errors import SetupError
 from headrace.runtime.local.prometheus_binary import cache_folder
-from tests.cluster.programs.commands import Say, run
+from tests.cluster.programs.commands import Say, alone, run
 from tests.cluster.programs.golang import find_go
 
 MODULES = Path(__file__).parents[1] / "modules"
@@ -114,9 +113,7 @@ def build(programs: Iterable[Program], say: Say) -> None:
     for module, wanted in _missing(programs).items():
         folder = kept(module)
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w", encoding="utf-8") as lock:
-            # Another process may be building the same, as CI does beside its first stages.
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(folder / "lock"):
             if still := _missing(wanted).get(module):
                 say(f"Building {', '.join(each.name for each in still)}")
                 _build(find_go(say), module, still, say)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from headrace.errors import SetupError
@@ -20,6 +22,18 @@ def clock() -> Say:
     """Give what prints a line with the seconds since now before it, as `make setup` does."""
     began = time.monotonic()
     return lambda line: print(f"{time.monotonic() - began:4.0f}s  {line}", flush=True)
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Wait for who is at the same, as CI is beside its first stages, and let nobody in meanwhile.
+
+    Args:
+        lock: A file that is made where it is missing; its folder is there.
+    """
+    with lock.open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def run(

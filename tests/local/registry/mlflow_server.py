@@ -14,7 +14,7 @@ import requests
 
 from headrace.runtime.local.ports import Ports
 
-_START_SECONDS = 120.0
+_START_SECONDS = 300.0
 
 
 class MlflowProcess:
