@@ -94,8 +94,8 @@ class Play:
 
     def weights(self, name: str) -> dict[str, int]:
         """Give the live weights by version, as the route of this name has them now."""
-        routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
-        versions = _versions(self.cluster.list(DEPLOYMENT, self.namespace)[0])
+        routes, deployments = self._look()
+        versions = _versions(deployments)
         named = [route for route in routes if route["metadata"]["name"] == name]
         live = [opened(route)[1] for route in named]
         return {
@@ -143,12 +143,25 @@ class Play:
         return "\n".join(lines) + "\n"
 
     def _nodes(self) -> None:
-        most = {f"v{version}": each.pods for version, each in self.behaviours.items()}
+        # A copy: a test may change how a version behaves at any time.
+        behaviours = dict(self.behaviours)
+        most = {f"v{version}": each.pods for version, each in behaviours.items()}
         Nodes(self.cluster, self.namespace).run(**most)
 
-    def _serve(self, seconds: float) -> None:
+    def _look(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Give the routes, and the Deployments as they were while those were in force.
+
+        Without that, a machine that stands still in between would have users who were never lost.
+        """
         routes, _ = self.cluster.list(HTTP_ROUTE, self.namespace)
-        deployments, _ = self.cluster.list(DEPLOYMENT, self.namespace)
+        while True:
+            deployments, _ = self.cluster.list(DEPLOYMENT, self.namespace)
+            before, (routes, _) = routes, self.cluster.list(HTTP_ROUTE, self.namespace)
+            if [each["spec"] for each in before] == [each["spec"] for each in routes]:
+                return routes, deployments
+
+    def _serve(self, seconds: float) -> None:
+        routes, deployments = self._look()
         up = {
             each["metadata"]["name"]
             for each in deployments
