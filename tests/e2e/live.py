@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,7 +186,7 @@ class Live:
 
     @contextlib.contextmanager
     def looking(self, ledger: Path) -> Iterator[None]:
-        """Look at everything meanwhile, again and again."""
+        """Look at everything meanwhile, again and again; pytest has it if the test fails."""
         ended = threading.Event()
         thread = threading.Thread(target=self._look, args=(ledger, ended))
         thread.start()
@@ -195,6 +195,7 @@ class Live:
         finally:
             ended.set()
             thread.join()
+            print(_told(self.moments))
 
     def _answers(self) -> bool:
         line = (self.folder / "requests.jsonl").read_text("utf-8").splitlines()[0]
@@ -217,6 +218,18 @@ class Live:
             route = self.cluster.get(HTTP_ROUTE, NAMESPACE, self.name)
             seen = Moment(at, answered, champion, self.status(), _weights(route))
             self.moments.append(seen)
+
+
+def _told(moments: Sequence[Moment]) -> str:
+    """Give a line for every moment at which something had changed."""
+    lines, last = [], ""
+    for each in moments:
+        reason = (each.status.get("decision") or {}).get("reason", "")
+        told = f"{each.status.get('phase', '')} {reason} {each.weights} {each.champion}"
+        if told != last:
+            lines.append(f"{each.at - moments[0].at:6.1f} s  {told}")
+        last = told
+    return "\n".join(lines)
 
 
 def _weights(route: Object | None) -> tuple[int, ...]:

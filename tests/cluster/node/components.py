@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from headrace.errors import SetupError
 from tests.cluster.node.addresses import API_PORT, NODE, SERVICES
 from tests.cluster.node.configuration import SOCKET, Files
 from tests.cluster.processes import Process
@@ -16,6 +18,7 @@ from tests.cluster.programs.catalogue import CLUSTER, kept, program
 
 _STORE = "http://127.0.0.1:2379"
 _SECONDS = 300.0
+_IMPORTS = 2
 _CTR = ("ctr", "--address", SOCKET, "--namespace", "k8s.io")
 
 
@@ -41,16 +44,13 @@ class Components:
         """
         api_server = self._start_api_server()
         self._start_containerd().until(self._containerd_answers, _SECONDS)
-        for image in images:
-            subprocess.run(
-                [*_CTR, "images", "import", str(image)],
-                check=True,
-                capture_output=True,
-                timeout=600,
-            )
-        api_server.until(self._api_server_answers, _SECONDS)
-        self._start_controllers()
-        self._start_kubelet().until(self._node_is_ready, _SECONDS)
+        with ThreadPoolExecutor(_IMPORTS) as pool:
+            imports = [pool.submit(_import, image) for image in images]
+            api_server.until(self._api_server_answers, _SECONDS)
+            self._start_controllers()
+            self._start_kubelet().until(self._node_is_ready, _SECONDS)
+            for each in imports:
+                each.result()
 
     def kubectl(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run kubectl."""
@@ -126,3 +126,10 @@ class Components:
     def _node_is_ready(self) -> bool:
         path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
         return self.kubectl("get", "node", "node", "-o", path).stdout == "True"
+
+
+def _import(image: Path) -> None:
+    command = [*_CTR, "images", "import", str(image)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * _SECONDS)
+    if done.returncode != 0:
+        raise SetupError(f"containerd does not take {image}: {done.stderr[-500:]}")
