@@ -130,8 +130,8 @@ def test_a_minute_without_the_api_server_changes_nothing_but_the_time(
     "fault",
     [
         Fault(methods=WRITES, code=409, times=3),
-        Fault(methods=WRITES, code=429, headers={"Retry-After": "1"}, times=5),
-        Fault(methods=WRITES, code=500, times=5),
+        Fault(methods=WRITES, code=429, headers={"Retry-After": "1"}, times=3),
+        Fault(methods=WRITES, code=500, times=3),
         Fault(methods=WRITES, delay=3.0, times=3),
         Fault(methods=("GET",), watches=True, code=410, times=5),
     ],

@@ -209,15 +209,15 @@ def test_a_silent_task_is_told_of_at_every_heartbeat(
     assert result.tasks["wait"] >= seconds
     told = [each.seconds for each in seen]
     gaps = [after - before for before, after in itertools.pairwise(told)]
-    assert max(gaps) < 2 * HEARTBEAT_SECONDS
+    assert max(gaps) < 3 * HEARTBEAT_SECONDS
 
 
 def test_a_pipeline_that_takes_too_long_is_stopped_with_its_tasks(
     toy: Callable[[str], Path], tmp_path: Path
 ) -> None:
     pids = tmp_path / "pid"
-    with pytest.raises(PlatformUnavailable, match="stopped after 5 s"):
-        run(toy("waiting"), tmp_path, timeout=5.0, seconds=600.0, pids=str(pids))
+    with pytest.raises(PlatformUnavailable, match="stopped after 15 s"):
+        run(toy("waiting"), tmp_path, timeout=15.0, seconds=600.0, pids=str(pids))
     wait_until(lambda: has_ended(pids))
 
 
