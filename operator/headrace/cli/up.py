@@ -14,8 +14,9 @@ from rich.console import Console
 
 from headrace.api import ModelRollout, Phase, load_rollout
 from headrace.cli.places import home
-from headrace.controller.session import ENDED, LocalSession, is_registered
+from headrace.controller.session import LocalSession, is_registered
 from headrace.controller.store import RolloutStore
+from headrace.delivery.ending import ending_of
 from headrace.errors import HeadraceError
 from headrace.load.process import Traffic
 from headrace.load.requests import read_lines
@@ -108,9 +109,8 @@ def up(
         console.print(message, markup=False, highlight=False)
 
     def ended(now: ModelRollout) -> bool:
-        status = now.status
-        wanted = (status.stable, status.rejected)
-        return status.phase in ENDED and rollout.spec.model in wanted
+        # Of whatever the document names by then: a pipeline may deliver the next version meanwhile.
+        return ending_of(now, now.spec.model.version) is not None
 
     with ExitStack() as exit_stack:
         session = exit_stack.enter_context(LocalSession(store, say, registry=promotes))
