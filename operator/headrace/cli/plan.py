@@ -17,6 +17,7 @@ from headrace.lint.endings import endings_of, harm_of
 from headrace.lint.outlook import Need, Outlook, StepOutlook, outlook_of
 from headrace.lint.proofs import Today
 from headrace.lint.rollouts import read_rollouts
+from headrace.report.wording import share
 
 
 def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
@@ -112,7 +113,7 @@ def _print(rollout: ModelRollout, outlook: Outlook, today: Today | None, console
     longest = format_duration(outlook.max_duration)
     console.print(f"At least {least} before the switch, at most {longest} of observed time.\n")
     if today is not None:
-        said = f"At {today.rate:g} requests a second, of which {today.failing:.3g} fail today:"
+        said = f"At {today.rate:g} requests a second, of which {share(today.failing)} fail today:"
         console.print(said)
         for forecast in outlook.forecasts:
             console.print(f"  {forecast.check}: {forecast.sentence}", soft_wrap=True, markup=False)

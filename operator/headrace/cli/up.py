@@ -61,8 +61,7 @@ _REGISTERING = 120.0
     "--timeout",
     type=click.FloatRange(min=1),
     default=_A_DAY,
-    show_default="1 day",
-    help="Seconds after which to give up.",
+    help="Seconds after which to give up.  [default: a day]",
 )
 @click.option(
     "--registry",
@@ -106,7 +105,7 @@ def up(
 
     def say(message: str) -> None:
         console.print(f"[dim]{time.time() - begun:6.1f} s[/dim]  ", end="")
-        console.print(message, markup=False, highlight=False)
+        console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def ended(now: ModelRollout) -> bool:
         # Of whatever the document names by then: a pipeline may deliver the next version meanwhile.
