@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from headrace.api import ModelRollout
-from headrace.api.fields import format_duration, parse_duration
+from headrace.api.fields import format_duration
+from headrace.cli.instants import DURATION
+from headrace.cli.today import error_rate_of_today, rate_of_today
 from headrace.errors import InvalidInput
 from headrace.lint.endings import endings_of, harm_of
 from headrace.lint.outlook import Need, Outlook, StepOutlook, outlook_of
@@ -20,38 +22,18 @@ from headrace.lint.rollouts import read_rollouts
 from headrace.report.wording import share
 
 
-def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    """Read a duration as rollouts have it."""
-    try:
-        return None if value is None else parse_duration(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error), context, parameter) from error
-
-
 @click.command()
 @click.argument("files", nargs=-1, required=True)
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Requests per second: also say how much traffic the proofs need.",
-)
-@click.option(
-    "--error-rate",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.01,
-    show_default=True,
-    help="Share of requests that fail today, for --rate.",
-)
+@rate_of_today("also say how much traffic the proofs need.")
+@error_rate_of_today
 @click.option(
     "--median",
-    callback=_seconds,
-    metavar="DURATION",
+    type=DURATION,
     help="What half of the answers take today, as 40ms.",
 )
 @click.option(
     "--p95",
-    callback=_seconds,
-    metavar="DURATION",
+    type=DURATION,
     help="What 95 of 100 take: also forecasts latency.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON; times in seconds.")
