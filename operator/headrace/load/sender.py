@@ -11,11 +11,8 @@ import aiohttp
 
 from headrace.load.counts import Ledger
 from headrace.load.requests import Line
+from headrace.protocol import FEEDBACK, PREDICTIONS, VERSION_HEADER
 from headrace.serving.comparison import reward_of
-
-PREDICTIONS = "/api/v1.0/predictions"
-FEEDBACK = "/api/v1.0/feedback"
-VERSION_HEADER = "x-headrace-version"
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15.0)
 _MOST_OPEN = 256
