@@ -19,6 +19,9 @@ SERVERS_HEALTHY, REGISTERED = "ServersHealthy", "Registered"
 LONG = 600.0
 """Seconds for which a platform, a gate or Prometheus may be away before that counts as stalled."""
 
+FOREIGN = "ServingVersionUnknown"
+"""Why nothing is done: what serves the users is no version that can be told."""
+
 _SERVERS = ("CandidateNotReady", "WaitingForServers", "NoVersionReady", "Undoing")
 
 State = tuple[Truth, str, str]
@@ -130,6 +133,8 @@ def _stalled(spec: RolloutSpec, status: Status, data: Condition, now: float) -> 
     """Say whether it can go on by itself; the decision's time says since when it is as it is."""
     decision = status.decision
     assert decision is not None
+    if decision.reason == FOREIGN:
+        return "True", decision.reason, decision.message
     limit = spec.analysis.max_duration
     if status.paused is not None and now - status.paused.since > limit:
         told = f"paused for more than {format_duration(limit)}: {status.paused.message}"
