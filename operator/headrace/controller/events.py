@@ -89,14 +89,14 @@ class Events:
             decision: The engine's.
             now: Unix seconds.
         """
-        model = status.candidate or status.stable or rollout.spec.model
+        name, version = _subject(rollout, status, decision)
         since = now if status.decision is None else status.decision.time
         with self._lock:
             told = self._told.setdefault(rollout.key, Told())
             is_first = told.last is None
-            news = told.is_news(decision, model.version, since, now)
+            news = told.is_news(decision, version, since, now)
         if news and not (is_first and now - since > OLD):
-            message = f"{model}: {decision.message}"
+            message = f"{name} {version}: {decision.message}"
             # How long it has held is another sentence at every start, and no other decision.
             what = "" if decision.action is Action.HOLD else message
             self._tell(rollout, decision.reason, message, since, is_warning(decision), what)
@@ -192,6 +192,18 @@ class Events:
             except TemporaryError:
                 if not left:
                     raise
+
+
+def _subject(rollout: ModelRollout, status: Status, decision: Decision) -> tuple[str, str]:
+    """Give name and version of the model that a decision is about.
+
+    The tick that ends a rollout has no candidate any more, and repeats what was decided of it.
+    """
+    model = status.candidate or status.stable or rollout.spec.model
+    last = status.history[-1] if status.history else None
+    if status.candidate is None and last is not None and last.message == decision.message:
+        return model.name, last.version
+    return model.name, model.version
 
 
 def _event(
