@@ -11,7 +11,9 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import urllib3
 import yaml
@@ -27,7 +29,7 @@ RENEWAL = 60.0
 Headers = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
     """An API server and who we are to it.
 
@@ -40,6 +42,18 @@ class Account:
     host: str
     pool: urllib3.PoolManager
     sign: Callable[[], Headers]
+
+    @cached_property
+    def connections(self) -> urllib3.HTTPConnectionPool:
+        """Those to the server. Found once, as finding them takes as long as a small request."""
+        return self.pool.connection_from_url(self.host)
+
+    @cached_property
+    def prefix(self) -> str:
+        """What stands before every path: a proxy that is no tunnel is told the whole address."""
+        address = urlsplit(self.host)
+        tunnel = address.scheme == "https" or not isinstance(self.pool, urllib3.ProxyManager)
+        return address.path if tunnel else self.host
 
 
 def find_account(

@@ -6,7 +6,6 @@ cost memory, and know no server-side apply.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from headrace import __version__
 from headrace.errors import NotFound, PlatformUnavailable
 from headrace.runtime.kubernetes.account import SERVICE_ACCOUNT, Account, find_account
 from headrace.runtime.kubernetes.answers import Changes, NoAnswer, Object, decoded, refusal
+from headrace.runtime.kubernetes.json_values import encoded
 from headrace.runtime.kubernetes.kinds import Kind, kind_of
 
 Objects = list[Object]
@@ -274,30 +274,32 @@ class Cluster:
         read: float | None = None,
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
-        host = self._account.host
+        account = self._account
         headers = {"Accept": "application/json", "User-Agent": f"headrace/{__version__}"}
-        headers |= self._account.sign()
+        headers |= account.sign()
         content = None
         if body is not None:
             headers["Content-Type"] = content_type
-            content = json.dumps(body, separators=(",", ":")).encode()
+            content = encoded(body)
         code = 0
         try:
-            response = self._account.pool.request(
+            response = account.connections.urlopen(
                 method,
-                f"{host}{path}{_query(query)}",
+                f"{account.prefix}{path}{_query(query)}",
                 body=content,
                 headers=headers,
                 timeout=urllib3.Timeout(connect=_CONNECT, read=read or self._timeout),
                 retries=_AGAIN,
                 preload_content=not stream,
+                assert_same_host=False,
             )
             code = response.status
             if not 200 <= code < 300:
                 text = response.data
                 raise refusal(verb, kind, path, code, response.headers, decoded(text))
         except (HTTPError, OSError) as error:
-            raise NoAnswer(f"The API server at {host} did not answer: {_cause(error)}.") from error
+            problem = f"The API server at {account.host} did not answer: {_cause(error)}."
+            raise NoAnswer(problem) from error
         finally:
             with self._lock:
                 self.requests[verb, kind.plural, code] += 1

@@ -1,13 +1,19 @@
 """Reads values out of JSON that may be anything: what does not fit is taken for missing.
 
 Other people's controllers write what is read here. A field of another type than its schema says is
-no reason to stop looking after a rollout.
+no reason to stop looking after a rollout. What is written is JSON, or is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import orjson
+
+from headrace.errors import InvalidInput
+
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -41,3 +47,15 @@ def count(value: object, *names: str, default: int = 0) -> int:
     found = mapping(value, *path).get(last)
     whole = isinstance(found, int) and not isinstance(found, bool) and found >= 0
     return found if whole else default  # type: ignore[return-value]
+
+
+def encoded(value: object) -> bytes:
+    """Write JSON, with the names in order, so that equal values give equal texts.
+
+    Raises:
+        InvalidInput: It is none, as a date in somebody's template may make it.
+    """
+    try:
+        return orjson.dumps(value, option=_SORTED)
+    except TypeError as error:
+        raise InvalidInput(f"What is to be applied cannot be written as JSON: {error}.") from error

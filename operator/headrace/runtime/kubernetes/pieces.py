@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from headrace.errors import InvalidInput
 from headrace.render.manifest import Manifest
 from headrace.render.names import rollout_name
 from headrace.render.rendering import render
+from headrace.runtime.kubernetes.json_values import encoded
 from headrace.runtime.kubernetes.kinds import ROUTES, SELDON_DEPLOYMENT, SERVICE, Kind, kind_of
 from headrace.runtime.kubernetes.routes import read_route
 from headrace.runtime.kubernetes.seen import APPLIED
@@ -111,5 +111,4 @@ def _piece(rollout: ModelRollout, manifest: Manifest) -> Piece:
 
 
 def _digest(manifest: dict[str, Any]) -> str:
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(encoded(manifest)).hexdigest()[:16]
