@@ -32,7 +32,12 @@ SPECS: dict[str, dict[str, Any]] = {
     "shared": {},
     "seldon": SELDON,
     "seldon-shared": SELDON,
+    "older": {},
+    "halfway": {},
+    "deleted": {},
 }
+KEPT = ("spoilt", "other", "older", "halfway")
+"""Whose statuses are not emptied."""
 SHARED = ("spoilt", "shared", "seldon-shared")
 TRIED = {"1": 80, "2": 20}
 
@@ -50,15 +55,44 @@ def theatre(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
             one.another(name).apply("2", strategy=HELD, **SPECS[name])
         for name in SHARED:
             eventually(lambda name=name: one.another(name).weights() == TRIED)  # type: ignore[misc]
+        copies = {"older": one.another("older").status()}
+        one.another("older").apply("2", strategy=FREE)
+        one.another("halfway").apply("2", strategy=HELD)
+        eventually(lambda: one.another("halfway").weights() == TRIED)
+        copies["halfway"] = one.another("halfway").status()
+        one.another("halfway").apply("2", strategy=FREE)
+        for name in copies:
+            one.another(name).until(Phase.HEALTHY, "2")
+            eventually(lambda name=name: versions(one.another(name)) == {"2"})  # type: ignore[misc]
         one.stop()
+        for name, status in copies.items():
+            write(one.another(name), status)
         for name in SPECS:
-            if name not in ("spoilt", "other"):
+            if name not in KEPT:
                 write(one.another(name), {})
                 one.another(name).apply("2", strategy=FREE, **SPECS[name])
+        delete(one.another("deleted"))
         write(one.another("spoilt"), {"stable": {"version": "2"}})
         one.play.unserved = 0
         one.start()
         yield one
+
+
+def versions(stage: Stage) -> set[str]:
+    """Give the versions that have servers."""
+    found, _ = stage.cluster.list(DEPLOYMENT, stage.namespace, f"headrace.dev/rollout={stage.name}")
+    return {each["metadata"]["labels"]["headrace.dev/version"] for each in found}
+
+
+def delete(stage: Stage) -> None:
+    found = stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name)
+    assert found is not None
+    assert FINALIZER in found["metadata"]["finalizers"]
+    stage.cluster.delete(MODEL_ROLLOUT, stage.namespace, stage.name, found["metadata"]["uid"])
+
+
+def is_gone(stage: Stage) -> bool:
+    return stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name) is None
 
 
 def write(stage: Stage, status: dict[str, Any]) -> None:
@@ -131,16 +165,40 @@ def test_who_has_most_of_the_users_is_stable_and_the_others_begin_anew(
     assert stage.play.unserved == 0
 
 
+def test_a_status_of_before_the_last_promotion_takes_no_users_to_where_nobody_is(
+    theatre: Stage,
+) -> None:
+    stage = theatre.another("older")
+    stage.until(Phase.HEALTHY, "2")
+    assert stage.weights() == {"2": 100}
+    assert stage.history() == [("1", "Live"), ("2", "Live")]
+    assert stage.play.unserved == 0
+
+
+def test_a_status_of_halfway_takes_users_back_once_stable_has_servers(theatre: Stage) -> None:
+    stage = theatre.another("halfway")
+    stage.until(Phase.HEALTHY, "2")
+    assert stage.history() == [("1", "Live"), ("2", "Promoted")]
+    assert stage.play.unserved == 0
+
+
+def test_what_serves_outlives_a_rollout_that_was_deleted_without_a_status(theatre: Stage) -> None:
+    stage = theatre.another("deleted")
+    eventually(lambda: is_gone(stage), 120)
+    assert stage.weights() == {"1": 100}
+    assert versions(stage) == {"1"}
+    found, _ = stage.cluster.list(DEPLOYMENT, stage.namespace, f"headrace.dev/rollout={stage.name}")
+    assert "ownerReferences" not in found[0]["metadata"]
+    assert stage.play.unserved == 0
+
+
 def test_a_rollout_that_is_made_anew_over_what_it_left_behind_tries_its_version(
     theatre: Stage,
 ) -> None:
     stage = theatre.another("other")
     stage.until(Phase.HEALTHY, "2")
-    found = stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name)
-    assert found is not None
-    assert FINALIZER in found["metadata"]["finalizers"]
-    stage.cluster.delete(MODEL_ROLLOUT, stage.namespace, stage.name, found["metadata"]["uid"])
-    eventually(lambda: stage.cluster.get(MODEL_ROLLOUT, stage.namespace, stage.name) is None, 120)
+    delete(stage)
+    eventually(lambda: is_gone(stage), 120)
     assert stage.weights() == {"2": 100}
     stage.apply("3", strategy=HELD)
     eventually(lambda: stage.weights() == {"2": 80, "3": 20})

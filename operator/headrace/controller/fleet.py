@@ -177,6 +177,10 @@ class Fleet:
             if key in busy:
                 continue
             member = self._members.get(key)
+            if member is not None and resource.uid != member.resource.uid:
+                # One that was made anew under its name has nothing of the one before it.
+                del self._members[key]
+                member = None
             if isinstance(resource, Unreadable) and resource.status is None and member is not None:
                 # The status is ours to write, and what it was is known.
                 member.resource = replace(

@@ -37,6 +37,11 @@ class Resource:
         return self.rollout.key
 
     @property
+    def uid(self) -> str:
+        """Tells it from another one of its name; empty where there are no others."""
+        return str((self.rollout.metadata.model_extra or {}).get("uid", ""))
+
+    @property
     def finalizers(self) -> tuple[str, ...]:
         """Who must let it go before it is gone."""
         return tuple((self.rollout.metadata.model_extra or {}).get("finalizers") or ())

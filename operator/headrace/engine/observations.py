@@ -252,7 +252,7 @@ class VersionState:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What takes users of a rollout whose status names no version.
+    """What takes users of a rollout whose status does not know of it.
 
     Attributes:
         name: As the platform names it.
@@ -274,7 +274,8 @@ class World:
         traffic: What the router carries; None where it could not be read.
         problem: Why the platform could not be seen or changed; empty if it could.
         ending: Whether the place itself is being deleted, so that nothing can be made there.
-        serving: Who takes the users, where the status names no version. Together 100 %.
+        serving: Who takes the users, where nothing is under test and the stable version, if there
+            is one, has none. Together 100 %.
     """
 
     versions: Mapping[str, VersionState] = field(default_factory=dict)

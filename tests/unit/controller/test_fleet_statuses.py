@@ -135,6 +135,22 @@ def test_a_status_that_is_in_order_again_is_refused_no_longer() -> None:
     assert bench.status().stable == named("2", 0).spec.model
 
 
+def test_a_rollout_that_is_made_anew_at_once_has_nothing_of_the_one_before_it() -> None:
+    bench = live()
+    anew = named("2", 0)
+    metadata = type(anew.metadata).model_validate({**anew.metadata.model_dump(), "uid": "another"})
+    bench.shelf.writes += 1
+    bench.shelf.kept[anew.key] = Resource(
+        anew.model_copy(update={"metadata": metadata}), str(bench.shelf.writes)
+    )
+    bench.cluster.of(anew.key).plans.clear()
+    bench.tick()
+    assert bench.undone == []
+    assert bench.status().stable is None
+    bench.until(Phase.HEALTHY)
+    assert [(one.version, one.outcome) for one in bench.status().history] == [("2", "Live")]
+
+
 CONTRADICTIONS: dict[str, dict[str, object]] = {
     "rolling back nothing": {"phase": Phase.ROLLING_BACK, "candidate": None},
     "promoting nothing": {"phase": Phase.PROMOTING, "candidate": None},

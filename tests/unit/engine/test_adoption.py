@@ -124,6 +124,60 @@ def test_users_stay_where_they_are_served_while_stable_has_no_server() -> None:
     assert world.status.stable == ONE
 
 
+def older(world: World, at: str) -> World:
+    """Have a status of some time ago put back, and no server of what was stable then."""
+    world.want("2")
+    kept = world.status
+    while world.status.weights.asked.candidate != 5:
+        world.tick()
+    if at == "halfway":
+        kept = world.status
+    world.until("ProvedSafe")
+    world.until("Live")
+    world.tick()
+    assert world.platform.plans[-1].stable == TWO
+    world.platform.states["1"] = DOWN
+    if at == "halfway":
+        # Of the versions that this status names, the candidate has all users.
+        world.platform.traffic = Traffic(candidate=100)
+    world.rollout = world.rollout.model_copy(update={"status": kept})
+    return world
+
+
+def test_a_status_of_before_the_last_promotion_takes_no_users_to_where_nobody_is() -> None:
+    world = older(live(), "before")
+    plans = list(world.platform.plans)
+    assert world.tick().decision.reason == "ServingVersionAdopted"
+    world.until("Live")
+    assert world.platform.plans == plans
+    assert [(one.version, one.outcome) for one in world.status.history][-1] == ("2", "Live")
+
+
+def test_a_status_of_halfway_takes_users_back_once_stable_has_servers() -> None:
+    world = older(live(), "halfway")
+    for _ in range(5):
+        answer = world.tick()
+        assert answer.decision.reason == "StableNotReady"
+        assert answer.plan.traffic == Traffic(candidate=100)
+    world.platform.states.clear()
+    world.until("ProvedSafe")
+    world.until("Live")
+    assert world.status.stable == TWO
+
+
+def test_a_hand_edit_that_gives_all_users_to_the_previous_version_is_no_reason_to_adopt_it() -> (
+    None
+):
+    world = live(strategy="blueGreen: {prePromotion: {hold: 1m}, keepPrevious: 1h}")
+    world.want("2")
+    world.until("ProvedSafe")
+    world.until("Live")
+    status = world.status
+    assert status.previous is not None
+    seen = Seen(versions={"2": DOWN, "1": VersionState(1, 1)}, serving=(Serving("one", 100, ONE),))
+    assert adoption(world.rollout.spec, status, Observations(world=seen), 1e6) is None
+
+
 def test_nothing_is_adopted_of_a_first_version_that_was_rolled_back() -> None:
     world = World(rollout("1"))
     world.platform.slow = True

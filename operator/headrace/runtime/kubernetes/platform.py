@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from headrace.api import ModelRollout
-from headrace.engine.adoption import is_blank
 from headrace.engine.observations import Serving, World
 from headrace.engine.plan import Plan
 from headrace.engine.steps import ALL_STABLE
@@ -26,7 +25,7 @@ from headrace.runtime.kubernetes.memory import NEVER, Memory
 from headrace.runtime.kubernetes.pieces import manifests_of, uid_of
 from headrace.runtime.kubernetes.pods import PodState
 from headrace.runtime.kubernetes.seen import Seen
-from headrace.runtime.kubernetes.serving import SERVERS, serving_of
+from headrace.runtime.kubernetes.serving import SERVERS, destinations, serving_of
 from headrace.runtime.kubernetes.tally import Tally
 from headrace.runtime.kubernetes.world import models_of, route_of, world_of
 
@@ -79,7 +78,7 @@ class KubernetesPlatform:
         )
 
     def observe(self, rollout: ModelRollout) -> World:
-        """Tell what exists of this rollout now; asks nothing while its status names a version.
+        """Tell what exists of this rollout now; asks nothing while its versions have the users.
 
         Raises:
             PlatformUnavailable: What exists is not known.
@@ -99,7 +98,7 @@ class KubernetesPlatform:
             memory.tallies.setdefault(servers.version, told)
         children = _own(self._cache.children(rollout.key).values(), memory.uid)
         world = world_of(rollout, models, children, memory.tallies_of(models))
-        serving = self._serving(rollout, children) if is_blank(status) else ()
+        serving = self._serving(rollout, children) if status.candidate is None else ()
         world = replace(world, ending=memory.ending, serving=serving)
         memory.world = (basis, world)
         provider = rollout.spec.routing.provider
@@ -107,9 +106,11 @@ class KubernetesPlatform:
         return world
 
     def _serving(self, rollout: ModelRollout, children: Iterable[Seen]) -> tuple[Serving, ...]:
-        """Look for who serves users whose rollout knows of nobody; asks once for each that may."""
-        route = route_of(rollout, children)
+        """Look for who serves users that stable does not have; asks once for each that may."""
+        route, stable = route_of(rollout, children), rollout.status.stable
         if route is None or not any(route.weights.values()):
+            return ()
+        if stable is not None and any(map(route.weights.get, destinations(rollout, stable))):
             return ()
         namespace, servers = rollout.metadata.namespace, []
         for seen in children:

@@ -1,4 +1,4 @@
-"""Who takes the users of a rollout whose status names no version: asked of the cluster itself."""
+"""Who takes the users of a rollout whose status does not know: asked of the cluster itself."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def serving_of(
     models: dict[str, ModelSpec] = {}
     for kind, thing in servers:
         for model in _models_in(kind, thing):
-            models |= dict.fromkeys(_destinations(rollout, model), model)
+            models |= dict.fromkeys(destinations(rollout, model), model)
     largest = max(weights, key=lambda name: weights[name])
     shares = {n: max(1, weight * 100 // total) for n, weight in weights.items() if n != largest}
     shares = {largest: 100 - sum(shares.values()), **shares}
@@ -58,7 +58,7 @@ def _models_in(kind: Kind, thing: Mapping[str, Any]) -> Iterator[ModelSpec]:
             yield model
 
 
-def _destinations(rollout: ModelRollout, model: ModelSpec) -> tuple[str, ...]:
+def destinations(rollout: ModelRollout, model: ModelSpec) -> tuple[str, ...]:
     """Give the names by which routes know a version, whatever the spec says of how it runs."""
     predictor = f"{seldon_name(rollout)}-{predictor_name(model)}"
     return version_name(rollout, model), predictor, revision(model)
