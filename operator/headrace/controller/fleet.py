@@ -280,8 +280,8 @@ class Fleet:
             if self._may_act() and self._is_over(member, answer, self._metrics.time(now)):
                 self._resources.let_go(member.resource)
             member.trouble, member.failures = "", 0
-            if rollout.status.candidate is not None and member.is_at_rest:
-                # Another version may wait for this end, and nothing in the world would tell.
+            if member.is_at_rest and (rollout.status.candidate is not None or answer.is_new):
+                # Another version may wait for this, and nothing in the world would tell.
                 member.looked = 0.0
         except HeadraceError as error:
             # The next tick asks for the same plan.

@@ -135,6 +135,23 @@ def test_a_status_that_is_in_order_again_is_refused_no_longer() -> None:
     assert bench.status().stable == named("2", 0).spec.model
 
 
+def test_a_status_without_a_version_costs_a_restarted_controller_no_minute() -> None:
+    bench = live()
+    bench.want("2")
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Resource)
+    bench.shelf.write(kept, Status())
+    bench.restart()
+    for _ in range(3):
+        bench.now += 1
+        bench.tick()
+    assert ("models/flight-0", "ServingVersionAdopted") in bench.told
+    status = bench.status()
+    assert (status.stable, status.candidate) == (named("1", 0).spec.model, named("2", 0).spec.model)
+    bench.until(Phase.HEALTHY)
+    assert [entry.outcome for entry in bench.status().history] == ["Live", "Promoted"]
+
+
 def test_a_rollout_that_is_made_anew_at_once_has_nothing_of_the_one_before_it() -> None:
     bench = live()
     anew = named("2", 0)
