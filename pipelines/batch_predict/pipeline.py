@@ -8,6 +8,8 @@ from pathlib import Path
 
 from kfp import components, dsl
 
+from headrace.pipelines.tasks import fresh
+
 _COMPONENTS = Path(__file__).parents[2] / "components"
 
 ingest, fetch_model, predict = (
@@ -52,17 +54,11 @@ def batch_predict(
         The names of what has drifted: inputs, or prediction.
     """
     # Data behind a URI may change under the same parameters, and so does the champion.
-    ingested = (
+    ingested = fresh(
         ingest(sources=sources, query=query, parameters=query_parameters, schema=schema)
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
     )
-    model = (
-        fetch_model(model_name=model_name, registry_uri=registry_uri, version=version)
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
-    )
-    predicted = (
+    model = fresh(fetch_model(model_name=model_name, registry_uri=registry_uri, version=version))
+    predicted = fresh(
         predict(
             bundle=model.outputs["bundle"],
             rows=ingested.outputs["data"],
@@ -72,7 +68,5 @@ def batch_predict(
             largest_failed=largest_failed,
             own_folder=True,
         )
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
     )
     return predicted.outputs["Output"]  # type: ignore[no-any-return]

@@ -12,6 +12,7 @@ from pathlib import Path
 from kfp import components, dsl
 
 from headrace.demo import flights
+from headrace.pipelines.tasks import fresh
 
 _COMPONENTS = Path(__file__).parents[2] / "components"
 
@@ -61,15 +62,13 @@ def flight_delay(
         Whether the model passed its evaluation and was rolled out.
     """
     # Data behind a URI may change under the same parameters.
-    ingested = (
+    ingested = fresh(
         ingest(
             sources=flights.SOURCES,
             query=flights.query(),
             parameters={"train_from": train_from, "train_until": train_until},
             schema=flights.schema(),
         )
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
     )
     validated = validate_data(data=ingested.outputs["data"], schema=flights.schema())
     parts = split(
@@ -87,7 +86,7 @@ def flight_delay(
         seed=2013,
     )
     # The champion that it is compared with changes under the same parameters.
-    evaluated = (
+    evaluated = fresh(
         evaluate(
             model=trained.outputs["model"],
             holdout=parts.outputs["holdout"],
@@ -97,8 +96,6 @@ def flight_delay(
             registry_uri=registry_uri,
             model_name=model_name,
         )
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
     )
     with dsl.If(evaluated.outputs["Output"] == True, name="passed"):  # noqa: E712
         packaged = package(
@@ -109,22 +106,22 @@ def flight_delay(
             model_name=model_name,
             version=release,
         )
-        registered = (
+        registered = fresh(
             register(
                 bundle=packaged.outputs["bundle"],
                 evaluation=evaluated.outputs["evaluation"],
                 registry_uri=registry_uri,
                 digest=packaged.outputs["Output"],
             )
-            .set_caching_options(False)
-            .set_retry(2, backoff_duration="10s")
         )
-        roll_out(
-            template=rollout_template,
-            target=rollout_target,
-            model_name=model_name,
-            version=release,
-            uri=registered.output,
-            digest=packaged.outputs["Output"],
-        ).set_caching_options(False).set_retry(2, backoff_duration="10s")
+        fresh(
+            roll_out(
+                template=rollout_template,
+                target=rollout_target,
+                model_name=model_name,
+                version=release,
+                uri=registered.output,
+                digest=packaged.outputs["Output"],
+            )
+        )
     return evaluated.outputs["Output"]  # type: ignore[no-any-return]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from kfp import components, dsl
 
+from headrace.pipelines.tasks import fresh
+
 _COMPONENTS = Path(__file__).parents[2] / "components"
 
 train_model, evaluate, package, test_serving, register, review, roll_out = (
@@ -100,7 +102,7 @@ def offer(
         seed=seed,
     )
     # The champion that it is compared with changes under the same parameters.
-    evaluated = (
+    evaluated = fresh(
         evaluate(
             model=trained.outputs["model"],
             holdout=holdout,
@@ -112,8 +114,6 @@ def offer(
             model_name=model_name,
             version=version,
         )
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
     )
     with dsl.If(evaluated.outputs["Output"] == True, name="passed"):  # noqa: E712
         packaged = package(
@@ -134,35 +134,31 @@ def offer(
             levels=load_levels,
             seconds=load_seconds,
         ).set_caching_options(False)
-        registered = (
+        registered = fresh(
             register(
                 bundle=packaged.outputs["bundle"],
                 evaluation=evaluated.outputs["evaluation"],
                 registry_uri=registry_uri,
                 digest=packaged.outputs["Output"],
-            )
-            .after(tried)
-            .set_caching_options(False)
-            .set_retry(2, backoff_duration="10s")
+            ).after(tried)
         )
-        reviewed = (
+        reviewed = fresh(
             review(
                 bundle=packaged.outputs["bundle"],
                 evaluation=evaluated.outputs["evaluation"],
                 holdout=holdout,
                 policy=policy,
                 registry_uri=registry_uri,
-            )
-            .after(registered)
-            .set_caching_options(False)
-            .set_retry(2, backoff_duration="10s")
+            ).after(registered)
         )
-        roll_out(
-            template=rollout_template,
-            target=rollout_target,
-            model_name=model_name,
-            version=version,
-            uri=registered.outputs["Output"],
-            digest=packaged.outputs["Output"],
-        ).after(reviewed).set_caching_options(False).set_retry(2, backoff_duration="10s")
+        fresh(
+            roll_out(
+                template=rollout_template,
+                target=rollout_target,
+                model_name=model_name,
+                version=version,
+                uri=registered.outputs["Output"],
+                digest=packaged.outputs["Output"],
+            ).after(reviewed)
+        )
     return evaluated.outputs["Output"]  # type: ignore[no-any-return]

@@ -10,6 +10,8 @@ from typing import Any
 
 from kfp import components, dsl
 
+from headrace.pipelines.tasks import fresh
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -116,16 +118,12 @@ def retrain(
         Why there is a new version, or why not, in one CamelCase word.
     """
     # Data behind a URI may change under the same parameters.
-    ingested = (
+    ingested = fresh(
         ingest(sources=sources, query=query, parameters=query_parameters, schema=schema)
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
     )
     # Uncached: how fresh the rows are depends on the hour.
-    validated = (
+    validated = fresh(
         validate_data(data=ingested.outputs["data"], schema=schema, previous=drift_reference)
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
     )
     parts = split(
         data=ingested.outputs["data"],
@@ -135,7 +133,7 @@ def retrain(
         last=holdout_last,
         seed=seed,
     ).after(validated)
-    due = (
+    due = fresh(
         retrain_due(
             train=parts.outputs["train"],
             schema=schema,
@@ -159,8 +157,6 @@ def retrain(
             cool_down=cool_down,
             prefix=version_prefix,
         )
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
     )
     with dsl.If(due.outputs["Output"] == True, name="due"):  # noqa: E712
         offer(

@@ -8,6 +8,8 @@ from typing import Any
 
 from kfp import components, dsl
 
+from headrace.pipelines.tasks import fresh
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -96,16 +98,12 @@ def train_and_roll_out(
         Whether the model passed its evaluation and its rollout was asked for.
     """
     # Data behind a URI may change under the same parameters.
-    ingested = (
+    ingested = fresh(
         ingest(sources=sources, query=query, parameters=query_parameters, schema=schema)
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
     )
     # Uncached: how fresh the rows are depends on the hour.
-    validated = (
+    validated = fresh(
         validate_data(data=ingested.outputs["data"], schema=schema, previous=drift_reference)
-        .set_caching_options(False)
-        .set_retry(2, backoff_duration="10s")
     )
     parts = split(
         data=ingested.outputs["data"],

@@ -21,7 +21,7 @@ import aiohttp
 from headrace.api import ModelRollout, ModelSpec, Traffic, parse_rollout
 from headrace.engine.observations import World
 from headrace.engine.plan import Plan
-from headrace.runtime.local.envoy.routes import PREDICTIONS, VERSION_HEADER
+from headrace.protocol import PREDICTIONS, VERSION_HEADER
 from headrace.runtime.local.loopback import get_json
 from headrace.runtime.local.platform import LocalPlatform
 from headrace.runtime.local.supervisor import ProcessStatus, State

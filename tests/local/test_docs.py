@@ -31,6 +31,18 @@ def test_the_examples_of_rollouts_on_one_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.local
+def test_the_first_version_of_ones_own_model_goes_live_as_the_readme_says(tmp_path: Path) -> None:
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    commands = commands_of("Run your own model", "README.md").replace(".venv/bin/", "")
+    first, _, next_one = commands.partition("# package the next model")
+    assert "headrace up" in next_one
+    said = run(
+        "python docs/examples/make_models.py\nmv churn-1.onnx model.onnx\n" + first, tmp_path
+    )
+    assert "churn 1 is the first version and has all the users" in said
+
+
+@pytest.mark.local
 def test_the_commands_of_the_readme_before_it_meets_users(tmp_path: Path) -> None:
     commands = commands_of("Before it meets users, and in a pull request", "README.md")
     assert "simulate" in commands

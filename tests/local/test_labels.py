@@ -86,7 +86,7 @@ def test_labels_become_feedback_and_quality(file: Path, router: Router) -> None:
     assert "feedback: 2 taken, 1 refused" in said.stdout
     assert sorted(router.told) == [("7", 0.0), ("7", 1.0)]
 
-    shown = labels("quality", "--output", "json")
+    shown = labels("quality", "--json")
     assert shown.exit_code == 0, shown.output
     seen = json.loads(shown.stdout)["quality"]
     assert [(one["version"], one["count"]) for one in seen] == [("6", 1), ("7", 2), ("8", 1)]
@@ -99,7 +99,7 @@ def test_labels_become_feedback_and_quality(file: Path, router: Router) -> None:
 def test_the_same_file_again_changes_nothing(file: Path, router: Router) -> None:
     labels("add", str(file), "--feedback", router.url)
     before = labels("quality").stdout.splitlines()[:-1]
-    again = labels("add", str(file), "--feedback", router.url, "--output", "json")
+    again = labels("add", str(file), "--feedback", router.url, "--json")
     found = json.loads(again.stdout)
     assert found["counts"]["duplicate predictions"] == 4
     assert found["counts"]["duplicate labels"] == 4
@@ -113,7 +113,7 @@ def test_a_drop_is_a_reason_once(file: Path) -> None:
     asked = ("due", "accuracy < 0.6", "--version", "7", "--least", "2")
     assert labels(*asked).stdout.startswith("yes: accuracy of version 7 is 0.5, < 0.6, on 2 labels")
     assert labels(*asked).stdout.startswith("no: accuracy of version 7")
-    few = labels("due", "accuracy < 0.6", "--version", "9", "--output", "json")
+    few = labels("due", "accuracy < 0.6", "--version", "9", "--json")
     assert json.loads(few.stdout)["reason"] == "TooFewLabels"
 
 

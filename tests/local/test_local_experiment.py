@@ -11,7 +11,7 @@ import pytest
 
 from headrace.api import Stickiness, Traffic
 from headrace.engine.plan import Plan
-from headrace.runtime.local.envoy.routes import ARM_HEADER, PREDICTIONS, VERSION_HEADER
+from headrace.protocol import ARM_HEADER, PREDICTIONS, VERSION_HEADER
 from headrace.runtime.local.platform import LocalPlatform
 from tests.local.local_rollouts import Run, Users, await_true, package, post, rollout
 from tests.local.local_rollouts import standin_arguments as standin

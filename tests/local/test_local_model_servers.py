@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from onnx import TensorProto, helper
 
-from headrace.runtime.local.envoy.routes import FEEDBACK, PREDICTIONS, VERSION_HEADER
+from headrace.protocol import FEEDBACK, PREDICTIONS, VERSION_HEADER
 from headrace.runtime.local.loopback import get_json
 from headrace.runtime.local.platform import LocalPlatform
 from tests.local.local_rollouts import Run, Users, await_true, package, plan, post, rollout

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from headrace.errors import Conflict, PlatformUnavailable
-from headrace.runtime.local.envoy.routes import PREDICTIONS
+from headrace.protocol import PREDICTIONS
 from headrace.runtime.local.loopback import get_json
 from headrace.runtime.local.platform import LocalPlatform
 from headrace.runtime.local.supervisor import State

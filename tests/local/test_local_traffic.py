@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from headrace.api import Traffic
-from headrace.runtime.local.envoy.routes import ARM_HEADER, FEEDBACK, PREDICTIONS, VERSION_HEADER
+from headrace.protocol import ARM_HEADER, FEEDBACK, PREDICTIONS, VERSION_HEADER
 from headrace.runtime.local.loopback import get
 from headrace.runtime.local.platform import LocalPlatform
 from tests.local.local_rollouts import Run, Users, await_true, package, plan, post, rollout

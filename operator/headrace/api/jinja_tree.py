@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
+from headrace.api.unreadable import UnreadableText
+
 Names = Mapping[str, tuple[str, ...]]
 """The things that a template knows, each with its attributes."""
 
@@ -50,18 +52,8 @@ _FORBIDDEN: Mapping[type[nodes.Node], str] = {
 }
 
 
-class NotTemplate(ValueError):
-    """A text that is no template, or says what is not known.
-
-    Attributes:
-        line: Counted from 1; 0 where none can be named.
-        column: Counted from 1; 0 where none can be named.
-        expected: What would have been right; may be empty.
-    """
-
-    def __init__(self, problem: str, line: int = 0, column: int = 0, expected: str = "") -> None:
-        self.line, self.column, self.expected = line, column, expected
-        super().__init__(problem)
+class NotTemplate(UnreadableText):
+    """A text that is no template, or says what is not known."""
 
 
 def check_tree(tree: nodes.Template, text: str, names: Names, *, statements: bool) -> None:

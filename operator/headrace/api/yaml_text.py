@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from headrace.api.unreadable import UnreadableText
 from headrace.errors import Fault
 
 LARGEST = 2_000_000
@@ -23,18 +24,8 @@ _MOST_NODES = 100_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class NotYaml(ValueError):
-    """A text that is not YAML, or too much of it.
-
-    Attributes:
-        line: Counted from 1; 0 where none can be named.
-        column: Counted from 1; 0 where none can be named.
-        expected: What would have been right; may be empty.
-    """
-
-    def __init__(self, problem: str, line: int = 0, column: int = 0, expected: str = "") -> None:
-        self.line, self.column, self.expected = line, column, expected
-        super().__init__(problem)
+class NotYaml(UnreadableText):
+    """A text that is not YAML, or too much of it."""
 
 
 @dataclass(frozen=True, slots=True)

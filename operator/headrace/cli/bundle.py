@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from headrace.delivery.files import publish
 from headrace.errors import InvalidInput
 
 
@@ -83,7 +84,5 @@ def bundle(
         click.echo(name_version("spec:\n  model:\n    name: ''\n", fields), nl=False)
         return
     text = name_version(rollout.read_text(encoding="utf-8"), fields, str(rollout))
-    draft = rollout.with_name(f".{rollout.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(rollout)
+    publish(rollout, text)
     click.echo(f"{rollout} now names version {version} of {name}.")

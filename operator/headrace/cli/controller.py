@@ -35,7 +35,7 @@ SETTLE = 1.0
 @click.option(
     "--elect/--alone",
     default=True,
-    help="Whether several controllers may run, of which one leads. On its own is for tries.",
+    help="Whether several controllers may run, of which one leads; --alone is for trying it out.",
 )
 @click.option(
     "--lease-namespace",
@@ -85,7 +85,9 @@ SETTLE = 1.0
     default="/var/run/secrets/kubernetes.io/serviceaccount",
     envvar=f"{PREFIX}_SERVICE_ACCOUNT",
     metavar="FOLDER",
-    help="Within a pod: where its token and the API server's certificate are.",
+    show_default=False,
+    help="Within a pod: where its token and the API server's certificate are, if they are not "
+    "where Kubernetes puts them.",
 )
 @click.option(
     "--traces",

@@ -27,10 +27,13 @@ def demo() -> None:
 
     console = Console()
     with Narrator(console) as narrator:
-        report, html = run_demo(_free_folder(), Path.cwd(), narrator)
+        folder = _free_folder()
+        report, html = run_demo(folder, Path.cwd(), narrator)
     console.print()
     console.print(release_table(report))
-    console.print(f"\nThe report, with pictures: {html}")
+    console.print(f"\nThe report, with pictures: {html}", soft_wrap=True)
+    if folder.name == "demo":  # which is the one that goes by this name
+        console.print("More: headrace why demo, headrace status demo, headrace history demo")
 
 
 def _free_folder() -> Path:

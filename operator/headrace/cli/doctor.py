@@ -26,7 +26,7 @@ def doctor() -> None:
 
     Exit code 0 when everything is there, 1 when something is missing.
     """
-    console = Console()
+    console = Console(soft_wrap=True)
     missing = 0
     for name, look in _CHECKS:
         try:

@@ -25,7 +25,7 @@ class Instant(click.ParamType[float]):
         except ValueError:
             seconds = math.nan
         try:
-            if not math.isnan(seconds):
+            if math.isfinite(seconds):
                 return seconds
             return parse_instant(value)
         except ValueError:

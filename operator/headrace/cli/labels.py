@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_OUTPUT = click.option(
-    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+_JSON = click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 
 
 @click.group()
@@ -67,7 +65,7 @@ def _stored(command: Command) -> Command:
     return command
 
 
-@labels.command()
+@labels.command(short_help="Record predictions and labels from a file.")
 @click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
 @_stored
 @click.option(
@@ -79,7 +77,7 @@ def _stored(command: Command) -> Command:
 )
 @click.option("--feedback", default="", metavar="URL", help="The router: tell the arms, too.")
 @click.option("--host", default="", help="What feedback names as its host.")
-@_OUTPUT
+@_JSON
 def add(
     file: TextIO,
     model: str,
@@ -88,7 +86,7 @@ def add(
     kind: str,
     feedback: str,
     host: str,
-    output: str,
+    as_json: bool,
 ) -> None:
     """Record predictions and labels from FILE, or from - for the standard input.
 
@@ -105,7 +103,7 @@ def add(
         feed(store, file, "number" if kind == "number" else "probability", time.time())
         sent = send_rewards(store, feedback, host) if feedback else None
         counts = store.counts()
-    if output == "json":
+    if as_json:
         click.echo(json.dumps({"counts": dict(counts), "feedback": sent and asdict(sent)}))
         return
     _show_counts(counts)
@@ -154,13 +152,13 @@ def collect(
             time.sleep(every)
 
 
-@labels.command()
+@labels.command(short_help="Show how good each version was over time.")
 @_stored
 @click.option("--by", type=DURATION, default="1d", show_default=True, help="Periods; whole hours.")
 @click.option("--since", type=DURATION, default="90d", show_default=True, help="How far back.")
-@_OUTPUT
+@_JSON
 def quality(
-    model: str, url: str | None, window: float, by: float, since: float, output: str
+    model: str, url: str | None, window: float, by: float, since: float, as_json: bool
 ) -> None:
     """Show how good each version was over time, by the labels that have come.
 
@@ -175,7 +173,7 @@ def quality(
         store.settle(now)
         seen = qualities(store.hours(now - since), max(HOUR, round(by / HOUR) * HOUR))
         counts = store.counts()
-    if output == "json":
+    if as_json:
         periods = [asdict(each) | {"start": format_instant(each.start)} for each in seen]
         click.echo(json.dumps({"quality": periods, "counts": dict(counts)}, indent=2))
         return
@@ -183,7 +181,7 @@ def quality(
     _show_counts(counts)
 
 
-@labels.command()
+@labels.command(short_help="Say whether it is time to train again.")
 @click.argument("condition")
 @_stored
 @click.option("--version", required=True, help="The version that has the users.")
@@ -194,7 +192,7 @@ def quality(
 @click.option(
     "--cool-down", type=DURATION, default="1d", show_default=True, help="Between two yeses."
 )
-@_OUTPUT
+@_JSON
 def due(
     condition: str,
     model: str,
@@ -204,7 +202,7 @@ def due(
     since: float,
     least: int,
     cool_down: float,
-    output: str,
+    as_json: bool,
 ) -> None:
     """Say whether the quality is a reason to train again; a yes starts the cool-down.
 
@@ -217,7 +215,7 @@ def due(
 
         trigger = Trigger(read_conditions(condition), least, cool_down)
         verdict = retrain_due(store, trigger, version, since, time.time())
-    if output == "json":
+    if as_json:
         click.echo(json.dumps(asdict(verdict)))
     else:
         click.echo(f"{'yes' if verdict.fires else 'no'}: {verdict.message}")

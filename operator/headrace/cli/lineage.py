@@ -27,8 +27,10 @@ _DEMO = "demo/mlflow.db"
 )
 @click.option("-n", "--namespace", default="", help="Of a cluster: look at its rollouts, too.")
 @click.option("--context", default="", help="The context of the kubeconfig that has it.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def lineage(subject: str, registry: str | None, namespace: str, context: str, output: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def lineage(
+    subject: str, registry: str | None, namespace: str, context: str, as_json: bool
+) -> None:
     """Show what a version was made of, what else was made of it, and when it was live.
 
     SUBJECT is a version, a bundle's folder, or a digest, commit or run, which gives all the
@@ -46,7 +48,7 @@ def lineage(subject: str, registry: str | None, namespace: str, context: str, ou
     found = trace(subject, _registry(registry))
     rollouts = [*_local(), *(_in_cluster(namespace, context) if namespace or context else ())]
     told = [(one, stays(rollouts, one.name, one.version)) for one in found]
-    if output == "json":
+    if as_json:
         click.echo(json.dumps([lineage_document(*one) for one in told], indent=2))
         return
     console = Console()

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from headrace.cli.today import error_rate_of_today, rate_of_today
 from headrace.lint.linter import Options, Report
 from headrace.lint.linter import lint as lint_sources
 from headrace.lint.sources import read_sources
@@ -25,18 +26,8 @@ _CLEAN, _FINDINGS, _UNREAD = 0, 1, 2
     help="How to write the findings.",
 )
 @click.option("--strict", is_flag=True, help="Warnings make the exit code 1, too.")
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Requests per second: also look whether the proofs can come in time.",
-)
-@click.option(
-    "--error-rate",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.01,
-    show_default=True,
-    help="Share of requests that fail today, for --rate.",
-)
+@rate_of_today("also look whether the proofs can come in time.")
+@error_rate_of_today
 @click.option("--online", is_flag=True, help="Also try whether the models' uris can be read.")
 def lint(
     files: tuple[str, ...],

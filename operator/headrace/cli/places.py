@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -185,7 +186,8 @@ def placed(command: Command) -> Command:
         cluster = click.get_current_context().find_root().obj == ONLY_CLUSTER
         return command(choice=Choice(name, namespace, context, local, cluster), **others)
 
-    with_choice.__name__, with_choice.__doc__ = command.__name__, command.__doc__
+    with_choice.__name__ = command.__name__
+    with_choice.__doc__ = f"{inspect.cleandoc(command.__doc__ or '')}\n\n{_WHICH}"
     if hasattr(command, "__click_params__"):
         with_choice.__click_params__ = command.__click_params__  # type: ignore[attr-defined]
     decorated: Any = with_choice
@@ -195,6 +197,7 @@ def placed(command: Command) -> Command:
     return found
 
 
+_WHICH = "NAME is `name` or `namespace/name`; without it, the only rollout there is."
 _NAME = click.argument("name", required=False)
 _NAMESPACE = click.option(
     "-n", "--namespace", default="", help="Its namespace; by default that of the context."

@@ -11,46 +11,29 @@ from rich.console import Console
 from rich.table import Table
 
 from headrace.api import ModelRollout
-from headrace.api.fields import format_duration, parse_duration
+from headrace.api.fields import format_duration
+from headrace.cli.instants import DURATION
+from headrace.cli.today import error_rate_of_today, rate_of_today
 from headrace.errors import InvalidInput
 from headrace.lint.endings import endings_of, harm_of
 from headrace.lint.outlook import Need, Outlook, StepOutlook, outlook_of
 from headrace.lint.proofs import Today
 from headrace.lint.rollouts import read_rollouts
-
-
-def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    """Read a duration as rollouts have it."""
-    try:
-        return None if value is None else parse_duration(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error), context, parameter) from error
+from headrace.report.wording import share
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Requests per second: also say how much traffic the proofs need.",
-)
-@click.option(
-    "--error-rate",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.01,
-    show_default=True,
-    help="Share of requests that fail today, for --rate.",
-)
+@rate_of_today("also say how much traffic the proofs need.")
+@error_rate_of_today
 @click.option(
     "--median",
-    callback=_seconds,
-    metavar="DURATION",
+    type=DURATION,
     help="What half of the answers take today, as 40ms.",
 )
 @click.option(
     "--p95",
-    callback=_seconds,
-    metavar="DURATION",
+    type=DURATION,
     help="What 95 of 100 take: also forecasts latency.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON; times in seconds.")
@@ -112,7 +95,7 @@ def _print(rollout: ModelRollout, outlook: Outlook, today: Today | None, console
     longest = format_duration(outlook.max_duration)
     console.print(f"At least {least} before the switch, at most {longest} of observed time.\n")
     if today is not None:
-        said = f"At {today.rate:g} requests a second, of which {today.failing:.3g} fail today:"
+        said = f"At {today.rate:g} requests a second, of which {share(today.failing)} fail today:"
         console.print(said)
         for forecast in outlook.forecasts:
             console.print(f"  {forecast.check}: {forecast.sentence}", soft_wrap=True, markup=False)

@@ -20,11 +20,13 @@ from headrace.render.yaml_text import to_yaml
 
 @click.command()
 @click.argument("rollouts", nargs=-1, required=True, metavar="ROLLOUT.yaml...")
-@click.option("--backend", type=click.Choice(["Kubernetes", "Seldon"]), help="Not the spec's.")
+@click.option(
+    "--backend", type=click.Choice(["Kubernetes", "Seldon"]), help="In place of the spec's."
+)
 @click.option(
     "--router",
     type=click.Choice(["GatewayAPI", "Istio", "Seldon", "None"]),
-    help="Not the spec's.",
+    help="In place of the spec's.",
 )
 @click.option(
     "--stage",

@@ -42,6 +42,8 @@ _LEGEND = (
     "of the same seed; they promote what is left at the end of the steps."
 )
 
+_SCENARIOS = [scenario.name for scenario in PRESETS]
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
@@ -49,8 +51,9 @@ _LEGEND = (
     "--scenario",
     "names",
     multiple=True,
-    type=click.Choice([*(scenario.name for scenario in PRESETS), ALL]),
-    help="What happens; may be given several times.",
+    type=click.Choice([*_SCENARIOS, ALL]),
+    metavar="NAME",
+    help=f"What happens, may be given several times: {ALL}, {', '.join(_SCENARIOS)}.",
 )
 @click.option("--runs", type=click.IntRange(1, 100_000), default=200, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)

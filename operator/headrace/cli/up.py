@@ -14,8 +14,9 @@ from rich.console import Console
 
 from headrace.api import ModelRollout, Phase, load_rollout
 from headrace.cli.places import home
-from headrace.controller.session import ENDED, LocalSession, is_registered
+from headrace.controller.session import LocalSession, is_registered
 from headrace.controller.store import RolloutStore
+from headrace.delivery.ending import ending_of
 from headrace.errors import HeadraceError
 from headrace.load.process import Traffic
 from headrace.load.requests import read_lines
@@ -60,8 +61,7 @@ _REGISTERING = 120.0
     "--timeout",
     type=click.FloatRange(min=1),
     default=_A_DAY,
-    show_default="1 day",
-    help="Seconds after which to give up.",
+    help="Seconds after which to give up.  [default: a day]",
 )
 @click.option(
     "--registry",
@@ -105,12 +105,11 @@ def up(
 
     def say(message: str) -> None:
         console.print(f"[dim]{time.time() - begun:6.1f} s[/dim]  ", end="")
-        console.print(message, markup=False, highlight=False)
+        console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def ended(now: ModelRollout) -> bool:
-        status = now.status
-        wanted = (status.stable, status.rejected)
-        return status.phase in ENDED and rollout.spec.model in wanted
+        # Of whatever the document names by then: a pipeline may deliver the next version meanwhile.
+        return ending_of(now, now.spec.model.version) is not None
 
     with ExitStack() as exit_stack:
         session = exit_stack.enter_context(LocalSession(store, say, registry=promotes))

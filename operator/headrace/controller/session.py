@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from headrace.api import ModelRollout, Phase, Status, TickRecord
+from headrace.api import ModelRollout, Status, TickRecord
 from headrace.controller.outside import Outside
 from headrace.controller.records import record
 from headrace.controller.store import RolloutStore
@@ -30,8 +30,6 @@ from headrace.report.report import Event
 from headrace.runtime.local.platform import LocalPlatform
 
 Say = Callable[[str], None]
-
-ENDED = (Phase.HEALTHY, Phase.ROLLED_BACK)
 
 ADDRESSES = "addresses"
 """The folder of addresses that notifications name, beside the rollout's document."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from headrace.api.fields import parse_duration
 from headrace.controller.store import RolloutStore
 from headrace.delivery.ending import Ending
 from headrace.delivery.following import Followed, Patience, Read, follow
@@ -14,6 +13,7 @@ from headrace.errors import InvalidInput, PermanentError, TemporaryError
 from headrace.report.build import build_report
 from headrace.report.html import render_html
 from headrace.report.journal import read_journal
+from headrace.training.durations import seconds_of
 
 _NEVER_SEEN = "<!doctype html><meta charset=utf-8><title>Rollout</title><p>It was never seen.\n"
 
@@ -44,10 +44,7 @@ def patience_of(timeout: str, interval: str, *, until_paused: bool = False) -> P
     """
     seconds = {}
     for name, text in (("timeout", timeout), ("interval", interval)):
-        try:
-            seconds[name] = parse_duration(text)
-        except ValueError as error:
-            raise InvalidInput(f"{name}: {error}.") from error
+        seconds[name] = seconds_of(name, text)
         if seconds[name] <= 0:
             raise InvalidInput(f"{name} is {text}; expected a duration above zero, such as 10s.")
     return Patience(seconds["timeout"], seconds["interval"], until_paused)

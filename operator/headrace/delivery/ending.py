@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from headrace.api import HistoryEntry, ModelRollout, Phase
+from headrace.api import HistoryEntry, ModelRollout, Paused, Phase
 
 Outcome = Literal[
     "Promoted", "RolledBack", "Discarded", "Superseded", "Invalid", "Deleted", "Paused", "TimedOut"
@@ -75,6 +75,12 @@ def ending_of(rollout: ModelRollout, version: str) -> Ending | None:
         fallback = Ending("RolledBack", "RolledBack", message)
         return _told(entry, fallback, {"RolledBack", "Discarded", "Superseded"})
     return None
+
+
+def pause_of(rollout: ModelRollout) -> Paused | None:
+    """Say why what is under test waits for a person; None if it does not."""
+    status = rollout.status
+    return None if status.candidate is None else status.paused
 
 
 def _told(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from headrace.api import ChallengerRecord, CheckStatus, ModelRollout, Paused, TickRecord
 from headrace.api.fields import format_duration
-from headrace.delivery.ending import Ending, ending_of
+from headrace.delivery.ending import Ending, ending_of, pause_of
 from headrace.engine.steps import describe
 from headrace.errors import NotFound, TemporaryError
 
@@ -101,10 +101,7 @@ class _Watcher:
     @property
     def paused(self) -> Paused | None:
         """Why the version waits for a person; None if it does not."""
-        rollout = self.rollout
-        if rollout is None or rollout.status.candidate is None:
-            return None
-        return rollout.status.paused
+        return None if self.rollout is None else pause_of(self.rollout)
 
     def look(self, read: Read, now: float) -> Ending | None:
         """Look once, and give the end if there is one."""

@@ -11,14 +11,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from headrace.api import ModelRollout, TickRecord, load_rollout
-from headrace.controller.session import ENDED, LocalSession, is_registered
+from headrace.api import ModelRollout, Paused, TickRecord, load_rollout
+from headrace.controller.session import LocalSession, is_registered
 from headrace.controller.store import RolloutStore, owned
+from headrace.delivery.ending import ending_of, pause_of
 from headrace.demo.narrator import Narrator, pipeline_progress
 from headrace.demo.releases import RELEASES, Release, template_for
 from headrace.demo.replay import replay_file
 from headrace.engine.steps import describe
-from headrace.errors import NotFound, PermanentError
+from headrace.errors import NotFound, PermanentError, TemporaryError
 from headrace.load.process import Traffic
 from headrace.pipelines.local_run import run_pipeline
 from headrace.registry import Registry
@@ -71,6 +72,7 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
         The report, and its HTML file.
 
     Raises:
+        TemporaryError: A rollout was paused for a person; the report so far is written.
         HeadraceError: Something is missing on this machine, or went wrong on the way.
     """
     places = Places(home)
@@ -91,6 +93,7 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
 
         session: LocalSession | None = None
         traffic: Traffic | None = None
+        paused: Paused | None = None
         for release in RELEASES:
             narrator.heading(f"Release {release.version}: {release.title}")
             _train(pipeline, release, places, narrator)
@@ -109,7 +112,10 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
                 replays.wait()
             else:
                 _replay(traffic, home, release, narrator)
-            session.wait(_has_ended(rollout), timeout=_LONGEST_ROLLOUT, meanwhile=keep_sending)
+            over = session.wait(_is_over(release), timeout=_LONGEST_ROLLOUT, meanwhile=keep_sending)
+            paused = pause_of(over)
+            if paused is not None:
+                break
             session.wait(is_registered, timeout=60)
             if release is RELEASES[0]:
                 _replay(traffic, home, release, narrator)
@@ -130,16 +136,23 @@ def run_demo(home: Path, checkout: Path, narrator: Narrator) -> tuple[Report, Pa
     )
     html, _ = write_report(home, report)
     write_picture(home / "report.png", report)
+    if paused is not None:
+        raise TemporaryError(
+            f"Release {over.spec.model.version} waits for a person, so the demo ends here: "
+            f"{paused.message}. Where the machine is busy with other things, latencies prove "
+            f"little: try again when it is not. The report so far: {html}"
+        )
     return report, html
 
 
-def _has_ended(rollout: ModelRollout) -> Callable[[ModelRollout], bool]:
-    def ended(now: ModelRollout) -> bool:
-        wanted = rollout.spec.model
-        done = wanted in (now.status.stable, now.status.rejected)
-        return now.status.phase in ENDED and done
+def _is_over(release: Release) -> Callable[[ModelRollout], bool]:
+    def is_over(now: ModelRollout) -> bool:
+        # The loop may not have read the new document yet.
+        if now.spec.model.version != release.version:
+            return False
+        return ending_of(now, release.version) is not None or pause_of(now) is not None
 
-    return ended
+    return is_over
 
 
 def _progress(record: TickRecord) -> str:

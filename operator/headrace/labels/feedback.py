@@ -10,7 +10,7 @@ import requests
 
 from headrace.errors import PlatformUnavailable
 from headrace.labels.store import LabelStore
-from headrace.render.routes import FEEDBACK, VERSION_HEADER
+from headrace.protocol import FEEDBACK, VERSION_HEADER
 
 _BATCH = 20
 """Rewards that are lost at most where the sender is killed, or nobody answers."""

@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from headrace.errors import InvalidInput
+from headrace.serving.comparison import reward_of
 from headrace.serving.ring import LONGEST_ID, LONGEST_LABEL
 from headrace.serving.signature import shown
 
@@ -85,18 +85,20 @@ class Outcome:
 
 def judge(answer: Value, kind: Kind, threshold: float, truth: Value) -> Outcome | None:
     """Compare an answer with the truth; None where they cannot be compared."""
-    if kind == "label":
-        right = float(str(answer) == _text(truth))
-        return Outcome(right, 0.0, 0.0, right)
-    if isinstance(answer, str) or isinstance(truth, str):
-        return None
-    error = answer - truth
     if kind == "number":
-        return Outcome(0.0, error * error, abs(error), None)
-    if truth not in (0.0, 1.0):
+        if isinstance(answer, str) or isinstance(truth, str):
+            return None
+        return Outcome(0.0, *_errors(answer, truth), None)
+    right = reward_of(answer, truth, threshold=threshold)
+    if right is None:
         return None
-    right = float((answer > threshold) == (truth == 1.0))
-    return Outcome(right, error * error, abs(error), right)
+    if isinstance(answer, str) or isinstance(truth, str):
+        return Outcome(right, 0.0, 0.0, right)
+    return Outcome(right, *_errors(answer, truth), right)
+
+
+def _errors(answer: float, truth: float) -> tuple[float, float]:
+    return (answer - truth) ** 2, abs(answer - truth)
 
 
 def read_line(line: str, kind: Kind, now: float) -> Prediction | Label:
@@ -166,10 +168,3 @@ def _time(found: dict[str, Any], default: float | None, now: float) -> float:
     if not 0 <= time <= now + _DAY:
         raise InvalidInput(f"has the time {shown(time)}; expected Unix seconds, not in the future")
     return time
-
-
-def _text(truth: Value) -> str:
-    """Write a label as a model of labels would: whole numbers without a point."""
-    if isinstance(truth, float) and truth == math.floor(truth):
-        return str(int(truth))
-    return str(truth)

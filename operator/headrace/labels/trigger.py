@@ -61,7 +61,8 @@ class Verdict:
 
     Attributes:
         fires: Whether.
-        reason: `QualityDropped`, `QualityHolds`, `TooFewLabels` or `CoolingDown`.
+        reason: In one CamelCase word; of labels `QualityDropped`, `QualityHolds`, `TooFewLabels` or
+            `CoolingDown`.
         message: Why, in a sentence with the numbers.
     """
 

@@ -49,7 +49,7 @@ class Traffic:
 
         Args:
             requests: A request a line.
-            threshold: A probability from here on counts as a positive answer.
+            threshold: A probability above it counts as a positive answer.
         """
         self.stop()
         self._start(_Sending(requests, threshold, first=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ def read_lines(path: Path) -> tuple[Line, ...]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise NotFound(f"There is no file of requests {path}.") from None
+    except UnicodeDecodeError as error:
+        raise InvalidData(f"{path} is not UTF-8 at byte {error.start}; expected JSON.") from error
     lines = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -45,6 +48,9 @@ def read_lines(path: Path) -> tuple[Line, ...]:
             entry = json.loads(line)
         except json.JSONDecodeError as error:
             raise InvalidData(f"{path}, line {number}: not JSON: {error.msg}.") from error
+        except (ValueError, RecursionError) as error:
+            # A number of thousands of digits; a list that is nested as deep.
+            raise InvalidData(f"{path}, line {number}: not JSON: {error}.") from error
         if not isinstance(entry, Mapping) or not entry:
             raise InvalidData(f"{path}, line {number}: expected an object {{column: value}}.")
         told = entry if "request" in entry else {}
@@ -52,7 +58,7 @@ def read_lines(path: Path) -> tuple[Line, ...]:
         columns = entry.get("request", entry)
         if not isinstance(columns, Mapping):
             raise InvalidData(f"{path}, line {number}: `request` must be an object.")
-        if not isinstance(label, str | int | float | None) or not _is_distance(tolerance):
+        if not _is_label(label) or not _is_distance(tolerance):
             raise InvalidData(
                 f"{path}, line {number}: `label` must be a text or a number, and `tolerance` a "
                 "number from 0 on."
@@ -62,6 +68,12 @@ def read_lines(path: Path) -> tuple[Line, ...]:
     if not lines:
         raise InvalidData(f"{path} has no requests.")
     return tuple(lines)
+
+
+def _is_label(value: object) -> bool:
+    if value is None or isinstance(value, str):
+        return True
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def _is_distance(value: object) -> bool:

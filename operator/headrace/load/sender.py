@@ -11,11 +11,8 @@ import aiohttp
 
 from headrace.load.counts import Ledger
 from headrace.load.requests import Line
-from headrace.load.rewards import reward_of
-
-PREDICTIONS = "/api/v1.0/predictions"
-FEEDBACK = "/api/v1.0/feedback"
-VERSION_HEADER = "x-headrace-version"
+from headrace.protocol import FEEDBACK, PREDICTIONS, VERSION_HEADER
+from headrace.serving.comparison import reward_of
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15.0)
 _MOST_OPEN = 256
@@ -37,7 +34,7 @@ class Sender:
             url: The router's address.
             rate: Requests a second, > 0.
             feedback: Share of the answers with a known label that get feedback, in [0, 1].
-            threshold: A probability from here on counts as a positive answer.
+            threshold: A probability above it counts as a positive answer.
             host: What the requests name as their host; by default that of the address.
         """
         self._url, self._rate, self._feedback = url, rate, feedback
@@ -111,7 +108,7 @@ class Sender:
         self._owed -= 1.0
         answer = json.loads(body)["data"]["ndarray"][0]
         value = answer[0] if isinstance(answer, list) else answer
-        reward = reward_of(value, line.label, line.tolerance, self._threshold)
+        reward = reward_of(value, line.label, threshold=self._threshold, tolerance=line.tolerance)
         if reward is None:
             return
         headers = {**self._headers, VERSION_HEADER: version}

@@ -20,14 +20,12 @@ from typing import Any
 from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
 from headrace.errors import Fault, InvalidRollout
+from headrace.protocol import FEEDBACK, PREDICTIONS, VERSION_HEADER
 from headrace.render.kubernetes import SERVICE_PORT
 from headrace.render.labels import rollout_labels
 from headrace.render.manifest import Manifest, manifest, without_empty
 from headrace.render.names import rollout_name, service_name
 from headrace.render.routes import (
-    FEEDBACK,
-    PREDICTIONS,
-    VERSION_HEADER,
     Arm,
     arms_of,
     cookie_pattern,

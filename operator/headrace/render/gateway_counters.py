@@ -13,9 +13,9 @@ from typing import Literal
 
 from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
+from headrace.protocol import VERSION_HEADER
 from headrace.render.gateway import NOBODY, gateway, is_open
 from headrace.render.names import service_name
-from headrace.render.routes import VERSION_HEADER
 
 Traffic = Literal["live", "mirror"]
 

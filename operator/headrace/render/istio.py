@@ -11,15 +11,13 @@ from typing import Any
 
 from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
+from headrace.protocol import FEEDBACK, PREDICTIONS, VERSION_HEADER
 from headrace.render.front import front_service
 from headrace.render.kubernetes import SERVICE_PORT
 from headrace.render.labels import rollout_labels, version_labels
 from headrace.render.manifest import Manifest, manifest
 from headrace.render.names import rollout_name, service_name, version_name
 from headrace.render.routes import (
-    FEEDBACK,
-    PREDICTIONS,
-    VERSION_HEADER,
     Arm,
     arms_of,
     cookie_pattern,

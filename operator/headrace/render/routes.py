@@ -11,12 +11,8 @@ from dataclasses import dataclass
 
 from headrace.api import ModelRollout, ModelSpec, Stickiness
 from headrace.engine.plan import Plan
+from headrace.protocol import ARM_HEADER, VERSION_HEADER
 from headrace.render.names import service_name
-
-PREDICTIONS = "/api/v1.0/predictions"
-FEEDBACK = "/api/v1.0/feedback"
-VERSION_HEADER = "x-headrace-version"
-ARM_HEADER = "x-headrace-arm"
 
 
 @dataclass(frozen=True, slots=True)

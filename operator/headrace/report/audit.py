@@ -13,8 +13,7 @@ from headrace.engine.asks import command
 from headrace.engine.observations import Wish
 from headrace.errors import NotFound
 from headrace.report import wording
-
-_STYLES = {"Live": "blue", "Promoted": "green", "RolledBack": "red"}
+from headrace.report.facts import OUTCOME_STYLES, requests_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def render_trail(rollout: ModelRollout) -> RenderableType:
     for one in happenings:
         table.add_row(
             Text(wording.clock(one.time, with_date=True), style="dim"),
-            Text(wording.plain(one.what), style=_STYLES.get(one.kind, "")),
+            Text(wording.plain(one.what), style=OUTCOME_STYLES.get(one.kind, "")),
             Text(wording.plain(one.by)),
             Text(wording.sentence(one.message)),
         )
@@ -114,6 +113,8 @@ def _under_way(rollout: ModelRollout) -> list[RenderableType]:
         since = wording.clock(status.decision.time, with_date=True)
         parts.append(Text(f"{status.decision.action} {status.decision.reason} since {since}"))
         parts.append(Text(wording.sentence(status.decision.message)))
+    told = requests_text(status.requests, status.challengers)
+    parts.append(Text.assemble(("requests: ", "dim"), told))
     parts += _numbers(rollout, status.checks)
     for challenger in status.challengers:
         parts.append(Text(f"challenger {challenger.model.version}"))
@@ -133,7 +134,7 @@ def _doing(phase: Phase) -> str:
 def _ended(
     rollout: ModelRollout, entry: HistoryEntry, checks: list[CheckStatus]
 ) -> list[RenderableType]:
-    style = _STYLES.get(entry.outcome, "")
+    style = OUTCOME_STYLES.get(entry.outcome, "")
     outcome = wording.OUTCOME_WORDS[entry.outcome]
     ended = wording.clock(entry.ended, with_date=True)
     head = Text.assemble(
@@ -143,19 +144,8 @@ def _ended(
         f" at {ended}, {wording.span(entry.ended - entry.started)} after it began, by ",
         wording.plain(entry.by),
     )
-    requests = entry.requests
-    counts = [
-        ("stable", requests.stable, requests.failed_stable),
-        ("candidate", requests.candidate, requests.failed_candidate),
-        ("copied", requests.mirrored, requests.failed_mirrored),
-    ]
-    told = ", ".join(
-        f"{name} {wording.count(total)} ({wording.count(failed)} failed)"
-        for name, total, failed in counts
-        if total or name == "stable"
-    )
     parts: list[RenderableType] = [head, Text(wording.sentence(entry.message))]
-    parts.append(Text(f"requests: {told}", style="dim"))
+    parts.append(Text.assemble(("requests: ", "dim"), requests_text(entry.requests)))
     return parts + _numbers(rollout, checks)
 
 

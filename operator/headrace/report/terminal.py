@@ -13,6 +13,7 @@ from headrace.engine.asks import command
 from headrace.engine.observations import Wish
 from headrace.engine.strategies.build import strategy_of
 from headrace.report import wording
+from headrace.report.facts import OUTCOME_STYLES, requests_text
 from headrace.report.outlook import ahead
 from headrace.report.report import Release, Report
 
@@ -26,12 +27,6 @@ _CELL = 240
 """The same in the table of releases."""
 
 _STYLES = {
-    "Live": "blue",
-    "Promoted": "green",
-    "RolledBack": "red",
-    "Superseded": "dim",
-    "Discarded": "dim",
-    "InProgress": "yellow",
     "Pass": "green",
     "Fail": "bold red",
     "Inconclusive": "",
@@ -83,7 +78,7 @@ class _ReleaseTable:
             requests = release.requests.stable + release.requests.candidate
             row: list[RenderableType] = [
                 Text(wording.plain(release.version), style="bold"),
-                Text(wording.OUTCOME_WORDS[release.outcome], style=_STYLES[release.outcome]),
+                Text(wording.OUTCOME_WORDS[release.outcome], style=OUTCOME_STYLES[release.outcome]),
                 why,
                 Text(wording.count(requests)),
                 Text(wording.span(release.duration_seconds)),
@@ -117,7 +112,7 @@ def render_status(rollout: ModelRollout, now: float) -> RenderableType:
         facts.add_row("traffic", _Weights(traffic, seen=weights.seen is not None))
         if weights.seen is not None and weights.seen != weights.asked:
             facts.add_row("asked for", _Weights(weights.asked, seen=True))
-        facts.add_row("requests", _requests(rollout))
+        facts.add_row("requests", requests_text(status.requests, status.challengers))
     if status.decision is not None:
         decision = status.decision
         ago = wording.span(max(0.0, now - decision.time))
@@ -207,26 +202,6 @@ def _step(rollout: ModelRollout) -> Text:
     else:
         held = format_duration(float(round(status.held)))
         text.append(f", held {held} of {format_duration(step.hold)}")
-    return text
-
-
-def _requests(rollout: ModelRollout) -> Text:
-    requests = rollout.status.requests
-    arms = [
-        ("stable", requests.stable, requests.failed_stable),
-        ("candidate", requests.candidate, requests.failed_candidate),
-        *(
-            (c.model.version, c.requests.candidate, c.requests.failed_candidate)
-            for c in rollout.status.challengers
-        ),
-        ("copied", requests.mirrored, requests.failed_mirrored),
-    ]
-    text = Text()
-    for name, total, failed in arms:
-        if total or name == "stable":
-            text.append(", " if text else "")
-            text.append(f"{name} {wording.count(total)}")
-            text.append(f" ({wording.count(failed)} failed)", style="red" if failed else "dim")
     return text
 
 

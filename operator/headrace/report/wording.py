@@ -147,7 +147,7 @@ def summarise(name: str, releases: Sequence[Release], stable: str) -> str:
         return f"{name} has had no release yet."
     outcomes = Counter(release.outcome for release in releases)
     parts: dict[ReleaseOutcome, str] = {
-        "Live": "{} went live as the first version",
+        "Live": "{} live as the first version",
         "Promoted": "{} promoted",
         "RolledBack": "{} rolled back",
         "Superseded": "{} superseded",

@@ -6,22 +6,19 @@ nothing about the other arm's answers, since mirrors are sampled and copies get 
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from headrace.serving.bounds import DIFFERENCE
+from headrace.serving.comparison import agree
 from headrace.serving.counters import Bins, HistogramSample, Labels, Sample, ValueSample
 from headrace.serving.ring import Answer, Prediction
 from headrace.serving.signature import Output
 
 Arm: TypeAlias = Literal["stable", "candidate"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
-
-RELATIVE_TOLERANCE = 0.01
-"""How far apart two numbers may be and still agree, of the larger one."""
 
 WAIT_SECONDS = 60.0
 """How long an answer waits for the other arm's; longer than any request may take."""
@@ -142,24 +139,6 @@ class Join:
     def _histogram(self) -> HistogramSample:
         text = "Absolute difference of the arms' numbers; the largest of a request's rows."
         return self._difference.sample("headrace_shadow_difference", text, self._labels)
-
-
-def agree(mine: float | str, output: Output, theirs: float | str, other: Output) -> bool:
-    """Say whether two arms' answers of the same kind mean the same.
-
-    Labels must be equal. Probabilities must be on the same side, each of its own arm's threshold:
-    two calibrations may differ and lead to the same act. Numbers may differ by the larger of the
-    tolerances that the bundles name, and by `RELATIVE_TOLERANCE` where they name none: a share of
-    a temperature near 0 says nothing.
-    """
-    if isinstance(mine, str) or isinstance(theirs, str):
-        return mine == theirs
-    if output.threshold is not None and other.threshold is not None:
-        return (mine > output.threshold) == (theirs > other.threshold)
-    named = [each.tolerance for each in (output, other) if each.tolerance is not None]
-    if named:
-        return abs(mine - theirs) <= max(named)
-    return math.isclose(mine, theirs, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-9)
 
 
 def _pairs(mine: Prediction, theirs: Prediction) -> list[tuple[float | str, float | str]] | None:

@@ -16,13 +16,11 @@ from collections.abc import Callable
 import flask
 from werkzeug.exceptions import HTTPException
 
+from headrace.protocol import FEEDBACK, MODEL_HEADER, PREDICTIONS, VERSION_HEADER
 from headrace.serving.model import Reply, ServedModel
 
 LARGEST_BODY = 4 * 1024**2
 """Bytes of a request's body; 1000 rows of a hundred columns need half of it."""
-
-MODEL_HEADER = "x-headrace-model"
-VERSION_HEADER = "x-headrace-version"
 
 
 def model_routes(served: Callable[[], ServedModel]) -> flask.Blueprint:
@@ -58,9 +56,9 @@ def model_routes(served: Callable[[], ServedModel]) -> flask.Blueprint:
 
     blueprint.app_errorhandler(HTTPException)(http_error)
     # The second path of each is what seldon-core's orchestrator calls.
-    for path in ("/api/v1.0/predictions", "/predict"):
+    for path in (PREDICTIONS, "/predict"):
         blueprint.add_url_rule(path, view_func=predictions, methods=["POST"])
-    for path in ("/api/v1.0/feedback", "/send-feedback"):
+    for path in (FEEDBACK, "/send-feedback"):
         blueprint.add_url_rule(path, view_func=feedback, methods=["POST"])
     return blueprint
 

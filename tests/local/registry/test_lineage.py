@@ -126,9 +126,7 @@ def test_the_command_tells_when_it_was_live(
     store = RolloutStore(tmp_path / "home" / "models" / "flight-delay")
     store.apply(rollout)
     store.write_status(rollout.status)
-    said = CliRunner().invoke(
-        cli, ["lineage", "flight-delay@1", "--registry", uri, "--output", "json"]
-    )
+    said = CliRunner().invoke(cli, ["lineage", "flight-delay@1", "--registry", uri, "--json"])
     assert said.exit_code == 0, said.output
     (told,) = json.loads(said.stdout)
     assert told["data"] == DATA

@@ -208,6 +208,7 @@ def test_why_of_a_rollout_under_way_is_its_last_decision(home: Path, headrace: H
     said = headrace("why", home=home).stdout
     assert "models/flight-delay 2 is under test" in said
     assert "Advance StepHeld since 1970-01-12" in said
+    assert "requests: stable " in said
 
 
 def test_why_of_an_unknown_version_names_the_known_ones(home: Path, headrace: Headrace) -> None:

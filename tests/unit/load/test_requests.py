@@ -11,7 +11,6 @@ import pytest
 from headrace.errors import InvalidData, NotFound
 from headrace.load.counts import Ledger, read_ledger
 from headrace.load.requests import read_lines
-from headrace.load.rewards import reward_of
 
 
 def written(folder: Path, text: str) -> Path:
@@ -42,28 +41,6 @@ def test_a_line_may_say_what_turned_out_to_be_true(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "label", "tolerance", "reward"),
-    [
-        pytest.param(0.7, 1.0, None, 1.0, id="a probability on the right side"),
-        pytest.param(0.7, 0.0, None, 0.0, id="a probability on the wrong side"),
-        pytest.param("rain", "rain", None, 1.0, id="the right label"),
-        pytest.param("rain", "sun", None, 0.0, id="the wrong label"),
-        pytest.param("2", 2.0, None, 1.0, id="a label that is a number"),
-        pytest.param(12.0, 14.0, 2, 1.0, id="a number within its tolerance"),
-        pytest.param(11.9, 14.0, 2, 0.0, id="a number beyond its tolerance"),
-        pytest.param(1.0, 1.0, 0, 1.0, id="no tolerance at all"),
-        pytest.param(12.0, 14.0, None, None, id="a number that nobody gave a tolerance"),
-        pytest.param(0.7, "yes", None, None, id="a probability and a text"),
-        pytest.param(None, 1.0, None, None, id="no answer"),
-    ],
-)
-def test_how_right_an_answer_was(
-    answer: object, label: float | str, tolerance: float | None, reward: float | None
-) -> None:
-    assert reward_of(answer, label, tolerance, threshold=0.5) == reward
-
-
-@pytest.mark.parametrize(
     ("text", "said"),
     [
         pytest.param("", "no requests", id="an empty file"),
@@ -78,6 +55,18 @@ def test_how_right_an_answer_was(
             "`tolerance` a",
             id="a tolerance below 0",
         ),
+        pytest.param(
+            '{"request": {"a": 1}, "label": NaN}\n',
+            "`label` must be",
+            id="a label that is no number",
+        ),
+        pytest.param(
+            f'{{"request": {{"a": 1}}, "label": {10**400}}}\n',
+            "`label` must be",
+            id="a label beyond every float",
+        ),
+        pytest.param("9" * 5000, "line 1: not JSON", id="a number of thousands of digits"),
+        pytest.param("[" * 100_000, "line 1: not JSON", id="a list nested too deep"),
         pytest.param('{"request": 1}\n', "`request` must be an object", id="a request of a number"),
     ],
 )
@@ -86,6 +75,13 @@ def test_a_file_that_cannot_be_sent_is_refused_with_the_line(
 ) -> None:
     with pytest.raises(InvalidData, match=said):
         read_lines(written(tmp_path, text))
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b'{"a": "\xff"}')
+    with pytest.raises(InvalidData, match=r"model\.onnx is not UTF-8 at byte 7"):
+        read_lines(file)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from headrace.engine.observations import Arm
 from headrace.errors import PlatformUnavailable
+from headrace.protocol import FEEDBACK, PREDICTIONS
 from headrace.runtime.local.envoy.clusters import Kind, cluster_name
 from headrace.runtime.local.envoy.routes import (
-    FEEDBACK,
-    PREDICTIONS,
     Mirror,
     Routes,
     Share,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.serving.counters import HistogramSample
-from headrace.serving.joining import ARMS, Arm, Join, agree
+from headrace.serving.joining import ARMS, Arm, Join
 from headrace.serving.ring import Prediction
 from headrace.serving.signature import Output
 
@@ -32,48 +32,6 @@ def counts(join: Join) -> tuple[int, int, int]:
 def differences(join: Join) -> HistogramSample:
     (found,) = [each for each in join.samples() if isinstance(each, HistogramSample)]
     return found
-
-
-@pytest.mark.parametrize(
-    ("mine", "output", "theirs", "other", "alike"),
-    [
-        (0.6, LATE, 0.9, LATE, True),
-        (0.4, LATE, 0.6, LATE, False),
-        (0.5, LATE, 0.4, LATE, True),
-        (0.6, LATE, 0.7, STRICT, False),
-        (0.6, LATE, 0.9, STRICT, True),
-        (100.0, MINUTES, 100.9, MINUTES, True),
-        (100.0, MINUTES, 101.2, MINUTES, False),
-        (0.0, MINUTES, 0.0, MINUTES, True),
-        (-1.0, MINUTES, 1.0, MINUTES, False),
-        (-1.0, DEGREES, 1.0, DEGREES, True),
-        (100.0, DEGREES, 100.9, MINUTES, True),
-        (100.0, DEGREES, 102.1, DEGREES, False),
-        ("yes", CLASS, "yes", CLASS, True),
-        ("yes", CLASS, "Yes", CLASS, False),
-    ],
-    ids=[
-        "probabilities on the same side",
-        "probabilities on both sides",
-        "a probability on the threshold is not above it",
-        "each arm has its own threshold",
-        "above both arms' thresholds",
-        "numbers within 1 %",
-        "numbers more than 1 % apart",
-        "two zeros",
-        "opposite signs",
-        "opposite signs within the tolerance of the bundles",
-        "one bundle alone has a tolerance",
-        "beyond the tolerance",
-        "equal labels",
-        "labels that differ in case",
-    ],
-)
-def test_when_two_answers_agree(
-    mine: float | str, output: Output, theirs: float | str, other: Output, alike: bool
-) -> None:
-    assert agree(mine, output, theirs, other) == alike
-    assert agree(theirs, other, mine, output) == alike
 
 
 def test_a_pair_is_counted_with_its_difference() -> None:

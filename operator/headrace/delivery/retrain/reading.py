@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from headrace.api.fields import parse_duration
 from headrace.delivery.retrain.decision import Wanted
 from headrace.delivery.retrain.due import Quality
 from headrace.errors import InvalidInput
 from headrace.labels.trigger import read_conditions
+from headrace.training.durations import seconds_of
 
 
 def wanted_of(asked: str, drift_limit: float, cool_down: str, *, on_quality: bool) -> Wanted:
@@ -19,7 +19,7 @@ def wanted_of(asked: str, drift_limit: float, cool_down: str, *, on_quality: boo
     """
     if not (math.isfinite(drift_limit) and drift_limit >= 0):
         raise InvalidInput(f"drift_limit is {drift_limit}; expected 0, or a number such as 0.25.")
-    return Wanted(asked.strip(), drift_limit, on_quality, _seconds("cool_down", cool_down))
+    return Wanted(asked.strip(), drift_limit, on_quality, seconds_of("cool_down", cool_down))
 
 
 def quality_of(condition: str, labels: str, least: int, since: str) -> Quality | None:
@@ -38,11 +38,4 @@ def quality_of(condition: str, labels: str, least: int, since: str) -> Quality |
         )
     if least < 1:
         raise InvalidInput(f"least_labels is {least}; expected at least 1.")
-    return Quality(condition, labels, least, _seconds("labels_since", since))
-
-
-def _seconds(name: str, text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise InvalidInput(f"{name}: {error}.") from error
+    return Quality(condition, labels, least, seconds_of("labels_since", since))

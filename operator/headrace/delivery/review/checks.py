@@ -14,7 +14,7 @@ from headrace.delivery.review.fairness import Answers, treatment_of
 from headrace.delivery.review.policy import Policy
 from headrace.errors import InvalidBundle, InvalidInput
 from headrace.serving.bundle import Bundle
-from headrace.training.data.schema import label_text
+from headrace.serving.comparison import is_positive, label_text
 from headrace.training.model.columns import inputs_of, request_of
 from headrace.training.model.fitted import Description, read_description
 from headrace.training.packaging.card import Card, read_card
@@ -132,4 +132,4 @@ def _answers(subject: Subject, rows: pd.DataFrame) -> Answers:
         return Answers(kind, np.array([str(each) for each in found], dtype=object), labels)
     limit = signature.output.threshold
     assert limit is not None
-    return Answers(kind, np.asarray(found) > limit, labels == known.positive)
+    return Answers(kind, is_positive(np.asarray(found), limit), labels == known.positive)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from headrace.delivery.review.policy import Fairness
 from headrace.errors import InvalidData, InvalidInput
-from headrace.training.data.schema import label_text
+from headrace.serving.comparison import label_text
 
 _MOST_GROUPS = 200
 

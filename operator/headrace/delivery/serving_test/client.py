@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from headrace.errors import PlatformUnavailable
+from headrace.protocol import PREDICTIONS
 from headrace.serving.request import Cell
 
-PREDICTIONS = "/api/v1.0/predictions"
 _TIMEOUT = 60.0
 
 

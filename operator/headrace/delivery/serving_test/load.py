@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from headrace.delivery.serving_test.client import PREDICTIONS
 from headrace.errors import InvalidInput, PlatformUnavailable, SetupError
+from headrace.protocol import PREDICTIONS
 
 LONGEST = 900.0
 """Seconds of load, all levels together."""

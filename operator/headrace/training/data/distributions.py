@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from headrace.errors import InvalidInput
+from headrace.serving.comparison import label_text
 from headrace.serving.reference import (
     MISSING,
     OTHER,
@@ -19,7 +20,7 @@ from headrace.serving.reference import (
     Reference,
 )
 from headrace.training.data.report import Shift
-from headrace.training.data.schema import Column, DataSchema, label_text
+from headrace.training.data.schema import Column, DataSchema
 from headrace.training.data.table import read_batches, read_table, table_schema
 
 DRIFT_LIMIT = 0.25

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from headrace.errors import InvalidData, InvalidInput
-from headrace.training.data.schema import Column, ColumnType, DataSchema, Task, label_text
+from headrace.serving.comparison import label_text
+from headrace.training.data.schema import Column, ColumnType, DataSchema, Task
 
 MOST_CATEGORIES = 50
 """Different texts beyond which a column is free text."""

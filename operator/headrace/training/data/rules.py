@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 
-from headrace.training.data.schema import Column, DataSchema, label_text
+from headrace.serving.comparison import label_text
+from headrace.training.data.schema import Column, DataSchema
 
 MISSING, TYPE, OUTSIDE = "missing", "type", "outside"
 

@@ -7,7 +7,6 @@ knows no rows.
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal, Self
 
@@ -15,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from headrace.api.fields import Duration, Part, RuleBroken
 from headrace.errors import Fault, InvalidInput
+from headrace.serving.comparison import label_text
 from headrace.serving.signature import Column as ModelColumn
 from headrace.serving.signature import ColumnType as ModelColumnType
 from headrace.serving.signature import is_name
@@ -34,19 +34,6 @@ _REQUEST_TYPES: dict[ColumnType, ModelColumnType] = {
     "category": "string",
     "instant": "string",
 }
-
-
-def label_text(value: object) -> str:
-    """Write a label as texts of a schema and answers of a model do: `1`, `1.5`, `true`, `late`.
-
-    Whole numbers lose their point, because a column with a missing value holds floats.
-    """
-    if isinstance(value, bool) or type(value).__name__ == "bool":  # numpy's own, too
-        return "true" if value else "false"
-    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
-        number = float(value)  # also numpy's floats of other widths
-        return str(int(number)) if number.is_integer() else str(number)
-    return str(value)
 
 
 def _label(value: object) -> str:

@@ -16,7 +16,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from headrace.api.fields import parse_duration
 from headrace.errors import InvalidData, InvalidInput
 from headrace.training.data.schema import DataSchema
 from headrace.training.data.table import (
@@ -27,6 +26,7 @@ from headrace.training.data.table import (
     write_batches,
 )
 from headrace.training.data.target import answers, instants, labels
+from headrace.training.durations import seconds_of
 
 Method = Literal["auto", "random", "stratified", "grouped", "time"]
 
@@ -161,10 +161,12 @@ def _latest(
     if missing := int(moments.isna().sum()):
         raise InvalidData(f"{missing} rows have no {schema.time}.")
     if last:
-        try:
-            boundary = moments.max() - pd.Timedelta(seconds=parse_duration(last))
-        except ValueError as error:
-            raise InvalidInput(f"last {error}.") from None
+        seconds = seconds_of("last", last)
+        if seconds <= 0:
+            raise InvalidInput(f"last is {last}; expected a duration above zero, such as 14d.")
+        whole = (moments.max() - moments.min()).total_seconds() + 1
+        # A longer time than pandas can tell holds out everything, too.
+        boundary = moments.max() - pd.Timedelta(seconds=min(seconds, whole))
         held = moments > boundary
         boundary = moments[held].min()
     else:

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from headrace.errors import InvalidData
-from headrace.training.data.schema import DataSchema, label_text
+from headrace.serving.comparison import label_text
+from headrace.training.data.schema import DataSchema
 
 
 def answers(rows: pd.DataFrame, schema: DataSchema) -> NDArray[Any]:

@@ -16,6 +16,7 @@ import pandas as pd
 from pandera.errors import SchemaErrors
 
 from headrace.api.fields import format_duration
+from headrace.serving.comparison import label_text
 from headrace.serving.reference import Reference
 from headrace.training.data.distributions import DRIFT_LIMIT, measure_columns, shifts
 from headrace.training.data.report import DataReport, Violation
@@ -27,7 +28,7 @@ from headrace.training.data.rules import (
     describe_type,
     pandera_schema,
 )
-from headrace.training.data.schema import Column, DataSchema, label_text
+from headrace.training.data.schema import Column, DataSchema
 from headrace.training.data.table import read_batches, table_schema
 
 MOST_LABELS = 1000

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from headrace.serving.comparison import is_positive
 from headrace.training.data.schema import Task
 from headrace.training.evaluation.answered import Answered
 
@@ -102,7 +103,7 @@ class Scorer:
         found, false = np.cumsum(positive[::-1]), np.cumsum(negative[::-1])
         said = found + false
         precision = np.where(said > 0, found / np.where(said > 0, said, 1), 0)
-        yes = chance > self._threshold
+        yes = is_positive(chance, self._threshold)
         hits = float(weights @ (yes * truth))
         alarms, misses = float(weights @ (yes * (1 - truth))), float(weights @ (~yes * truth))
         return {
@@ -182,7 +183,8 @@ class Scorer:
     def _codes(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         rows = self._rows
         if rows.task == "binary":
-            return rows.truth.astype(np.intp), (rows.answer > self._threshold).astype(np.intp)
+            positive = is_positive(rows.answer, self._threshold)
+            return rows.truth.astype(np.intp), positive.astype(np.intp)
         places = {label: place for place, label in enumerate(rows.labels)}
         truth, said = ([places.get(str(each), -1) for each in s] for s in (rows.truth, rows.answer))
         return np.array(truth, dtype=np.intp), np.array(said, dtype=np.intp)

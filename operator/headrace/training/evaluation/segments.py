@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from headrace.errors import InvalidInput
-from headrace.training.data.schema import label_text
+from headrace.serving.comparison import label_text
 from headrace.training.evaluation.answered import Answered
 from headrace.training.evaluation.intervals import Score, with_intervals
 from headrace.training.evaluation.scores import HEADLINE, Scorer, is_worse

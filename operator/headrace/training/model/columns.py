@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from headrace.errors import InvalidData, InvalidInput
+from headrace.serving.comparison import label_text
 from headrace.serving.request import Cell
 from headrace.serving.signature import Column
-from headrace.training.data.schema import label_text
 
 Columns = Mapping[str, Sequence[Cell]]
 Features = Callable[[Columns], Columns]

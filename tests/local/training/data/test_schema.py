@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from headrace.errors import InvalidInput
 from headrace.serving.signature import Column as ModelColumn
-from headrace.training.data.schema import Column, DataSchema, label_text
+from headrace.training.data.schema import Column, DataSchema
 from headrace.training.data.schema_text import parse_schema, to_yaml
 
 LATE = """
@@ -166,21 +165,3 @@ def test_every_fault_is_named_at_once() -> None:
 def test_an_unknown_column_is_named_with_those_that_are_there() -> None:
     with pytest.raises(InvalidInput, match="no column 'z'; expected one of: flight, carrier"):
         parse_schema(LATE).column("z")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        pytest.param(1, "1", id="a whole number"),
-        pytest.param(1.0, "1", id="a whole number as a float"),
-        pytest.param(1.5, "1.5", id="a fraction"),
-        pytest.param(np.int8(-3), "-3", id="numpy's whole number"),
-        pytest.param(np.float32(2.0), "2", id="numpy's float"),
-        pytest.param(True, "true", id="a boolean"),
-        pytest.param(np.False_, "false", id="numpy's boolean"),
-        pytest.param("true", "true", id="a text"),
-        pytest.param(float("inf"), "inf", id="infinity"),
-    ],
-)
-def test_labels_are_texts_of_one_form(value: object, text: str) -> None:
-    assert label_text(value) == text

@@ -145,7 +145,13 @@ def test_the_last_days_are_held_out(tmp_path: Path) -> None:
         pytest.param({}, {"last": "1d"}, InvalidInput, "the split is stratified", id="last days"),
         pytest.param({"time": "when"}, {"last": "soon"}, InvalidInput, "no duration", id="no span"),
         pytest.param(
+            {"time": "when"}, {"last": "0s"}, InvalidInput, "above zero", id="no span at all"
+        ),
+        pytest.param(
             {"time": "when"}, {"last": "999d"}, InvalidData, "none is left", id="too long"
+        ),
+        pytest.param(
+            {"time": "when"}, {"last": f"{10**11}d"}, InvalidData, "none is left", id="endless"
         ),
         pytest.param(
             {"group": "who"},

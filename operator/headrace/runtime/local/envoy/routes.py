@@ -9,14 +9,11 @@ from typing import Any
 
 from headrace.engine.observations import Arm
 from headrace.errors import PlatformUnavailable
+from headrace.protocol import ARM_HEADER, FEEDBACK, PREDICTIONS, VERSION_HEADER
 from headrace.runtime.local.envoy.bootstrap import ROUTES_NAME
 from headrace.runtime.local.envoy.clusters import Kind, cluster_name
 from headrace.runtime.local.envoy.files import TYPES, Document, response
 
-PREDICTIONS = "/api/v1.0/predictions"
-FEEDBACK = "/api/v1.0/feedback"
-VERSION_HEADER = "x-headrace-version"
-ARM_HEADER = "x-headrace-arm"
 COOKIE, SET_COOKIE = "cookie", "set-cookie"
 
 TIMEOUT = 10.0
