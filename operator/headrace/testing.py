@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headrace.api import ModelRollout, Traffic
+from headrace.engine.adoption import serving_in
 from headrace.engine.observations import (
     Counts,
     Interval,
@@ -72,6 +73,8 @@ class FakePlatform:
         """Carry out a plan."""
         if self.down:
             raise PlatformUnavailable(self.down)
+        if plan.as_it_is:
+            return
         if not self.plans or self.plans[-1] != plan:
             self.plans.append(plan)
         if not self.slow:
@@ -87,6 +90,7 @@ class FakePlatform:
         return World(
             versions={v.version: self.states.get(v.version, ready) for v in versions},
             traffic=self.traffic,
+            serving=serving_in(rollout.status, self.plans[-1] if self.plans else None),
         )
 
 

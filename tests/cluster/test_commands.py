@@ -23,6 +23,7 @@ from headrace.controller.resources import Resource, Unreadable
 from headrace.controller.store import RolloutStore
 from headrace.engine.observations import Wish
 from headrace.engine.suspension import invalid, valid_again
+from headrace.errors import InvalidInput
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
 from tests.cluster.api_server import ApiServer
@@ -278,6 +279,22 @@ def test_kubectl_finds_the_plugin(kept: Kept) -> None:
     assert "simulate" not in listed
     # A plugin never means what is kept on this machine.
     assert kubectl("status", "absent", "-n", kept.namespace).returncode == 1
+
+
+def test_a_status_that_cannot_be_read_is_said_and_a_retry_may_be_asked_for(
+    kept: Kept, headrace: Command
+) -> None:
+    kept.write(trying())
+    kept.cluster.replace_status({**kept.read(), "status": {"stable": {"version": "2"}}})
+    for asked in ("status", "why", "abort"):
+        said = headrace(asked, "flight-delay", "-n", kept.namespace)
+        assert isinstance(said.exception, InvalidInput)
+        assert "status.stable.name: Field required" in str(said.exception)
+        assert f"headrace retry {kept.namespace}/flight-delay" in str(said.exception)
+    assert headrace("retry", "flight-delay", "-n", kept.namespace).exit_code == 0
+    ask = ask_of(kept.read()["metadata"]["annotations"])
+    assert ask is not None
+    assert ask.wish is Wish.RETRY
 
 
 def test_an_invalid_spec_is_said_in_the_status_and_forgotten_when_it_is_mended(kept: Kept) -> None:

@@ -28,7 +28,16 @@ SPEC: dict[str, Any] = {
 HOLDING = {"canary": {"steps": [{"weight": 20, "hold": "1s"}, {"weight": 25, "hold": "60m"}]}}
 """Ends at 25 %, and stays there."""
 
-FIRST = {"good": "1", "bad": "1", "dead": "1", "aborted": "1", "replaced": "1", "promoted": "a"}
+FIRST = {
+    "good": "1",
+    "bad": "1",
+    "dead": "1",
+    "aborted": "1",
+    "replaced": "1",
+    "promoted": "a",
+    "partly": "3",
+    "later": "5",
+}
 """Which version has the users of a rollout at first."""
 
 
@@ -120,6 +129,47 @@ def test_one_that_dies_loses_its_users_and_has_them_again_when_it_is_back(theatr
     eventually(lambda: stage.weights() == {"1": 75, "d": 25})
     assert stage.history() == [("1", "Live")]
     assert stage.play.unserved == 0
+
+
+def servers(stage: Stage) -> dict[str, int]:
+    """Give how many servers are asked for, by version."""
+    found = stage.cluster.get(SELDON_DEPLOYMENT, stage.namespace, stage.name)
+    assert found is not None
+    return {
+        each["labels"]["headrace.dev/version"]: each["replicas"]
+        for each in found["spec"]["predictors"]
+    }
+
+
+def test_users_leave_a_bad_one_though_not_all_servers_of_stable_are_ready(theatre: Stage) -> None:
+    """The operator would wait for the one that is not ready, which serves nobody."""
+    stage = with_users(theatre, "partly", "4")
+    stage.play.behave("3").pods = 1
+    stage.play.unserved = 0
+    stage.play.behave("4").errors = 0.3
+    stage.when(lambda status: status["decision"]["action"] == "RollBack")
+    eventually(lambda: stage.weights() == {"3": 100})
+    stage.until(Phase.ROLLED_BACK, "3")
+    eventually(lambda: servers(stage) == {"3": 2})
+    assert stage.weights() == {"3": 100}
+    assert stage.play.unserved == 0
+    stage.play.behave("3").pods = 2
+
+
+def test_users_leave_a_bad_one_though_a_server_of_stable_goes_at_the_same_moment(
+    theatre: Stage,
+) -> None:
+    stage = with_users(theatre, "later", "6")
+    stage.play.behave("6").pods = 1
+    stage.play.behave("5").pods = 0
+    eventually(lambda: stage.status()["servers"][0].get("ready", 0) == 0)
+    ask(stage, Wish.ABORT)
+    stage.when(lambda status: status["phase"] == Phase.ROLLING_BACK)
+    assert stage.weights() == {"5": 75, "6": 25}, "there is nowhere to go"
+    stage.play.behave("5").pods = 1
+    eventually(lambda: stage.weights() == {"5": 100})
+    stage.until(Phase.ROLLED_BACK, "5")
+    eventually(lambda: servers(stage) == {"5": 2})
 
 
 def test_a_dead_one_can_be_given_up(theatre: Stage) -> None:

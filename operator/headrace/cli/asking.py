@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from headrace.api import Phase
+from headrace.api import ModelRollout, Phase
 from headrace.cli.places import Choice, find_place, placed
 from headrace.engine.observations import Wish
 from headrace.errors import PermanentError
@@ -13,18 +13,23 @@ from headrace.errors import PermanentError
 def leave(choice: Choice, wish: Wish) -> None:
     """Leave a request where the rollout's controller finds it at its next tick."""
     place = find_place(choice)
-    rollout = place.read()
+    # A retry is the way out of a status that cannot be read.
+    if wish is not Wish.RETRY:
+        _require_use(place.read(), wish)
+    place.ask(wish)
+    asked = f"{place.key}: asked to {wish.replace('-', ' in ')}"
+    if place.is_running:
+        click.echo(f"{asked}; see `headrace status`.")
+    else:
+        click.echo(f"{asked}; it is not running, so it takes effect at the next `headrace up`.")
+
+
+def _require_use(rollout: ModelRollout, wish: Wish) -> None:
     if wish is Wish.PROMOTE and rollout.status.phase is Phase.PROGRESSING:
         raise PermanentError(
             f"{rollout.key} does not wait for a person: see `headrace status`. To promote now, "
             "without further proof: `headrace promote --full`."
         )
-    place.ask(wish)
-    asked = f"{rollout.key}: asked to {wish.replace('-', ' in ')}"
-    if place.is_running:
-        click.echo(f"{asked}; see `headrace status`.")
-    else:
-        click.echo(f"{asked}; it is not running, so it takes effect at the next `headrace up`.")
 
 
 @click.command()
@@ -56,7 +61,8 @@ def abort(choice: Choice) -> None:
 def retry(choice: Choice) -> None:
     """Try a version again that was rolled back.
 
-    Also ends a pause: the rollout goes on at the step where it stopped.
+    Also ends a pause: the rollout goes on at the step where it stopped. Where the status cannot be
+    read, it begins anew with the version that has the users.
     """
     leave(choice, Wish.RETRY)
 

@@ -32,6 +32,7 @@ class ClusterPlace:
             name: Of the rollout.
         """
         self._cluster, self._namespace, self._name = cluster, namespace, name
+        self.key = f"{namespace}/{name}"
         self.where = f"in {context}" if context else "in the cluster"
 
     def read(self) -> ModelRollout:

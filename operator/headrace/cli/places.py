@@ -30,6 +30,11 @@ class Place(Protocol):
         ...
 
     @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        ...
+
+    @property
     def is_running(self) -> bool:
         """Whether somebody looks after it there now, as far as can be seen."""
         ...
@@ -55,6 +60,7 @@ class LocalPlace:
         """Take the folder."""
         self.store = store
         self.where = "on this machine"
+        self.key = f"{store.directory.parent.name}/{store.directory.name}"
 
     @property
     def is_running(self) -> bool:

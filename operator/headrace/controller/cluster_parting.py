@@ -9,6 +9,7 @@ from headrace.api import ModelRollout
 from headrace.controller.parting import PATIENCE
 from headrace.controller.resources import Unreadable
 from headrace.engine.plan import Plan
+from headrace.runtime.kubernetes.pieces import uid_of
 from headrace.runtime.kubernetes.platform import KubernetesPlatform
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,12 @@ class ClusterParting:
         self._platform, self._forget = platform, forget
 
     def part(self, rollout: ModelRollout, plan: Plan, now: float) -> bool:
-        """Give up what a plan has, once nothing else is left of the rollout."""
+        """Give up what a plan has, once nothing else is left of the rollout.
+
+        Where nobody knows what should stay, all of it does.
+        """
+        if plan.as_it_is:
+            self._platform.abandon(rollout.key, uid_of(rollout))
         if plan.stable is not None:
             decision = rollout.status.decision
             waited = 0.0 if decision is None else now - decision.time

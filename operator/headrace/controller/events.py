@@ -11,14 +11,17 @@ import hashlib
 import logging
 import queue
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from headrace.api import ModelRollout, Status
+from headrace.controller.resources import Unreadable
 from headrace.controller.telling import Told, is_warning
 from headrace.engine.decision import Action, Decision
 from headrace.engine.foresight import PROVABLE
 from headrace.errors import Conflict, HeadraceError, TemporaryError
+from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,14 @@ class Creator(Protocol):
             HeadraceError: It could not be created.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """The rollout that an Event is about, whether or not it can be read."""
+
+    key: str
+    uid: str
 
 
 class Events:
@@ -78,14 +89,14 @@ class Events:
             decision: The engine's.
             now: Unix seconds.
         """
-        model = status.candidate or status.stable or rollout.spec.model
+        name, version = _subject(rollout, status, decision)
         since = now if status.decision is None else status.decision.time
         with self._lock:
             told = self._told.setdefault(rollout.key, Told())
             is_first = told.last is None
-            news = told.is_news(decision, model.version, since, now)
+            news = told.is_news(decision, version, since, now)
         if news and not (is_first and now - since > OLD):
-            message = f"{model}: {decision.message}"
+            message = f"{name} {version}: {decision.message}"
             # How long it has held is another sentence at every start, and no other decision.
             what = "" if decision.action is Action.HOLD else message
             self._tell(rollout, decision.reason, message, since, is_warning(decision), what)
@@ -113,6 +124,16 @@ class Events:
         """Tell of something else, such as an object that was put back."""
         self._tell(rollout, reason, message, now, warn)
 
+    def refused(self, resource: Unreadable, now: float) -> None:
+        """Tell of a rollout that cannot be read; of the same fault only once.
+
+        Args:
+            resource: Which.
+            now: Unix seconds.
+        """
+        about = _About(resource.key, resource.uid)
+        self._say(about, resource.reason, resource.message, now, resource.message, warn=True)
+
     def forget(self, key: str) -> None:
         """Forget a rollout that is gone."""
         with self._lock:
@@ -134,16 +155,25 @@ class Events:
         what: str | None = None,
     ) -> None:
         """Tell something; what says the same of the same time is told once."""
+        about = _About(rollout.key, str((rollout.metadata.model_extra or {}).get("uid", "")))
+        same = f"{message if what is None else what}\n{at:.3f}"
+        self._say(about, reason, message, at, same, warn=warn)
+
+    def _say(
+        self, about: _About, reason: str, message: str, at: float, same: str, *, warn: bool
+    ) -> None:
+        """Tell something, unless something was told that is the same."""
         logger.log(
             logging.WARNING if warn else logging.INFO,
             "%s",
             message,
-            extra={"rollout": rollout.key, "reason": reason},
+            extra={"rollout": about.key, "reason": reason},
         )
+        event = _event(about, reason, message, at, same, self._identity, warn=warn)
         try:
-            self._queue.put_nowait(_event(rollout, reason, message, at, warn, self._identity, what))
+            self._queue.put_nowait(event)
         except queue.Full:
-            logger.warning("%s: too many Events wait; this one is in the log only", rollout.key)
+            logger.warning("%s: too many Events wait; this one is in the log only", about.key)
 
     def _run(self) -> None:
         while (event := self._queue.get()) is not None:
@@ -164,31 +194,43 @@ class Events:
                     raise
 
 
+def _subject(rollout: ModelRollout, status: Status, decision: Decision) -> tuple[str, str]:
+    """Give name and version of the model that a decision is about.
+
+    The tick that ends a rollout has no candidate any more, and repeats what was decided of it.
+    """
+    model = status.candidate or status.stable or rollout.spec.model
+    last = status.history[-1] if status.history else None
+    if status.candidate is None and last is not None and last.message == decision.message:
+        return model.name, last.version
+    return model.name, model.version
+
+
 def _event(
-    rollout: ModelRollout,
+    about: _About,
     reason: str,
     message: str,
     at: float,
-    warn: bool,
+    same: str,
     identity: str,
-    what: str | None,
+    *,
+    warn: bool,
 ) -> Object:
-    metadata = rollout.metadata
-    uid = str((metadata.model_extra or {}).get("uid", ""))
-    content = "\n".join((uid, reason, message if what is None else what, f"{at:.3f}"))
+    namespace, _, name = about.key.partition("/")
+    content = "\n".join((about.uid, reason, same))
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     moment = datetime.fromtimestamp(at, UTC)
     shown = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{metadata.name}.{digest}", "namespace": metadata.namespace},
+        "metadata": {"name": f"{name}.{digest}", "namespace": namespace},
         "involvedObject": {
-            "apiVersion": rollout.api_version,
-            "kind": rollout.kind,
-            "name": metadata.name,
-            "namespace": metadata.namespace,
-            "uid": uid,
+            "apiVersion": MODEL_ROLLOUT.api_version,
+            "kind": MODEL_ROLLOUT.kind,
+            "name": name,
+            "namespace": namespace,
+            "uid": about.uid,
         },
         "type": "Warning" if warn else "Normal",
         "reason": reason,

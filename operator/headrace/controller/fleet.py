@@ -10,25 +10,24 @@ while the world is as it should be.
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
 
 from headrace.api import ModelRollout, Status
 from headrace.controller.asking import CountersOf, request_of
 from headrace.controller.member import Member
-from headrace.controller.parting import PATIENCE, NoParting, Parting
+from headrace.controller.parting import NoParting, Parting
+from headrace.controller.refusing import OnRefused, Refusals
 from headrace.controller.resources import Resources, Unreadable
-from headrace.controller.schedule import AT_REST_SECONDS, next_slot, slot
+from headrace.controller.schedule import AT_REST_SECONDS, LATER, next_slot, slot
 from headrace.controller.tick import judge
 from headrace.controller.tracing import Spans, no_spans
 from headrace.controller.writing import is_due, with_conditions_of, written_over
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
-from headrace.engine.suspension import invalid
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable, TemporaryError
 from headrace.metrics.source import Measured, Metrics
 from headrace.render.counters import counters_of
@@ -46,15 +45,7 @@ and one that does not answer must not keep the others waiting."""
 SOON = 0.2
 """Seconds after which something is tried again that was in nobody's way for long."""
 
-LATER = 15.0
-"""Seconds after which something is tried again at the latest, whatever is wrong with it."""
-
 _MOST_DOUBLINGS = 10
-
-_GOES = (
-    "It is being deleted: unless the spec is corrected within a minute, it goes, and what runs is "
-    "left as it is."
-)
 
 OnTick = Callable[[ModelRollout, Tick], None]
 """Is told of a tick that was carried out: the rollout as it was judged, the engine's answer."""
@@ -83,6 +74,7 @@ class Fleet:
         parting: Parting | None = None,
         on_tick: OnTick = lambda rollout, answer: None,
         on_undone: OnUndone = lambda rollout, message: None,
+        on_refused: OnRefused = lambda resource: None,
         on_carried_out: OnCarriedOut = lambda seconds: None,
         may_act: Callable[[], bool] = lambda: True,
         wake: Callable[[], None] = lambda: None,
@@ -100,6 +92,7 @@ class Fleet:
             parting: What is done before a resource that is deleted may go; None for nothing.
             on_tick: Is told of every tick that was carried out, from any thread.
             on_undone: Is told of a status that somebody had written over, from any thread.
+            on_refused: Is told of what cannot be read, from the thread that ticks.
             on_carried_out: Is told of everything that was carried out, from any thread.
             may_act: Whether this process still leads; asked before every write.
             wake: Is called when a tick is due at once, from any thread.
@@ -112,14 +105,18 @@ class Fleet:
         self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
         self._on_undone, self._on_carried_out, self._spans = on_undone, on_carried_out, spans
         self._members: dict[str, Member] = {}
-        self._refusing: dict[str, Future[None]] = {}
-        self._patience_ends = math.inf
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
+        self._refusals = Refusals(resources, self._parting, self._pool, may_act, on_refused)
 
     @property
     def members(self) -> Mapping[str, Member]:
         """All rollouts by `namespace/name`, to be looked at only."""
         return self._members
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why rollouts cannot be read, by `namespace/name`, to be looked at only."""
+        return self._refusals.messages
 
     def close(self) -> None:
         """Wait for what is being carried out."""
@@ -149,7 +146,7 @@ class Fleet:
                 member.looked = now
                 self._judge(member, measured.get(key, _NOTHING_READ), now)
         waiting = [member.again for member in self._members.values() if member.again > now]
-        waiting.append(self._patience_ends)
+        waiting.append(self._refusals.patience_ends)
         return min(next_slot(now, self._intervals()), *waiting, now + AT_REST_SECONDS)
 
     def settle(self, timeout: float) -> None:
@@ -158,8 +155,7 @@ class Fleet:
         for member in list(self._members.values()):
             if member.acting is not None:
                 member.acting.result(max(0.0, deadline - time.monotonic()))
-        for writing in list(self._refusing.values()):
-            writing.result(max(0.0, deadline - time.monotonic()))
+        self._refusals.settle(deadline)
 
     def _intervals(self) -> Iterable[float]:
         under_test = (m for m in self._members.values() if not m.is_at_rest)
@@ -174,13 +170,17 @@ class Fleet:
         """
         busy = {key for key, member in self._members.items() if member.is_busy}
         found = self._resources.all()
-        self._patience_ends = math.inf
+        self._refusals.begin({k for k, one in found.items() if isinstance(one, Unreadable)})
         for key in self._members.keys() - found.keys() - busy:
             del self._members[key]
         for key, resource in found.items():
             if key in busy:
                 continue
             member = self._members.get(key)
+            if member is not None and resource.uid != member.resource.uid:
+                # One that was made anew under its name has nothing of the one before it.
+                del self._members[key]
+                member = None
             if isinstance(resource, Unreadable) and resource.status is None and member is not None:
                 # The status is ours to write, and what it was is known.
                 member.resource = replace(
@@ -191,7 +191,7 @@ class Fleet:
             if isinstance(resource, Unreadable):
                 # What it had made stays as it is: nobody knows what should be.
                 self._members.pop(key, None)
-                self._refuse(resource, now)
+                self._refusals.refuse(resource, now)
                 continue
             if member is None:
                 self._members[key] = Member(resource, resource.rollout.status)
@@ -214,44 +214,6 @@ class Fleet:
             return
         member.undone = (*member.undone, *written_over(before, found))
         member.status = with_conditions_of(member.status, found)
-
-    def _refuse(self, resource: Unreadable, now: float) -> None:
-        """Say in the status that the spec is invalid, once; let it go if it is deleted for long."""
-        writing = self._refusing.get(resource.key)
-        if writing is not None and not writing.done():
-            return
-        message = resource.message
-        if resource.deleting is not None:
-            ends = resource.deleting + PATIENCE
-            if now >= ends:
-                self._patience_ends = min(self._patience_ends, now + LATER)
-                self._refusing[resource.key] = self._pool.submit(self._abandon, resource)
-                return
-            self._patience_ends = min(self._patience_ends, ends)
-            message = f"{message}\n{_GOES}"
-        if resource.status is None:
-            return
-        said = invalid(resource.status, message, resource.generation, now)
-        if said != resource.status:
-            said = said.model_copy(update={"writes": said.writes + 1})
-            self._refusing[resource.key] = self._pool.submit(self._write_refusal, resource, said)
-
-    def _abandon(self, resource: Unreadable) -> None:
-        try:
-            if self._may_act():
-                self._parting.abandon(resource)
-                self._resources.let_go(resource)
-        except HeadraceError as error:
-            logger.warning("%s cannot go yet: %s", resource.key, error)
-
-    def _write_refusal(self, resource: Unreadable, status: Status) -> None:
-        logger.warning("%s: %s", resource.key, resource.message)
-        try:
-            if self._may_act():
-                self._resources.refuse(resource, status)
-        except HeadraceError as error:
-            # Changed in the meantime, or not written this time: the next tick looks again.
-            logger.info("%s: its status was not written: %s", resource.key, error)
 
     def _measure(self, members: Iterable[Member], now: float) -> Mapping[str, Measured]:
         wanted, there = [], self._metrics.time(now)
@@ -318,8 +280,8 @@ class Fleet:
             if self._may_act() and self._is_over(member, answer, self._metrics.time(now)):
                 self._resources.let_go(member.resource)
             member.trouble, member.failures = "", 0
-            if rollout.status.candidate is not None and member.is_at_rest:
-                # Another version may wait for this end, and nothing in the world would tell.
+            if member.is_at_rest and (rollout.status.candidate is not None or answer.is_new):
+                # Another version may wait for this, and nothing in the world would tell.
                 member.looked = 0.0
         except HeadraceError as error:
             # The next tick asks for the same plan.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from headrace.api import ModelRollout, OnDelete, Status
+from headrace.api import Condition, ModelRollout, OnDelete, Status
 from headrace.api.documents import rollout_from
 from headrace.api.fields import parse_instant
 from headrace.controller.alike import Alike
@@ -113,6 +113,19 @@ class KeptRollouts:
         """Write why it cannot be read; see `Resources`."""
         self._server.replace_status(_written(resource.key, resource.fence, status))
 
+    def complain(self, resource: Unreadable, conditions: Sequence[Condition]) -> None:
+        """Write conditions beside what cannot be read; see `Resources`."""
+        namespace, _, name = resource.key.partition("/")
+        found = self._server.get(MODEL_ROLLOUT, namespace, name)
+        if found is None or str(found["metadata"]["resourceVersion"]) != resource.fence:
+            raise Conflict(f"{resource.key} has been changed.")
+        status = found["status"]
+        ours = [each.model_dump(mode="json", exclude_defaults=True) for each in conditions]
+        types = {each["type"] for each in ours}
+        others = [each for each in status.get("conditions") or () if each["type"] not in types]
+        status = {**status, "conditions": [*others, *ours]}
+        self._server.replace_status({**found, "status": status})
+
     def let_go(self, resource: Resource | Unreadable) -> None:
         """Take the finalizer away; see `Resources`."""
         kept = [name for name in resource.finalizers if name != FINALIZER]
@@ -191,14 +204,43 @@ def status_of(seen: Mapping[str, Any]) -> Status:
     Raises:
         InvalidInput: It cannot be read.
     """
+    key = _key(seen)
     try:
         return Status.model_validate(seen.get("status") or {})
     except ValidationError as error:
         raise InvalidInput(
-            f"The status of {_key(seen)} cannot be read ({error.error_count()} faults): it was "
+            f"The status of {key} cannot be read ({error.error_count()} faults): it was "
             "written by another version of Headrace or changed by hand. What runs is left as it "
-            "is; remove .status to begin anew."
+            f"is: put .status in order, or say `headrace retry {key}` to begin anew with "
+            f"the version that has the users. The first fault is {_first(error)}."
         ) from error
+
+
+def _first(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(("status", *map(str, fault["loc"])))
+    return f"{place}: {fault['msg']}"
+
+
+def _begun_anew(seen: Mapping[str, Any], ask: Ask | None) -> Status | None:
+    """Give the status with which a person's retry begins anew where it cannot be read.
+
+    Returns:
+        What can be read of what was live when, and nothing else; None where nobody asked for it.
+    """
+    status = seen["status"]
+    if ask is None or ask.wish is not Wish.RETRY or status.get("asked") == ask.identity:
+        return None
+    with suppress(ValidationError):
+        return Status.model_validate({"history": status.get("history") or []})
+    return Status()
+
+
+def _conditions_in(seen: Mapping[str, Any]) -> Iterator[Condition]:
+    """Give the conditions that can be read in a status that cannot."""
+    for each in seen["status"].get("conditions") or ():
+        with suppress(ValidationError):
+            yield Condition.model_validate(each)
 
 
 def _key(seen: Mapping[str, Any]) -> str:
@@ -217,9 +259,10 @@ def _read(seen: Mapping[str, Any]) -> Resource | Unreadable:
     fence = str(metadata["resourceVersion"])
     deleted = metadata.get("deletionTimestamp")
     deleting = None if deleted is None else parse_instant(deleted)
+    ask = ask_of(metadata.get("annotations") or {})
     status = None
     try:
-        status = status_of(seen)
+        status = _status_of(seen, ask)
         rollout = _wanted(seen).model_copy(update={"status": status})
     except InvalidInput as error:
         return Unreadable(
@@ -232,9 +275,19 @@ def _read(seen: Mapping[str, Any]) -> Resource | Unreadable:
             uid=str(metadata.get("uid", "")),
             finalizers=tuple(metadata.get("finalizers") or ()),
             takes_all=(seen.get("spec") or {}).get("onDelete") == OnDelete.DELETE,
+            conditions=() if status is not None else tuple(_conditions_in(seen)),
         )
-    ask = ask_of(metadata.get("annotations") or {})
     return Resource(rollout, fence, ask, deleting)
+
+
+def _status_of(seen: Mapping[str, Any], ask: Ask | None) -> Status:
+    try:
+        return status_of(seen)
+    except InvalidInput:
+        anew = _begun_anew(seen, ask)
+        if anew is None:
+            raise
+        return anew
 
 
 def ask_of(annotations: Mapping[str, str]) -> Ask | None:

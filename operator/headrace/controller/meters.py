@@ -8,7 +8,7 @@ is the one: a thousand rollouts have thousands of series, not tens of thousands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,7 +21,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from headrace.api import ModelRollout
+from headrace.api import ModelRollout, Phase
 from headrace.engine.decision import Decision
 from headrace.render.monitoring import OUTCOME, PHASE
 
@@ -38,6 +38,9 @@ Queries = Callable[[], Mapping[str, int]]
 
 Count = Callable[[], int]
 
+Keys = Callable[[], Collection[str]]
+"""Of rollouts, `namespace/name`."""
+
 
 class Meters:
     """Counters of one controller, and a look at its rollouts."""
@@ -49,6 +52,7 @@ class Meters:
         queries: Queries = dict,
         in_trouble: Count = int,
         broken_watches: Count = int,
+        refused: Keys = tuple,
     ) -> None:
         """Count nothing yet. All of these are called when Prometheus asks.
 
@@ -56,8 +60,10 @@ class Meters:
             rollouts: Gives all rollouts with their latest status.
             api_requests: Gives the requests to the API server so far.
             queries: Gives the queries to Prometheus so far.
-            in_trouble: Gives the number of rollouts whose last tick could not be carried out.
+            in_trouble: Gives the number of rollouts that cannot be read, or whose last tick could
+                not be carried out.
             broken_watches: Gives the number of watches of which nothing is heard.
+            refused: Gives the rollouts that cannot be read.
         """
         self.registry = CollectorRegistry()
         self._decisions = Counter(
@@ -91,7 +97,8 @@ class Meters:
         )
         troubled = Gauge(
             "headrace_rollouts_in_trouble",
-            "Rollouts of which the last tick could not be carried out; the log says why.",
+            "Rollouts that cannot be read, or of which the last tick could not be carried out; "
+            "the log says why.",
             registry=self.registry,
         )
         troubled.set_function(in_trouble)
@@ -103,7 +110,7 @@ class Meters:
         broken.set_function(broken_watches)
         ProcessCollector(registry=self.registry)
         self.registry.register(_OfRequests(api_requests, queries))
-        self.registry.register(_OfRollouts(rollouts))
+        self.registry.register(_OfRollouts(rollouts, refused))
 
     def decided(self, decision: Decision) -> None:
         """Count a decision that changed something."""
@@ -115,8 +122,8 @@ class Meters:
 
 
 class _OfRollouts(Collector):
-    def __init__(self, rollouts: Rollouts) -> None:
-        self._rollouts = rollouts
+    def __init__(self, rollouts: Rollouts, refused: Keys) -> None:
+        self._rollouts, self._refused = rollouts, refused
 
     def collect(self) -> Iterator[Metric]:
         key = ["namespace", "rollout"]
@@ -144,6 +151,8 @@ class _OfRollouts(Collector):
             for check in status.checks:
                 label = [*name, status.candidate.version, check.name, check.outcome]
                 outcomes.add_metric(label, 1.0)
+        for refused in self._refused():
+            phases.add_metric([*refused.split("/", 1), Phase.INVALID], 1.0)
         yield from (phases, weights, outcomes)
 
     def describe(self) -> list[Metric]:

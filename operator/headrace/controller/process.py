@@ -26,6 +26,7 @@ from headrace.controller.lease import Leadership
 from headrace.controller.lease_object import LeaseObject
 from headrace.controller.meters import Meters
 from headrace.controller.outside import Outside
+from headrace.controller.resources import Unreadable
 from headrace.controller.schedule import AT_REST_SECONDS
 from headrace.controller.tracing import Spans, no_spans
 from headrace.engine.decision import Tick
@@ -116,6 +117,7 @@ class Controller:
             lambda: cluster.requests,
             lambda: asked,
             in_trouble=self._in_trouble,
+            refused=self._refused,
             broken_watches=lambda: sum(bool(one.trouble) for one in self._cache.watchers),
         )
         self._ticked = time.monotonic()
@@ -207,6 +209,7 @@ class Controller:
             parting=ClusterParting(self._platform, self._forget),
             on_tick=self._on_tick,
             on_undone=self._on_undone,
+            on_refused=self._on_refused,
             on_carried_out=self._meters.carry_out_seconds.observe,
             may_act=lambda: self.leads,
             wake=self._changes.wake,
@@ -247,6 +250,9 @@ class Controller:
     def _on_undone(self, rollout: ModelRollout, message: str) -> None:
         self._events.happened(rollout, "StatusUndone", message, self._clock())
 
+    def _on_refused(self, resource: Unreadable) -> None:
+        self._events.refused(resource, self._clock())
+
     def _known_outside(
         self, rollout: ModelRollout, observations: Observations, now: float
     ) -> Observations:
@@ -260,8 +266,12 @@ class Controller:
         self._events.forget(key)
 
     def _in_trouble(self) -> int:
-        members = {} if self._fleet is None else dict(self._fleet.members)
-        return sum(bool(member.trouble) for member in members.values())
+        fleet = self._fleet
+        members = {} if fleet is None else dict(fleet.members)
+        return sum(bool(member.trouble) for member in members.values()) + len(self._refused())
+
+    def _refused(self) -> tuple[str, ...]:
+        return () if self._fleet is None else tuple(self._fleet.refused)
 
     def _rollouts(self) -> dict[str, ModelRollout]:
         fleet = self._fleet

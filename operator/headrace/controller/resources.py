@@ -6,12 +6,13 @@ changed the resource since it was read: of two controllers only one can decide a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from headrace.api import ModelRollout, Status
+from headrace.api import Condition, ModelRollout, Status
 from headrace.engine.observations import Ask
+from headrace.engine.suspension import INVALID_SPEC, STATUS_UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Resource:
         return self.rollout.key
 
     @property
+    def uid(self) -> str:
+        """Tells it from another one of its name; empty where there are no others."""
+        return str((self.rollout.metadata.model_extra or {}).get("uid", ""))
+
+    @property
     def finalizers(self) -> tuple[str, ...]:
         """Who must let it go before it is gone."""
         return tuple((self.rollout.metadata.model_extra or {}).get("finalizers") or ())
@@ -55,6 +61,7 @@ class Unreadable:
         uid: The resource's identity.
         finalizers: Who must let it go before it is gone.
         takes_all: Whether everything that it has is deleted with it.
+        conditions: Of a status that cannot be read, those that can be.
     """
 
     key: str
@@ -66,6 +73,12 @@ class Unreadable:
     uid: str = ""
     finalizers: tuple[str, ...] = ()
     takes_all: bool = False
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why, in one CamelCase word."""
+        return STATUS_UNREADABLE if self.status is None else INVALID_SPEC
 
 
 class Resources(Protocol):
@@ -87,6 +100,13 @@ class Resources(Protocol):
 
     def refuse(self, resource: Unreadable, status: Status) -> None:
         """Say in a resource's status why it cannot be read; raises like `write`."""
+        ...
+
+    def complain(self, resource: Unreadable, conditions: Sequence[Condition]) -> None:
+        """Say in a status that cannot be read that it cannot, and leave all else in it as it is.
+
+        Raises like `write`.
+        """
         ...
 
     def let_go(self, resource: Resource | Unreadable) -> None:

@@ -12,6 +12,9 @@ from collections.abc import Iterable
 AT_REST_SECONDS = 60.0
 """Between two looks at a rollout that has nothing under test; changes are looked at sooner."""
 
+LATER = 15.0
+"""Seconds after which something is tried again at the latest, whatever is wrong with it."""
+
 
 def slot(now: float, interval: float) -> int:
     """Give the number of the interval that a moment is in.

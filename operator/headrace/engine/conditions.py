@@ -19,6 +19,15 @@ SERVERS_HEALTHY, REGISTERED = "ServersHealthy", "Registered"
 LONG = 600.0
 """Seconds for which a platform, a gate or Prometheus may be away before that counts as stalled."""
 
+FOREIGN = "ServingVersionUnknown"
+"""Why nothing is done: what serves the users is no version that can be told."""
+
+NOT_MOVED = "TrafficNotMoved"
+"""Why a rollout does not end: the router does not carry what its end asks for."""
+
+MOVING = 60.0
+"""Seconds in which routers move users."""
+
 _SERVERS = ("CandidateNotReady", "WaitingForServers", "NoVersionReady", "Undoing")
 
 State = tuple[Truth, str, str]
@@ -130,10 +139,17 @@ def _stalled(spec: RolloutSpec, status: Status, data: Condition, now: float) -> 
     """Say whether it can go on by itself; the decision's time says since when it is as it is."""
     decision = status.decision
     assert decision is not None
+    if decision.reason == FOREIGN:
+        return "True", decision.reason, decision.message
     limit = spec.analysis.max_duration
     if status.paused is not None and now - status.paused.since > limit:
         told = f"paused for more than {format_duration(limit)}: {status.paused.message}"
         return "True", status.paused.reason, told
+    ends = status.phase in (Phase.PROMOTING, Phase.ROLLING_BACK) and decision.action != "Hold"
+    if ends and status.carried_since is None and now - decision.time > MOVING:
+        since = f"for more than {format_duration(MOVING)}"
+        told = f"{since} the router has not moved the users; the Events say why: {decision.message}"
+        return "True", NOT_MOVED, told
     limits = dict.fromkeys(_SERVERS, max(spec.serving.startup_timeout, 60.0))
     limits |= dict.fromkeys(("PlatformUnavailable", UNKNOWN), LONG)
     for reason, limit in limits.items():

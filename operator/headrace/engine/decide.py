@@ -8,6 +8,7 @@ at edges: called again with the same input it asks for the same world.
 from __future__ import annotations
 
 from headrace.api import Phase, RolloutSpec, Status
+from headrace.engine.adoption import adoption
 from headrace.engine.contradiction import contradiction, start_over
 from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.endings import promoting, rolling_back
@@ -62,6 +63,8 @@ def decide(spec: RolloutSpec, status: Status, observations: Observations, now: f
         The decision with its sentence, the plan, and the status to write.
     """
     status = _seen(valid_again(status), observations, now)
+    if (adopted := adoption(spec, status, observations, now)) is not None:
+        return adopted
     if observations.deleting is not None:
         gone = leaving(spec, status, observations, now)
         if gone is not None:

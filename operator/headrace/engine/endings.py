@@ -21,7 +21,7 @@ from headrace.engine.health import (
     retreat,
     state_of,
 )
-from headrace.engine.lifecycle import Outcome, finish, leave_test, note_arrival, switch
+from headrace.engine.lifecycle import ADOPTED, Outcome, finish, leave_test, note_arrival, switch
 from headrace.engine.observations import Ask, Observations, Wish, World
 from headrace.engine.steps import ALL_CANDIDATE, ALL_STABLE
 from headrace.engine.strategies.build import strategy_of
@@ -98,7 +98,7 @@ def _ending(status: Status) -> Ending:
 
 
 def _outcome(ending: Ending) -> Outcome:
-    if ending.reason == "Superseded":
+    if ending.reason in ("Superseded", ADOPTED):
         return "Superseded"
     return "Discarded" if ending.action == Action.DISCARD else "RolledBack"
 

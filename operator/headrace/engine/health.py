@@ -131,6 +131,28 @@ def carried(status: Status) -> Traffic:
     return traffic.model_copy(update=update | {name: getattr(traffic, name) + rest})
 
 
+def leads_nowhere(status: Status, world: World, traffic: Traffic) -> bool:
+    """Tell whether traffic gives users to stable that candidates serve, and stable cannot.
+
+    Args:
+        status: Of a test.
+        world: What is seen.
+        traffic: What the router should carry.
+    """
+    here = carried(status)
+    if traffic.stable <= here.stable or is_ready(state_of(world, status.stable)):
+        return False
+    return _has_living(status, world, here)
+
+
+def _has_living(status: Status, world: World, traffic: Traffic) -> bool:
+    """Tell whether any version that has users has a server."""
+    return any(
+        weight and is_ready(world.versions.get(version))
+        for version, weight in weights_of(traffic, status).items()
+    )
+
+
 def retreat(status: Status, world: World) -> Traffic:
     """Give the traffic of a rollback: all to stable, unless that would be a way to nowhere.
 
@@ -140,9 +162,4 @@ def retreat(status: Status, world: World) -> Traffic:
     traffic = carried(status)
     if not traffic.live or not is_down(state_of(world, status.stable)):
         return ALL_STABLE
-    living = [
-        version
-        for version, weight in weights_of(traffic, status).items()
-        if weight and is_ready(world.versions.get(version))
-    ]
-    return traffic if living else ALL_STABLE
+    return traffic if _has_living(status, world, traffic) else ALL_STABLE

@@ -32,6 +32,10 @@ to learn its rates and its dispersion, and read in one query."""
 
 _KEPT_HISTORY = 50
 
+ADOPTED = "ServingVersionAdopted"
+"""Why a version is stable that served users while the status named none, and why others that
+shared these users go back."""
+
 Outcome = Literal["Live", "Promoted", "RolledBack", "Superseded", "Discarded"]
 
 _NOTHING_UNDER_TEST: dict[str, object] = {

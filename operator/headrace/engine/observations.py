@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from headrace.api import Registered, Traffic
+from headrace.api import ModelSpec, Registered, Traffic
 from headrace.engine.gates import GateAnswer
 
 
@@ -251,6 +251,21 @@ class VersionState:
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """What takes users of a rollout whose status does not know of it.
+
+    Attributes:
+        name: As the platform names it.
+        weight: Whole per cent of the live requests, > 0.
+        model: The version; None where what serves is none that can be told.
+    """
+
+    name: str
+    weight: int
+    model: ModelSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What the platform sees now.
 
@@ -259,12 +274,15 @@ class World:
         traffic: What the router carries; None where it could not be read.
         problem: Why the platform could not be seen or changed; empty if it could.
         ending: Whether the place itself is being deleted, so that nothing can be made there.
+        serving: Who takes the users, where nothing is under test and the stable version, if there
+            is one, has none. Together 100 %.
     """
 
     versions: Mapping[str, VersionState] = field(default_factory=dict)
     traffic: Traffic | None = None
     problem: str = ""
     ending: bool = False
+    serving: tuple[Serving, ...] = ()
 
 
 class Wish(StrEnum):

@@ -20,6 +20,7 @@ class Plan:
         sticky: How users stay with the arm that answered first; None where they need not.
         retreating: Whether the candidates are on their way out. A router that waits for every
             version to be ready must forget those without traffic, or it would never move.
+        as_it_is: Whether all that exists stays as it is, since nobody knows what should.
     """
 
     stable: ModelSpec | None
@@ -29,6 +30,7 @@ class Plan:
     previous: ModelSpec | None = None
     sticky: Stickiness | None = None
     retreating: bool = False
+    as_it_is: bool = False
 
     @property
     def candidates(self) -> tuple[ModelSpec, ...]:
@@ -52,3 +54,7 @@ class Plan:
             *((model, traffic.challengers.get(model.version, 0)) for model in self.challengers),
         ]
         return tuple((model, weight) for model, weight in shares if model is not None and weight)
+
+
+AS_IT_IS = Plan(stable=None, candidate=None, traffic=Traffic(), as_it_is=True)
+"""Changes nothing and takes nothing away."""

@@ -14,6 +14,8 @@ from headrace.engine.observations import Observations
 
 INVALID_SPEC, SUSPENDED = "InvalidSpec", "Suspended"
 
+STATUS_UNREADABLE = "StatusUnreadable"
+
 
 def suspended(spec: RolloutSpec, status: Status, observations: Observations, now: float) -> Tick:
     """Change nothing and judge nothing; what people ask meanwhile waits.
@@ -47,17 +49,22 @@ def from_now_on(observations: Observations, now: float) -> Observations:
     return replace(observations, intervals=(), problems=(), watermarks=watermarks)
 
 
-def invalid(status: Status, message: str, generation: int, now: float) -> Status:
+def invalid(
+    status: Status, message: str, generation: int, now: float, reason: str = INVALID_SPEC
+) -> Status:
     """Say that a spec is not valid; the rollout and its traffic stay as they are.
 
     For callers that have no valid spec to give to `decide`. They apply nothing, and write this
     status; once the spec is valid again, `decide` goes on from where the rollout was.
+
+    Of a status that cannot be read, only the conditions are of use.
 
     Args:
         status: As the last tick left it.
         message: What is wrong, in a sentence.
         generation: Of the invalid spec.
         now: Unix seconds.
+        reason: In one word.
     """
     interrupted = status.interrupted if status.phase is Phase.INVALID else status.phase
     status = status.model_copy(
@@ -68,8 +75,8 @@ def invalid(status: Status, message: str, generation: int, now: float) -> Status
         }
     )
     states = {
-        PROGRESSING: with_state(status, PROGRESSING, ("False", INVALID_SPEC, message), now),
-        STALLED: with_state(status, STALLED, ("True", INVALID_SPEC, message), now),
+        PROGRESSING: with_state(status, PROGRESSING, ("False", reason, message), now),
+        STALLED: with_state(status, STALLED, ("True", reason, message), now),
     }
     others = [c for c in status.conditions if c.type not in states]
     return status.model_copy(update={"conditions": [*others, *states.values()]})

@@ -13,8 +13,10 @@ from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.foresight import foresee
 from headrace.engine.health import (
     cannot_serve,
+    carried,
     is_complete,
     is_ready,
+    leads_nowhere,
     never_came_up,
     readiness,
     retreat,
@@ -66,6 +68,10 @@ def under_test(spec: RolloutSpec, status: Status, observations: Observations, no
     decision = _dead(spec, status, arms, world, now)
     if decision is None and world.problem:
         decision = Decision(Action.HOLD, "PlatformUnavailable", world.problem)
+    if decision is None and leads_nowhere(status, world, _allowed(strategy, status, observations)):
+        message = f"{status.stable} has no server, and its users stay where they are until it has"
+        decision = Decision(Action.HOLD, "StableNotReady", message)
+        return answer(spec, status, decision, carried(status), now, verdicts)
     if decision is None:
         decision = next_decision(strategy, Scene(analysis, checks, status, arms, now))
         unready = _unready(status, arms, world)

@@ -96,7 +96,7 @@ def _fetching(rollout: ModelRollout, model: ModelSpec) -> dict[str, Any]:
             "image": serving.image or DEFAULT_IMAGE,
             "imagePullPolicy": "IfNotPresent",
             "command": ["python", "-m", "headrace.serving.fetch"],
-            "args": ["--digest", model.digest, "--target", _BUNDLE, "--", _address(model)],
+            "args": ["--digest", model.digest, "--target", _BUNDLE, "--", address_of(model)],
             "envFrom": [secret] if secret else None,
             "resources": resources_of(rollout),
             "volumeMounts": mounts,
@@ -227,7 +227,8 @@ def _mount(name: str, path: str) -> dict[str, Any]:
     return {"name": name, "mountPath": path}
 
 
-def _address(model: ModelSpec) -> str:
+def address_of(model: ModelSpec) -> str:
+    """Give where a pod fetches a bundle: of a claim, as a file in its volume."""
     if not model.uri.startswith("pvc://"):
         return model.uri
     return f"file://{_CLAIM}{urlsplit(model.uri).path}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from headrace.api import (
+    Condition,
     ModelRollout,
     Phase,
     Status,
@@ -102,6 +103,17 @@ class Shelf:
         self.log.append(f"refuse {status.phase}")
         self.kept[resource.key] = replace(resource, fence=str(self.writes), status=status)
 
+    def complain(self, resource: Unreadable, conditions: Sequence[Condition]) -> None:
+        if self.down:
+            raise PlatformUnavailable(self.down)
+        if self.kept[resource.key].fence != resource.fence:
+            raise Conflict("somebody else has changed it")
+        self.writes += 1
+        self.log.append("complain")
+        self.kept[resource.key] = replace(
+            resource, fence=str(self.writes), conditions=tuple(conditions)
+        )
+
     def let_go(self, resource: Resource | Unreadable) -> None:
         del self.kept[resource.key]
 
@@ -171,6 +183,7 @@ class Bench:
         self.cluster = Cluster(self.shelf.log, self.shelf.life)
         self.told: list[tuple[str, str]] = []
         self.undone: list[str] = []
+        self.refused: list[tuple[str, str]] = []
         self.now = START
         self.leads = True
         self.fleet = self.restart()
@@ -187,6 +200,7 @@ class Bench:
             parting=self.parting,
             on_tick=self._tell,
             on_undone=lambda rollout, message: self.undone.append(rollout.key),
+            on_refused=lambda resource: self.refused.append((resource.key, resource.reason)),
             may_act=lambda: self.leads,
             workers=2,
         )

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from headrace.api import Condition, DecisionStatus, ModelRollout
+from headrace.api import Condition, DecisionStatus, ModelRollout, Phase
 from headrace.controller.events import LONGEST, TRIES, Events
+from headrace.controller.resources import Unreadable
 from headrace.engine.decision import Action, Decision
 from headrace.errors import Conflict, PlatformUnavailable
 from tests.unit.engine.rollouts import live
@@ -67,6 +68,38 @@ def test_a_decision_that_is_told_again_after_a_crash_makes_no_second_event() -> 
         events.decided(rollout, rollout.status, decision, NOW)
         events.close()
     assert kept.told() == [("Warning", "MoreErrors")]
+
+
+def test_a_rollback_is_told_once_and_blames_nobody_else_when_it_has_ended() -> None:
+    world, kept = live(), Kept()
+    world.metrics.script.candidate_errors = 0.2
+    world.want("2")
+    events = Events(kept, "one")
+    for _ in range(100):
+        answer = world.tick()
+        events.decided(world.rollout, answer.status, answer.decision, world.clock.now)
+    events.close()
+    assert world.status.phase is Phase.ROLLED_BACK
+    told = [event["message"] for event in kept.events.values()]
+    assert sum(event["type"] == "Warning" for event in kept.events.values()) == 1
+    assert all(message.startswith("flight-delay 2: ") for message in told)
+
+
+def test_what_cannot_be_read_is_told_once_for_each_fault_whoever_leads() -> None:
+    kept = Kept()
+    for message in ("no steps", "no steps", "no model"):
+        events = Events(kept, "one")
+        events.refused(Unreadable("models/flight", "7", message, uid="u-1"), NOW)
+        events.close()
+    assert kept.told() == [("Warning", "StatusUnreadable")] * 2
+    event = next(iter(kept.events.values()))
+    about = event["involvedObject"]
+    assert (about["kind"], about["namespace"], about["name"], about["uid"]) == (
+        "ModelRollout",
+        "models",
+        "flight",
+        "u-1",
+    )
 
 
 def test_a_hold_whose_sentence_tells_the_time_makes_no_second_event_after_a_crash() -> None:

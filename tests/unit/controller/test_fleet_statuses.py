@@ -14,6 +14,7 @@ from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.observations import Ask, Wish
 from tests.unit.controller.bench import (
     START,
+    Bench,
     live,
     named,
     under_test,
@@ -75,6 +76,96 @@ def test_a_status_that_nobody_can_read_any_more_is_put_back() -> None:
     assert bench.undone == [key]
     bench.until(Phase.HEALTHY)
     assert [entry.outcome for entry in bench.status().history] == ["Live", "Promoted"]
+
+
+def junk(bench: Bench) -> None:
+    """Have a status that nobody can read, found by a controller that knows nothing of before."""
+    key = "models/flight-0"
+    bench.shelf.writes += 1
+    bench.shelf.kept[key] = Unreadable(key, str(bench.shelf.writes), "the status cannot be read")
+    bench.restart()
+
+
+def test_a_status_that_nobody_can_read_is_told_and_changes_nothing() -> None:
+    bench = under_test()
+    junk(bench)
+    platform = bench.cluster.of("models/flight-0")
+    plans = list(platform.plans)
+    bench.shelf.log.clear()
+    bench.slots(20)
+    assert bench.refused == [("models/flight-0", "StatusUnreadable")]
+    assert dict(bench.fleet.refused) == {"models/flight-0": "the status cannot be read"}
+    assert bench.shelf.log == ["complain"]
+    assert platform.plans == plans
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Unreadable)
+    said = {each.type: (each.status, each.reason, each.message) for each in kept.conditions}
+    assert said["Stalled"] == ("True", "StatusUnreadable", "the status cannot be read")
+
+
+def test_all_others_go_on_beside_a_status_that_nobody_can_read() -> None:
+    bench = live(2)
+    junk(bench)
+    bench.want("2", 1)
+    bench.until(Phase.PROGRESSING, 1)
+    bench.until(Phase.HEALTHY, 1)
+    assert bench.status(1).stable == named("2", 1).spec.model
+
+
+def test_what_cannot_be_said_in_the_status_now_is_said_later() -> None:
+    bench = under_test()
+    junk(bench)
+    bench.shelf.down = "the API server does not answer"
+    bench.slots(2)
+    bench.shelf.down = ""
+    bench.slots(1)
+    assert bench.shelf.log[-1] == "complain"
+    assert len(bench.refused) == 1
+
+
+def test_a_status_that_is_in_order_again_is_refused_no_longer() -> None:
+    bench = under_test()
+    right = bench.status()
+    junk(bench)
+    bench.slots(2)
+    one = named("2", 0).model_copy(update={"status": right})
+    bench.shelf.kept[one.key] = Resource(one, "in order")
+    bench.until(Phase.HEALTHY)
+    assert bench.fleet.refused == {}
+    assert bench.status().stable == named("2", 0).spec.model
+
+
+def test_a_status_without_a_version_costs_a_restarted_controller_no_minute() -> None:
+    bench = live()
+    bench.want("2")
+    kept = bench.shelf.kept["models/flight-0"]
+    assert isinstance(kept, Resource)
+    bench.shelf.write(kept, Status())
+    bench.restart()
+    for _ in range(3):
+        bench.now += 1
+        bench.tick()
+    assert ("models/flight-0", "ServingVersionAdopted") in bench.told
+    status = bench.status()
+    assert (status.stable, status.candidate) == (named("1", 0).spec.model, named("2", 0).spec.model)
+    bench.until(Phase.HEALTHY)
+    assert [entry.outcome for entry in bench.status().history] == ["Live", "Promoted"]
+
+
+def test_a_rollout_that_is_made_anew_at_once_has_nothing_of_the_one_before_it() -> None:
+    bench = live()
+    anew = named("2", 0)
+    metadata = type(anew.metadata).model_validate({**anew.metadata.model_dump(), "uid": "another"})
+    bench.shelf.writes += 1
+    bench.shelf.kept[anew.key] = Resource(
+        anew.model_copy(update={"metadata": metadata}), str(bench.shelf.writes)
+    )
+    bench.cluster.of(anew.key).plans.clear()
+    bench.tick()
+    assert bench.undone == []
+    assert bench.status().stable is None
+    bench.until(Phase.HEALTHY)
+    assert [(one.version, one.outcome) for one in bench.status().history] == [("2", "Live")]
 
 
 CONTRADICTIONS: dict[str, dict[str, object]] = {
@@ -145,6 +236,7 @@ def test_an_invalid_spec_leaves_everything_as_it_is_and_says_so_once() -> None:
     plans = list(platform.plans)
     bench.slots(20)
     assert bench.shelf.log == ["refuse Invalid"]
+    assert bench.refused == [("models/flight-0", "InvalidSpec")]
     assert platform.plans == plans
     kept = bench.shelf.kept["models/flight-0"]
     assert isinstance(kept, Unreadable)

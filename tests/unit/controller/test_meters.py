@@ -80,6 +80,16 @@ def test_trouble_is_a_number_and_so_is_what_the_process_takes() -> None:
     assert found[("process_cpu_seconds_total",)] > 0
 
 
+def test_a_rollout_that_cannot_be_read_is_there_and_invalid() -> None:
+    world = live()
+    meters = Meters(lambda: {world.rollout.key: world.rollout}, refused=lambda: ["models/other"])
+    phases = {name[1:]: value for name, value in samples(meters).items() if name[0] == PHASE}
+    assert phases == {
+        ("models", "flight-delay", Phase.HEALTHY): 1,
+        ("models", "other", Phase.INVALID): 1,
+    }
+
+
 def test_a_thousand_rollouts_have_a_series_for_what_is_and_none_for_what_is_not() -> None:
     world = live()
     world.want("2")

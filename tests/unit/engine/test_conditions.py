@@ -128,6 +128,24 @@ class TestItIsStalled:
             world.tick()
         assert condition(world, "Stalled").reason == "CandidateNotReady"
 
+    def test_when_the_router_does_not_move_the_users_of_a_version_that_was_rolled_back(
+        self,
+    ) -> None:
+        world = trying()
+        world.platform.slow = True
+        world.ask(Wish.ABORT)
+        for _ in range(4):
+            assert condition(world, "Stalled").status == "False"
+            world.tick()
+        world.tick()
+        stalled = condition(world, "Stalled")
+        assert (stalled.status, stalled.reason) == ("True", "TrafficNotMoved")
+        assert "for more than 1m the router has not moved the users" in stalled.message
+        world.platform.slow = False
+        world.tick()
+        world.tick()
+        assert condition(world, "Stalled").status == "False"
+
     def test_when_a_gate_has_not_answered_for_long_but_not_when_it_says_no(self) -> None:
         world = live(steps="[{weight: 50, hold: 60s}]")
         world.edit(gates=[Gate(name="g", url="https://g.example.com")])

@@ -14,6 +14,7 @@ from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable
 from headrace.render.manifest import Manifest
+from headrace.render.names import predictor_name
 from headrace.runtime.kubernetes.answers import NamespaceEnding, NoAnswer
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
@@ -25,8 +26,10 @@ from headrace.runtime.kubernetes.placing import Placing
 from headrace.runtime.kubernetes.predictors import (
     in_the_way,
     mark_of,
+    servers_for_now,
     services_of,
     with_predictors,
+    with_servers,
     without_predictors,
 )
 from headrace.runtime.kubernetes.routes import RouteState
@@ -71,7 +74,7 @@ class Application:
             memory.plan, memory.generation = self.plan, generation
         self._children = self.cache.children(self.rollout.key)
         drift = Drift(memory, self._children, self._manifest, self.now)
-        due = [piece for piece in memory.pieces if drift.is_due(piece)]
+        due = [piece for piece in memory.pieces if drift.is_due(piece) or self._waits(piece)]
         for piece in self._in_order(due):
             self._try(piece)
             if self._is_cut_off:
@@ -170,11 +173,9 @@ class Application:
         if seen is None or not isinstance(seen.reading, RouteState):
             return manifest
         if self.rollout.spec.routing.provider == "Seldon":
-            names = in_the_way(manifest, seen, self._children.values())
-            if not names:
-                return manifest
-            without = without_predictors(manifest, names)
-            return None if seen.applied == mark_of(without) else without
+            for_now = self._until_moved(manifest, seen)
+            is_there = for_now is not manifest and seen.applied == mark_of(for_now)
+            return None if is_there else for_now
         kept = seen.reading.services - services_of(manifest)
         if not kept or is_taken_over(self.memory, self._children, self.now):
             return manifest
@@ -184,6 +185,26 @@ class Application:
         namespace = self.rollout.metadata.namespace
         live = self.cluster.get(piece.kind, namespace, piece.name)
         return with_predictors(manifest, live, kept, mark)
+
+    def _until_moved(self, manifest: Manifest, seen: Seen) -> Manifest:
+        """Give what the Seldon operator is to have for it to move users now."""
+        children, plan = self._children.values(), self.plan
+        out = in_the_way(manifest, seen, children)
+        for_now = without_predictors(manifest, out) if out else manifest
+        name = "" if plan.stable is None else predictor_name(plan.stable)
+        servers = servers_for_now(
+            for_now, seen, children, name, is_moving=bool(out), retreating=plan.retreating
+        )
+        return for_now if servers is None else with_servers(for_now, name, servers)
+
+    def _waits(self, piece: Piece) -> bool:
+        """Tell whether what is in place is right, and users cannot move by it yet."""
+        seen = self._children.get(piece.child)
+        if piece.kind != SELDON_DEPLOYMENT or seen is None or not self.plan.retreating:
+            return False
+        manifest = self._manifest(piece)
+        for_now = self._until_moved(manifest, seen) if piece.routes else manifest
+        return for_now is not manifest and seen.applied != mark_of(for_now)
 
     def _extra(self) -> list[Seen]:
         """Give what this rollout owns and the plan does not name."""

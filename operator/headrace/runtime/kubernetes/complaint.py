@@ -58,6 +58,12 @@ class Complaint:
 def _note(route: RouteState, provider: str) -> Note | None:
     if route.problem:
         return "RouteRefused", f"the router ({provider}) says: {route.problem}"
+    if route.taken is False and provider == "Seldon":
+        return "RouteWaits", (
+            "the Seldon operator is not done: it moves no users until every server of every "
+            "version is ready. Look at those that are not; with routing.provider GatewayAPI or "
+            "Istio nobody waits for them"
+        )
     if route.taken is False:
         return "RouteIgnored", (
             f"the router ({provider}) does not say that it has taken over the route: is it there, "

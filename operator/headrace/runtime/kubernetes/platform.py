@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from headrace.api import ModelRollout
-from headrace.engine.observations import World
+from headrace.engine.observations import Serving, World
 from headrace.engine.plan import Plan
 from headrace.engine.steps import ALL_STABLE
 from headrace.errors import HeadraceError, PlatformUnavailable
@@ -25,6 +25,7 @@ from headrace.runtime.kubernetes.memory import NEVER, Memory
 from headrace.runtime.kubernetes.pieces import manifests_of, uid_of
 from headrace.runtime.kubernetes.pods import PodState
 from headrace.runtime.kubernetes.seen import Seen
+from headrace.runtime.kubernetes.serving import SERVERS, destinations, serving_of
 from headrace.runtime.kubernetes.tally import Tally
 from headrace.runtime.kubernetes.world import models_of, route_of, world_of
 
@@ -58,7 +59,7 @@ class KubernetesPlatform:
             InvalidInput: The rollout was not read from a cluster.
         """
         self._cache.require()
-        if self.settled(rollout, plan):
+        if plan.as_it_is or self.settled(rollout, plan):
             return
         memory = self._memory(rollout)
         change = self._cache.change(rollout.key)
@@ -77,7 +78,7 @@ class KubernetesPlatform:
         )
 
     def observe(self, rollout: ModelRollout) -> World:
-        """Tell what exists of this rollout now; asks nothing.
+        """Tell what exists of this rollout now; asks nothing while its versions have the users.
 
         Raises:
             PlatformUnavailable: What exists is not known.
@@ -97,11 +98,32 @@ class KubernetesPlatform:
             memory.tallies.setdefault(servers.version, told)
         children = _own(self._cache.children(rollout.key).values(), memory.uid)
         world = world_of(rollout, models, children, memory.tallies_of(models))
-        world = replace(world, ending=memory.ending)
+        serving = self._serving(rollout, children) if status.candidate is None else ()
+        world = replace(world, ending=memory.ending, serving=serving)
         memory.world = (basis, world)
         provider = rollout.spec.routing.provider
         memory.complaint.look(route_of(rollout, children), provider, self._clock())
         return world
+
+    def _serving(self, rollout: ModelRollout, children: Iterable[Seen]) -> tuple[Serving, ...]:
+        """Look for who serves users that stable does not have; asks once for each that may."""
+        route, stable = route_of(rollout, children), rollout.status.stable
+        if route is None or not any(route.weights.values()):
+            return ()
+        if stable is not None and any(map(route.weights.get, destinations(rollout, stable))):
+            return ()
+        namespace, servers = rollout.metadata.namespace, []
+        for seen in children:
+            if seen.kind in SERVERS:
+                try:
+                    found = self._cluster.get(seen.kind, namespace, seen.name)
+                except PlatformUnavailable:
+                    raise
+                except HeadraceError as error:
+                    raise unavailable(error) from error
+                if found is not None:
+                    servers.append((seen.kind, found))
+        return serving_of(rollout, route, servers)
 
     def notes(self, key: str) -> list[Note]:
         """Give what people should hear of a rollout as (reason, sentence), each once.

@@ -5,7 +5,8 @@ SeldonDeployment's predictors none can be deleted alone: the object is applied w
 first applied with it, as the last of them and with no traffic of the operator's own.
 
 Where the operator routes itself, it moves no users while any predictor is not ready. So one that is
-not, and that users are to be taken from, is left out until they have moved, and put back then.
+not, and that users are to be taken from, is left out until they have moved, and put back then. The
+stable version must get them: of that, only the servers that are ready are asked for until then.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from headrace.runtime.kubernetes.pods import PodState
 from headrace.runtime.kubernetes.routes import RouteState
 from headrace.runtime.kubernetes.seen import APPLIED, Seen
 
-_WITHOUT = " without "
+_WITHOUT, _ONLY = " without ", " with only "
 
 
 def services_of(manifest: Manifest) -> frozenset[str]:
@@ -85,13 +86,72 @@ def without_predictors(manifest: Manifest, names: Collection[str]) -> Manifest:
     return _changed(manifest, left, f"{digest}{_WITHOUT}{', '.join(sorted(names))}")
 
 
+def servers_for_now(
+    manifest: Manifest,
+    seen: Seen,
+    children: Iterable[Seen],
+    stable: str,
+    *,
+    is_moving: bool,
+    retreating: bool,
+) -> int | None:
+    """Give how many servers the stable predictor should have until it has got users back.
+
+    The ones that are not ready serve nobody, and the operator would wait for them.
+
+    Args:
+        manifest: What the SeldonDeployment should be, with the operator's own routing.
+        seen: What it is.
+        children: All that was seen of the rollout.
+        stable: The predictor's name.
+        is_moving: Whether predictors are left out until their users have moved.
+        retreating: Whether candidates are on their way out.
+
+    Returns:
+        None for all that it should have: no users are on their way to it, it is ready, it has no
+        server at all, or an autoscaler has the number.
+    """
+    reading, name = seen.reading, text(manifest, "metadata", "name")
+    predictors = {text(each, "name"): each for each in mappings(manifest, "spec", "predictors")}
+    own = predictors.get(stable)
+    if own is None or "replicas" not in own or not isinstance(reading, RouteState):
+        return None
+    wanted = {text(each, "labels", REVISION) for each in predictors.values()}
+    pods = [each for each in children if isinstance(each.reading, PodState) and not each.leaving]
+    losing = any(
+        weight and service != f"{name}-{stable}" and not _share(predictors, name, service)
+        for service, weight in reading.weights.items()
+    )
+    going = retreating and any(each.revision not in wanted for each in pods)
+    if not (losing or going or is_moving):
+        return None
+    revision = text(own, "labels", REVISION)
+    states = [each.reading for each in pods if each.revision == revision]
+    ready = sum(isinstance(state, PodState) and state.ready for state in states)
+    return ready if 0 < ready < count(own, "replicas") else None
+
+
+def with_servers(manifest: Manifest, name: str, servers: int) -> Manifest:
+    """Have fewer servers of a predictor; the SeldonDeployment's mark says how many."""
+    predictors = [
+        {**each, "replicas": servers} if each["name"] == name else each
+        for each in manifest["spec"]["predictors"]
+    ]
+    return _changed(manifest, predictors, f"{mark_of(manifest)}{_ONLY}{servers}")
+
+
+def _share(predictors: Mapping[str, Mapping[str, Any]], name: str, service: str) -> int:
+    found = predictors.get(service.removeprefix(f"{name}-"), {})
+    return 0 if found.get("shadow") else count(found, "traffic")
+
+
 def mark_of(manifest: Manifest) -> str:
     """Give what a manifest is known by once it is applied."""
     return text(manifest, "metadata", "annotations", APPLIED)
 
 
 def _left_out(mark: str) -> list[str]:
-    return mark.partition(_WITHOUT)[2].split(", ")
+    return mark.partition(_ONLY)[0].partition(_WITHOUT)[2].split(", ")
 
 
 def _is_ready(predictor: Mapping[str, Any], pods: Collection[PodState]) -> bool:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from headrace.api import ModelRollout, Traffic
+from headrace.engine.adoption import serving_in
 from headrace.engine.observations import World
 from headrace.engine.plan import Plan
 from headrace.errors import Conflict, HeadraceError, PlatformUnavailable
@@ -163,6 +164,8 @@ class LocalPlatform:
                     f"This platform runs {self._rollout}: start another one, in a folder of "
                     f"its own, for {rollout.key}."
                 )
+            if plan.as_it_is:
+                return
             self._fleet.check(plan)
             self._rollout, self._segments = rollout.key, rollout.spec.strategy.segments
             wanted = (plan, rollout.spec.serving.replicas)
@@ -189,6 +192,7 @@ class LocalPlatform:
                 versions=self._fleet.states(plan, self._replicas, view),
                 traffic=None if view is None else _traffic(plan, view.routes or Routes()),
                 problem=" ".join(filter(None, problems)),
+                serving=serving_in(rollout.status, plan),
             )
 
     def processes(self) -> tuple[ProcessStatus, ...]:

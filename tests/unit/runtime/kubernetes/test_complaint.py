@@ -29,20 +29,21 @@ def test_nothing_is_told_of_a_route_when(route: RouteState | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("route", "seconds", "reason", "words"),
+    ("route", "provider", "seconds", "reason", "words"),
     [
-        (REFUSED, REFUSED_SECONDS, "RouteRefused", "there is no such gateway"),
-        (IGNORED, SILENT_SECONDS, "RouteIgnored", "is it there"),
+        (REFUSED, "GatewayAPI", REFUSED_SECONDS, "RouteRefused", "there is no such gateway"),
+        (IGNORED, "GatewayAPI", SILENT_SECONDS, "RouteIgnored", "is it there"),
+        (IGNORED, "Seldon", SILENT_SECONDS, "RouteWaits", "Look at those that are not"),
     ],
-    ids=["refused", "ignored"],
+    ids=["refused", "ignored", "waiting for servers"],
 )
 def test_what_lasts_is_told_once(
-    route: RouteState, seconds: float, reason: str, words: str
+    route: RouteState, provider: str, seconds: float, reason: str, words: str
 ) -> None:
     complaint = Complaint()
-    complaint.look(route, "GatewayAPI", 0.0)
+    complaint.look(route, provider, 0.0)
     assert complaint.due(seconds - 0.1) == []
-    complaint.look(route, "GatewayAPI", seconds - 0.1)
+    complaint.look(route, provider, seconds - 0.1)
     ((told, message),) = complaint.due(seconds)
     assert told == reason
     assert words in message
