@@ -15,6 +15,6 @@ settings.register_profile("ci", derandomize=True, deadline=None, max_examples=40
 settings.register_profile("local", deadline=None, max_examples=40)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-# A shell that runs the tests in the background has them ignore Ctrl-C, and they would hand that down
-# to the commands that they press it for.
+# A shell that runs the tests in the background has them ignore Ctrl-C, and they would hand that
+# down to the commands that they press it for.
 signal.signal(signal.SIGINT, signal.default_int_handler)
