@@ -22,7 +22,7 @@ demo: setup ## Release a real model three times on this machine, and watch it be
 test: unit properties processes ## All tests but those of `make e2e`
 
 .PHONY: unit
-unit: setup ## The tests that need no process and no network (seconds)
+unit: setup ## The tests that need no process and no network (a minute)
 	@$(TEST) tests/unit -n 2 --cov --cov-report=html
 
 .PHONY: properties

@@ -151,3 +151,9 @@ class ModelRollout(Part):
     def key(self) -> str:
         """`namespace/name`: what names one rollout among all."""
         return f"{self.metadata.namespace}/{self.metadata.name}"
+
+    @property
+    def uid(self) -> str:
+        """Tells it from another one of its name; empty where Kubernetes gave it none."""
+        uid = (self.metadata.model_extra or {}).get("uid")
+        return uid if isinstance(uid, str) else ""

@@ -155,7 +155,7 @@ class Events:
         what: str | None = None,
     ) -> None:
         """Tell something; what says the same of the same time is told once."""
-        about = _About(rollout.key, str((rollout.metadata.model_extra or {}).get("uid", "")))
+        about = _About(rollout.key, rollout.uid)
         same = f"{message if what is None else what}\n{at:.3f}"
         self._say(about, reason, message, at, same, warn=warn)
 

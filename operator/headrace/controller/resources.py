@@ -39,7 +39,7 @@ class Resource:
     @property
     def uid(self) -> str:
         """Tells it from another one of its name; empty where there are no others."""
-        return str((self.rollout.metadata.model_extra or {}).get("uid", ""))
+        return self.rollout.uid
 
     @property
     def finalizers(self) -> tuple[str, ...]:

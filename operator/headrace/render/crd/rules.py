@@ -8,11 +8,11 @@ shape beside its rules.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from headrace.api.check import OF_SUBJECT, SELECTORS, SHAPES, Shape
+from headrace.api.check import OF_SUBJECT, SELECTORS, SHAPES, Kind, MetricName, Shape
 from headrace.api.selectors import PATTERN
 
 _NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -56,40 +56,43 @@ _SELECTOR = Rule(
 )
 
 
-_OTHER_LIMIT = "has a limit that its subject does not take: write one that it does"
-_OTHER_FIELDS = "has not the fields of its subject: leave out those of other checks"
-
-
 def _subject_rules() -> Iterator[Rule]:
-    """Give what the checks of each subject have, as the api knows it: all metrics in one rule, and
-    all kinds. Rules of their own would be evaluated for every check at every write of a status."""
-    by_field: dict[str, list[tuple[str, Shape]]] = {"metric": [], "kind": []}
-    for subject, shape in SHAPES.items():
-        by_field["metric" if subject[0].islower() else "kind"].append((subject, shape))
-    for field, subjects in by_field.items():
-        limits = {subject: _limit_rule(shape) for subject, shape in subjects}
-        fields = {subject: _field_rule(shape) for subject, shape in subjects}
-        has_limits = {subject: _limits_of(shape) for subject, shape in subjects}
-        has_fields = {subject: _fields_of(shape) for subject, shape in subjects}
-        yield _by_subject(field, limits, has_limits, _OTHER_LIMIT)
-        yield _by_subject(field, fields, has_fields, _OTHER_FIELDS)
+    """Give what the checks of each subject have, as the api knows it.
+
+    All metrics are in one rule, and all kinds: rules of their own would each be evaluated for every
+    check, at every write of a status.
+    """
+    for field, subjects in (("metric", get_args(MetricName)), ("kind", get_args(Kind))):
+        shapes = {subject: SHAPES[subject] for subject in subjects}
+        yield _by_subject(
+            field,
+            {subject: (_limit_rule(shape), _limits_of(shape)) for subject, shape in shapes.items()},
+            "has a limit that its subject does not take: write one that it does",
+        )
+        yield _by_subject(
+            field,
+            {subject: (_field_rule(shape), _fields_of(shape)) for subject, shape in shapes.items()},
+            "has not the fields of its subject: leave out those of other checks",
+        )
 
 
-def _by_subject(field: str, rules: Mapping[str, str], has: Mapping[str, str], message: str) -> Rule:
-    """Give one rule for all subjects of a field; those that have to be alike share a branch."""
+def _by_subject(field: str, has: Mapping[str, tuple[str, str]], message: str) -> Rule:
+    """Give one rule for all subjects of a field; those that have to be alike share a branch.
+
+    Args:
+        field: `metric` or `kind`.
+        has: By subject, what must be true of its checks, in CEL and in words.
+        message: For a server that cannot put the words together.
+    """
     alike: dict[str, list[str]] = {}
-    for subject, rule in rules.items():
+    for subject, (rule, _) in has.items():
         alike.setdefault(rule, []).append(subject)
     branches = "".join(
-        f"self.{field} in {_listed(subjects)} ? {rule} : " for rule, subjects in alike.items()
+        f"self.{field} in {json.dumps(subjects)} ? {rule} : " for rule, subjects in alike.items()
     )
-    texts = ", ".join(f"'{subject}': {json.dumps(text)}" for subject, text in has.items())
+    texts = ", ".join(f"'{subject}': {json.dumps(text)}" for subject, (_, text) in has.items())
     said = f"'a check of ' + self.{field} + ' has ' + {{{texts}}}[self.{field}]"
     return Rule(f"!has(self.{field}) || ({branches}true)", message, said=said)
-
-
-def _listed(subjects: Iterable[str]) -> str:
-    return json.dumps([*subjects])
 
 
 def _limits_of(shape: Shape) -> str:

@@ -8,6 +8,7 @@ may still reach.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from headrace.api import ModelRollout
@@ -86,7 +87,8 @@ class Application:
                     self._delete(seen)
         if self._errors:
             first = self._errors[0]
-            raise first if isinstance(first, PlatformUnavailable) else unavailable(first)
+            with waited_out():
+                raise first
         return not due and not extra
 
     @property
@@ -234,6 +236,16 @@ class Application:
         self.cache.note_deleted(self.rollout.key, child)
 
 
-def unavailable(error: HeadraceError) -> PlatformUnavailable:
-    """Give an error of the API server as what the engine's caller waits out."""
-    return PlatformUnavailable(str(error))
+@contextmanager
+def waited_out() -> Iterator[None]:
+    """Have errors of the API server be what the engine's caller waits out.
+
+    Raises:
+        PlatformUnavailable: In place of any other error of ours.
+    """
+    try:
+        yield
+    except PlatformUnavailable:
+        raise
+    except HeadraceError as error:
+        raise PlatformUnavailable(str(error)) from error

@@ -53,10 +53,9 @@ def uid_of(rollout: ModelRollout) -> str:
     Raises:
         InvalidInput: It has none: it was not read from a cluster.
     """
-    uid = (rollout.metadata.model_extra or {}).get("uid")
-    if not isinstance(uid, str) or not uid:
+    if not rollout.uid:
         raise InvalidInput(f"{rollout.key} has no metadata.uid: read it from the API server.")
-    return uid
+    return rollout.uid
 
 
 def manifests_of(rollout: ModelRollout, plan: Plan, *, owned: bool = True) -> list[Manifest]:

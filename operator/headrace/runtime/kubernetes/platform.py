@@ -15,8 +15,7 @@ from headrace.api import ModelRollout
 from headrace.engine.observations import Serving, World
 from headrace.engine.plan import Plan
 from headrace.engine.steps import ALL_STABLE
-from headrace.errors import HeadraceError, PlatformUnavailable
-from headrace.runtime.kubernetes.applying import Application, unavailable
+from headrace.runtime.kubernetes.applying import Application, waited_out
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.complaint import Note
@@ -115,12 +114,8 @@ class KubernetesPlatform:
         namespace, servers = rollout.metadata.namespace, []
         for seen in children:
             if seen.kind in SERVERS:
-                try:
+                with waited_out():
                     found = self._cluster.get(seen.kind, namespace, seen.name)
-                except PlatformUnavailable:
-                    raise
-                except HeadraceError as error:
-                    raise unavailable(error) from error
                 if found is not None:
                     servers.append((seen.kind, found))
         return serving_of(rollout, route, servers)
@@ -155,12 +150,8 @@ class KubernetesPlatform:
             seen = children.get((manifest["kind"], manifest["metadata"]["name"]))
             if seen is None or seen.owner != uid:
                 continue  # nothing of ours that could be left behind
-            try:
+            with waited_out():
                 self._cache.note(seen.kind, self._cluster.apply(manifest))
-            except PlatformUnavailable:
-                raise
-            except HeadraceError as error:
-                raise unavailable(error) from error
 
     def abandon(self, key: str, uid: str) -> None:
         """Let all that a rollout has outlive it, as it is.
@@ -175,12 +166,8 @@ class KubernetesPlatform:
         namespace, _, _ = key.partition("/")
         for seen in self._cache.children(key).values():
             if seen.owner == uid:
-                try:
+                with waited_out():
                     disown(self._cluster, seen.kind, namespace, seen.name, uid)
-                except PlatformUnavailable:
-                    raise
-                except HeadraceError as error:
-                    raise unavailable(error) from error
 
     def forget(self, key: str) -> None:
         """Forget a rollout that is gone.
