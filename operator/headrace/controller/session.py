@@ -6,13 +6,10 @@ starts the servers.
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -94,14 +91,11 @@ class LocalSession:
         """
         with ExitStack() as exit_stack:
             exit_stack.enter_context(self.store.owned())
-            self._note_url = self.store.directory / "session.json"
-            exit_stack.callback(self._note_url.unlink, missing_ok=True)
             exit_stack.callback(self._outside.close)
             exit_stack.callback(self.platform.close)
             self.platform.start()
             self._metrics = PrometheusMetrics(self.platform.prometheus_url)
             exit_stack.callback(self._metrics.close)
-            self._write_note()
             self._exit = exit_stack.pop_all()
         self._loop.start()
         return self
@@ -116,14 +110,6 @@ class LocalSession:
         self._stop.set()
         self._loop.join(timeout=30)
         self._exit.close()
-
-    def _write_note(self) -> None:
-        note = {
-            "pid": os.getpid(),
-            "url": self.platform.url,
-            "prometheus": self.platform.prometheus_url,
-        }
-        self._note_url.write_text(json.dumps(note), encoding="utf-8")
 
     def wait(
         self,
@@ -233,12 +219,3 @@ class LocalSession:
         if message != self._trouble:
             self._trouble = message
             self._say(message)
-
-
-def read_note(store: RolloutStore) -> dict[str, object]:
-    """Give the addresses of a running session; empty where none runs."""
-    try:
-        note = json.loads(Path(store.directory / "session.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return dict(note)

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from headrace.api import Analysis, CanaryStep, CheckStatus
+from headrace.api import Analysis, CheckStatus
 from headrace.api.fields import format_duration
 from headrace.engine.checks.base import SequentialCheck
 from headrace.engine.checks.blocks import counts, histogram
@@ -55,7 +55,6 @@ class Forecast:
         required: Whether promotion waits for its proof.
         factor: The smallest regression that four of five rollouts find within the schedule, as a
             multiple of stable; None if there is none up to 50 times.
-        found_after: Seconds until a regression of that size is found.
         proved_after: Seconds until an equal candidate is proved, on average, with the last step's
             weight going on; None if not within `maxDuration`.
         sentence: The same in words. No full stop.
@@ -64,7 +63,6 @@ class Forecast:
     check: str
     required: bool
     factor: float | None
-    found_after: float | None
     proved_after: float | None
     sentence: str
 
@@ -87,15 +85,6 @@ class Remaining:
     check: str
     seconds: float | None
     sentence: str
-
-
-def stages_of(steps: Sequence[CanaryStep]) -> tuple[Stage, ...]:
-    """Give the steps in which users are served by both arms; mirroring is left out."""
-    return tuple(
-        Stage(step.hold, step.weight / 100)
-        for step in steps
-        if step.weight is not None and step.weight < 100 and step.hold
-    )
 
 
 def past_of(history: Sequence[Interval]) -> Past | None:
@@ -217,7 +206,7 @@ def _forecast(
         sentence += f"; an equal candidate is proved after about {after}"
     else:
         sentence += f"; an equal candidate cannot be proved in {longest} (maxDuration)"
-    return Forecast(check.name, check.required, factor, found_after, proof_after, sentence)
+    return Forecast(check.name, check.required, factor, proof_after, sentence)
 
 
 def _blocks(stages: Sequence[Stage], rate: float, interval: float, until: float) -> Iterator[Block]:

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.engine.kernels.confidence import (
-    at_rank,
     quantile_interval,
     rank_interval,
     share_interval,
@@ -101,9 +100,8 @@ def test_the_ranks_are_where_the_evidence_against_the_quantile_begins(
 
 @pytest.mark.parametrize(
     ("rank", "expected"),
-    [(0.0, 0.0), (5.0, 0.005), (10.0, 0.01), (30.0, 0.0375), (50.0, 0.05), (51.0, 0.1)],
+    [(8, 0.005), (16, 0.01), (36, 0.0375), (56, 0.05), (57, 0.1)],
     ids=[
-        "the first",
         "inside a bucket",
         "at a bound",
         "beyond an empty bucket",
@@ -111,8 +109,13 @@ def test_the_ranks_are_where_the_evidence_against_the_quantile_begins(
         "in the bucket without a bound",
     ],
 )
-def test_ranks_become_seconds_on_straight_lines(rank: float, expected: float) -> None:
-    assert at_rank(rank, BOUNDS, [10.0, 0.0, 40.0, 0.0, 5.0]) == pytest.approx(expected)
+def test_ranks_become_seconds_on_straight_lines(rank: int, expected: float) -> None:
+    value, _, _ = quantile_interval(rank / 64, BOUNDS, [16.0, 0.0, 40.0, 0.0, 8.0])
+    assert value == pytest.approx(expected)
+
+
+def test_the_first_of_all_ranks_is_at_zero_seconds() -> None:
+    assert quantile_interval(0.001, BOUNDS, [16.0, 0.0, 40.0, 0.0, 8.0])[1] == 0.0
 
 
 @pytest.mark.parametrize("bad", [5e-324, 1e-300, 1e-9, 1e-3])

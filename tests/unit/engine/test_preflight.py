@@ -4,11 +4,11 @@ from statistics import median
 
 import pytest
 
-from headrace.api import Analysis, CanaryStep, Check, CheckStatus, WorseThanStable
+from headrace.api import Analysis, Check, CheckStatus, WorseThanStable
 from headrace.engine.expectation import Past
 from headrace.engine.kernels.dispersion import Dispersion
 from headrace.engine.observations import Counts, Histogram, Interval, Metric
-from headrace.engine.preflight import Forecast, Stage, forecast, past_of, remaining, stages_of
+from headrace.engine.preflight import Forecast, Stage, forecast, past_of, remaining
 from headrace.simulate.judge import Answer, Judge
 from headrace.simulate.scenario import DEFAULT_BOUNDS, Scenario
 from headrace.simulate.traffic import Traffic
@@ -111,14 +111,7 @@ def test_latency_is_forecast_where_its_histogram_is_known() -> None:
 
 
 def test_without_stages_of_both_arms_there_is_no_forecast() -> None:
-    steps = [CanaryStep(mirror=100, hold=60.0), CanaryStep(weight=100, hold=60.0)]
-    assert stages_of(steps) == ()
     assert forecast(analysis(), (), PAST) == ()
-
-
-def test_the_stages_are_the_steps_with_weights() -> None:
-    steps = [CanaryStep(mirror=10, hold=60.0), CanaryStep(weight=5, hold=90.0)]
-    assert stages_of(steps) == (Stage(90.0, 0.05),)
 
 
 def test_the_past_is_read_off_the_history() -> None:

@@ -149,22 +149,11 @@ def _rank(n: float, log_odds: float, constant: float, start: float) -> float:
     return x
 
 
-def at_rank(rank: float, bounds: Sequence[float], counts: Sequence[float]) -> float:
-    """Give the latency at a rank.
-
-    Args:
-        rank: Between 0 and the sum of the counts.
-        bounds: Finite upper bounds in seconds, rising; at least one.
-        counts: Per bucket; one more than the bounds.
-
-    Returns:
-        Seconds. A rank in the last bucket, which has no bound, gives the last finite bound.
-    """
-    return _at_rank(rank, bounds, list(accumulate(counts)))
-
-
 def _at_rank(rank: float, bounds: Sequence[float], below: Sequence[float]) -> float:
-    """Give the latency at a rank, from the counts up to each bound."""
+    """Give the latency at a rank, from the counts up to each bound.
+
+    A rank in the last bucket, which has no bound, gives the last finite bound.
+    """
     index = bisect_left(below, rank) if rank > 0 else bisect_right(below, 0.0)
     if index >= len(bounds):
         return bounds[-1]
