@@ -28,6 +28,7 @@ from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
 from tests.cluster.api_server import ApiServer
 from tests.cluster.programs.catalogue import program
+from tests.local.registry.test_registry import bundle
 from tests.unit.engine.rollouts import World, live, rollout
 
 
@@ -295,6 +296,22 @@ def test_a_status_that_cannot_be_read_is_said_and_a_retry_may_be_asked_for(
     ask = ask_of(kept.read()["metadata"]["annotations"])
     assert ask is not None
     assert ask.wish is Wish.RETRY
+
+
+def test_a_status_that_cannot_be_read_hides_no_other_rollout_from_the_lineage(
+    kept: Kept, headrace: Command
+) -> None:
+    bundled = bundle(kept.home, "1")
+    for name in ("a-broken-one", "flight-delay", "more-broken"):
+        kept.write(trying(), name)
+    for name in ("a-broken-one", "more-broken"):
+        kept.cluster.replace_status({**kept.read(name), "status": {"stable": {"version": "2"}}})
+    said = headrace("lineage", str(bundled), "-n", kept.namespace, "--json")
+    assert said.exit_code == 0, said.output
+    (told,) = json.loads(said.stdout)
+    assert {stay["rollout"] for stay in told["rollouts"]} == {f"{kept.namespace}/flight-delay"}
+    for name in ("a-broken-one", "more-broken"):
+        assert f"left out: The status of {kept.namespace}/{name} cannot be read" in said.stderr
 
 
 def test_an_invalid_spec_is_said_in_the_status_and_forgotten_when_it_is_mended(kept: Kept) -> None:

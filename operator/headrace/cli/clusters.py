@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from headrace.api import ModelRollout
 from headrace.cli.places import person
 from headrace.controller.kept import ASK, rollout_of
+from headrace.controller.wishes import text_of
 from headrace.engine.observations import Wish
 from headrace.errors import HeadraceError, NotFound
 from headrace.runtime.kubernetes.cluster import Cluster
@@ -44,8 +44,7 @@ class ClusterPlace:
 
     def ask(self, wish: Wish) -> None:
         """Leave a request as an annotation."""
-        ask = {"wish": wish.value, "identity": uuid.uuid4().hex, "by": self._by()}
-        merge = {"metadata": {"annotations": {ASK: json.dumps(ask)}}}
+        merge = {"metadata": {"annotations": {ASK: text_of(wish, self._by())}}}
         self._cluster.patch(MODEL_ROLLOUT, self._namespace, self._name, merge)
 
     def _by(self) -> str:
@@ -107,8 +106,8 @@ def find_in_cluster(name: str | None, namespace: str, context: str) -> ClusterPl
     return ClusterPlace(cluster, shown, namespace, name)
 
 
-def rollouts_in_cluster(namespace: str, context: str) -> Iterator[ModelRollout]:
-    """Give the rollouts of a namespace.
+def rollouts_in_cluster(namespace: str, context: str) -> Iterator[Callable[[], ModelRollout]]:
+    """Give the rollouts of a namespace, each to be read by itself: see `rollout_of`.
 
     Args:
         namespace: Empty for that of the context.
@@ -122,7 +121,7 @@ def rollouts_in_cluster(namespace: str, context: str) -> Iterator[ModelRollout]:
     _, default = context_of(_kubeconfig(), context)
     found, _ = connected(None, context).list(MODEL_ROLLOUT, namespace or default)
     for each in found:
-        yield rollout_of(each)
+        yield partial(rollout_of, each)
 
 
 def _kubeconfig() -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import click
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.console import Console
 from headrace.api import ModelRollout
 from headrace.cli.places import home
 from headrace.controller.store import RolloutStore
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidInput, NotFound
 from headrace.registry.mlflow_registry import Registry
 
 _DEMO = "demo/mlflow.db"
@@ -34,7 +34,8 @@ def lineage(
     """Show what a version was made of, what else was made of it, and when it was live.
 
     SUBJECT is a version, a bundle's folder, or a digest, commit or run, which gives all the
-    versions that come from it.
+    versions that come from it. A rollout that cannot be read is left out, and named on standard
+    error.
 
     \b
       headrace lineage flight-delay@7
@@ -46,7 +47,8 @@ def lineage(
     from headrace.report.lineage import lineage_document, render_lineage, stays
 
     found = trace(subject, _registry(registry))
-    rollouts = [*_local(), *(_in_cluster(namespace, context) if namespace or context else ())]
+    kept = [*_local(), *(_in_cluster(namespace, context) if namespace or context else ())]
+    rollouts = list(_readable(kept))
     told = [(one, stays(rollouts, one.name, one.version)) for one in found]
     if as_json:
         click.echo(json.dumps([lineage_document(*one) for one in told], indent=2))
@@ -63,17 +65,23 @@ def _registry(uri: str | None) -> Registry | None:
     return Registry(f"sqlite:///{demo}") if demo.is_file() else None
 
 
-def _local() -> Iterator[ModelRollout]:
+def _readable(kept: Iterable[Callable[[], ModelRollout]]) -> Iterator[ModelRollout]:
+    """Give the rollouts that can be read, and say which cannot."""
+    for read in kept:
+        try:
+            yield read()
+        except (InvalidInput, NotFound) as error:
+            click.echo(f"headrace: left out: {error}", err=True)
+
+
+def _local() -> Iterator[Callable[[], ModelRollout]]:
     """Give the rollouts of this machine, and those of the demos."""
     for pattern in ("*/*/rollout.yaml", "demo*/*/*/rollout.yaml"):
         for file in sorted(home().glob(pattern)):
-            try:
-                yield RolloutStore(file.parent).read()
-            except InvalidInput as error:
-                click.echo(f"headrace: left out: {error}", err=True)
+            yield RolloutStore(file.parent).read
 
 
-def _in_cluster(namespace: str, context: str) -> Iterator[ModelRollout]:
+def _in_cluster(namespace: str, context: str) -> Iterator[Callable[[], ModelRollout]]:
     # The Kubernetes client takes long to import, and a laptop need not have it.
     from headrace.cli.clusters import rollouts_in_cluster
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from headrace.api.documents import rollout_from
 from headrace.api.fields import parse_instant
 from headrace.controller.alike import Alike
 from headrace.controller.resources import Resource, Unreadable
+from headrace.controller.wishes import ask_in
 from headrace.engine.observations import Ask, Wish
 from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, Kind
@@ -296,8 +296,4 @@ def ask_of(annotations: Mapping[str, str]) -> Ask | None:
     Args:
         annotations: Of the ModelRollout.
     """
-    try:
-        ask = json.loads(annotations.get(ASK, "null"))
-        return None if ask is None else Ask(Wish(ask["wish"]), str(ask["identity"]), str(ask["by"]))
-    except (KeyError, TypeError, ValueError):
-        return None
+    return ask_in(annotations.get(ASK, ""))

@@ -7,9 +7,7 @@ the same one. Every write is atomic and reaches the disk before it is believed.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from headrace.api import ModelRollout, Status, load_rollout
+from headrace.controller.wishes import ask_in, text_of
 from headrace.engine.observations import Ask, Wish
 from headrace.errors import Conflict, InvalidInput, NotFound, TemporaryError
 
@@ -69,7 +68,7 @@ class RolloutStore:
 
     def _read_status(self) -> Status:
         try:
-            return Status.model_validate_json(self._status_file.read_text(encoding="utf-8"))
+            return Status.model_validate_json(self._status_file.read_bytes())
         except FileNotFoundError:
             return Status()
         except ValidationError as error:
@@ -96,16 +95,17 @@ class RolloutStore:
 
     def ask(self, wish: Wish, by: str) -> None:
         """Leave a person's request for the loop to carry out."""
-        ask = {"wish": wish.value, "identity": uuid.uuid4().hex, "by": by}
-        self._write(self._ask_file, json.dumps(ask))
+        self._write(self._ask_file, text_of(wish, by))
 
     def pending_ask(self) -> Ask | None:
-        """Give the last request, whether or not it was carried out; the engine knows which."""
+        """Give the last request, whether or not it was carried out; the engine knows which.
+
+        One that cannot be read is none.
+        """
         try:
-            ask = json.loads(self._ask_file.read_text(encoding="utf-8"))
+            return ask_in(self._ask_file.read_text(encoding="utf-8", errors="replace"))
         except FileNotFoundError:
             return None
-        return Ask(Wish(ask["wish"]), ask["identity"], ask["by"])
 
     def _write(self, path: Path, text: str) -> None:
         draft = path.with_name(f".{path.name}.{os.getpid()}")

@@ -53,12 +53,22 @@ def test_two_requests_of_a_person_differ_even_if_they_ask_the_same(store: Rollou
     assert first.identity != second.identity
 
 
-def test_a_status_that_was_damaged_is_named_and_not_overwritten(store: RolloutStore) -> None:
+@pytest.mark.parametrize(
+    "junk", [b'{"phase": "Sleepy"}', b"", b'{"phase": "\xff"}', b"[" * 100_000]
+)
+def test_a_status_that_was_damaged_is_named_and_not_overwritten(
+    store: RolloutStore, junk: bytes
+) -> None:
     file = store.directory / "status.json"
-    file.write_text('{"phase": "Sleepy"}', encoding="utf-8")
+    file.write_bytes(junk)
     with pytest.raises(InvalidInput, match=r"status\.json cannot be read"):
         store.read()
-    assert "Sleepy" in file.read_text(encoding="utf-8")
+    assert file.read_bytes() == junk
+
+
+def test_a_request_that_was_damaged_is_none(store: RolloutStore) -> None:
+    (store.directory / "ask.json").write_bytes(b'{"wish": "\xff')
+    assert store.pending_ask() is None
 
 
 def test_a_disk_that_takes_nothing_loses_nothing(store: RolloutStore) -> None:
