@@ -29,6 +29,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "spoilt": {},
     "other": {},
     "emptied": {},
+    "begun": {},
     "shared": {},
     "seldon": SELDON,
     "seldon-shared": SELDON,
@@ -71,6 +72,7 @@ def theatre(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
             if name not in KEPT:
                 write(one.another(name), {})
                 one.another(name).apply("2", strategy=FREE, **SPECS[name])
+        write(one.another("begun"), {"phase": "Progressing", "candidate": wanted(one, "begun")})
         delete(one.another("deleted"))
         write(one.another("spoilt"), {"stable": {"version": "2"}})
         one.play.unserved = 0
@@ -82,6 +84,13 @@ def versions(stage: Stage) -> set[str]:
     """Give the versions that have servers."""
     found, _ = stage.cluster.list(DEPLOYMENT, stage.namespace, f"headrace.dev/rollout={stage.name}")
     return {each["metadata"]["labels"]["headrace.dev/version"] for each in found}
+
+
+def wanted(stage: Stage, name: str) -> dict[str, Any]:
+    """Give the version that a rollout's spec names."""
+    found = stage.cluster.get(MODEL_ROLLOUT, stage.namespace, name)
+    assert found is not None
+    return dict(found["spec"]["model"])
 
 
 def delete(stage: Stage) -> None:
@@ -144,7 +153,7 @@ def test_a_status_that_cannot_be_read_is_told_and_users_keep_what_they_have(
     require(stage, ("1", "Live"), ("2", "Superseded"), ("2", "Promoted"))
 
 
-@pytest.mark.parametrize("name", ["emptied", "seldon"])
+@pytest.mark.parametrize("name", ["emptied", "begun", "seldon"])
 def test_the_version_that_has_the_users_is_stable_and_the_specs_is_tried_beside_it(
     theatre: Stage, name: str
 ) -> None:
@@ -214,6 +223,20 @@ def test_who_serves_is_read_off_the_objects(
         assert shares == {model: weight for model, weight in expected.items() if weight}
         scene.with_status(stable=STABLE)
         assert scene.platform.observe(scene.rollout).serving == ()
+
+
+@pytest.mark.parametrize(("before", "after"), [("GatewayAPI", "Istio"), ("Istio", "None")])
+def test_who_serves_is_found_behind_the_router_of_before(
+    server: ApiServer, before: str, after: str
+) -> None:
+    with scene_of(server, router=before) as scene:
+        scene.apply(split(25))
+        spec = scene.rollout.spec
+        routing = spec.routing.model_copy(update={"provider": after})
+        spec = spec.model_copy(update={"routing": routing})
+        scene.rollout = scene.rollout.model_copy(update={"spec": spec})
+        serving = scene.platform.observe(scene.rollout).serving
+        assert {each.model: each.weight for each in serving} == {STABLE: 75, CANDIDATE: 25}
 
 
 def test_what_somebody_has_changed_in_what_serves_is_no_version_that_can_be_told(

@@ -1,9 +1,10 @@
 """Users who are served by nobody that the status knows of: what serves them is adopted.
 
-So it is after somebody has emptied the status, or put the resource back from a copy without one or
-with one of long ago, or made it anew over what an older one of its name had left serving. Who takes
-most of the users counts as stable; the version that the spec names is tried beside it like any
-other, and never goes live as a first one would. Nothing moves at the tick that finds this out.
+So it is after somebody has emptied the status, or put the resource back from a copy without one,
+with one of long ago, or with one of a first version that was on its way, or made it anew over what
+an older one of its name had left serving. Who takes most of the users counts as stable; the version
+that the spec names is tried beside it like any other, and never goes live as a first one would.
+Nothing moves at the tick that finds this out.
 """
 
 from __future__ import annotations
@@ -55,19 +56,22 @@ def adoption(
         None where it does, and where nobody serves any.
     """
     world = observations.world
-    if status.candidate is not None or is_ready(state_of(world, status.stable)):
+    is_trying = status.candidate is not None
+    if (is_trying and status.stable is not None) or is_ready(state_of(world, status.stable)):
         return None
     if observations.deleting is not None and (spec.on_delete is OnDelete.DELETE or world.ending):
         return None
     # The first version of all that was rolled back may still be in front of its users.
     out = rejected_in(status)
-    is_blank = status.stable is None
+    is_blank = status.stable is None and not is_trying
     if world.problem and is_blank and not out:
         message = f"nothing begins before it is known what runs: {world.problem}"
         decision = Decision(Action.HOLD, "PlatformUnavailable", message)
         return _untouched(spec, status, decision, observations, now)
     named = (*out, status.previous.model) if status.previous is not None else out
     serving = [each for each in world.serving if each.model is None or each.model not in named]
+    if is_trying and not any(_serves_beside(status.candidate, each) for each in serving):
+        return None
     if not serving:
         return None
     serving.sort(key=lambda each: (each.weight, each.model != spec.model), reverse=True)
@@ -79,18 +83,26 @@ def adoption(
     return _adopted(spec, status, first.model, others, now)
 
 
+def _serves_beside(first: ModelSpec | None, serving: Serving) -> bool:
+    """Tell whether users have another version than the first one that is on its way.
+
+    What the spec named before it, and had no server either, has no user.
+    """
+    return serving.is_ready and serving.model not in (None, first)
+
+
 def _adopted(
     spec: RolloutSpec, status: Status, stable: ModelSpec, others: Sequence[Serving], now: float
 ) -> Tick:
     shared = {each.model: each.weight for each in others if each.model is not None}
     weight = 100 - sum(shared.values())
     whose = "all" if not shared else f"{weight} %"
-    before = "the status names no version"
+    before = "the status names no stable version"
     if status.stable is not None:
         before = f"{status.stable} is stable by the status, and has neither servers nor users"
     message = f"{before}; {stable} has {whose} of the users: it is stable"
     decision = Decision(Action.ADVANCE, ADOPTED, message)
-    status = status.model_copy(update={"candidate": stable})
+    status = status.model_copy(update={"candidate": stable, "started": now})
     status = finish(status, "Live", ending_of(decision), now)
     traffic = Traffic(stable=100)
     if shared:

@@ -258,11 +258,13 @@ class Serving:
         name: As the platform names it.
         weight: Whole per cent of the live requests, > 0.
         model: The version; None where what serves is none that can be told.
+        is_ready: Whether at least one of its servers is seen to answer.
     """
 
     name: str
     weight: int
     model: ModelSpec | None = None
+    is_ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +276,9 @@ class World:
         traffic: What the router carries; None where it could not be read.
         problem: Why the platform could not be seen or changed; empty if it could.
         ending: Whether the place itself is being deleted, so that nothing can be made there.
-        serving: Who takes the users, where nothing is under test and the stable version, if there
-            is one, has none. Together 100 %.
+        serving: Who takes the users, where the stable version, if there is one, has none and
+            nothing is tried beside it, and where there is none and a first version does not have
+            them all. Together 100 %.
     """
 
     versions: Mapping[str, VersionState] = field(default_factory=dict)

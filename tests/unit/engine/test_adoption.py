@@ -229,6 +229,44 @@ def test_what_serves_and_is_no_version_is_left_alone_until_a_person_says_what_to
     assert of(FOREIGN, ask=Ask(Wish.PROMOTE_FULL, "one", "ada")) is None
 
 
+def first(seen: Seen) -> Tick | None:
+    """Tell of a status by which version 2 is the first one, and on its way."""
+    status = Status(phase=Phase.PROGRESSING, candidate=TWO, started=1e6 - 60)
+    return adoption(rollout("2").spec, status, Observations(world=seen), 1e6)
+
+
+def test_what_serves_beside_a_first_version_is_stable_and_that_one_begins_anew() -> None:
+    answer = first(Seen(serving=(Serving("one", 80, ONE, is_ready=True), Serving("two", 20, TWO))))
+    assert answer is not None
+    assert answer.decision.reason == "ServingVersionAdopted"
+    assert (answer.status.stable, answer.status.candidate) == (ONE, TWO)
+    assert answer.status.phase is Phase.ROLLING_BACK
+    assert answer.plan.traffic == Traffic(stable=80, candidate=20)
+    alone = first(Seen(serving=(Serving("one", 100, ONE, is_ready=True),)))
+    assert alone is not None
+    assert (alone.status.stable, alone.status.candidate) == (ONE, None)
+    assert alone.plan.traffic == ALL_ONE
+
+
+@pytest.mark.parametrize(
+    "serving",
+    [
+        (),
+        (Serving("two", 100, TWO, is_ready=True),),
+        (Serving("one", 100, ONE),),
+        (Serving("flights-legacy", 100, is_ready=True),),
+    ],
+    ids=[
+        "nobody serves",
+        "it serves",
+        "the one that the spec named before it has no server either",
+        "what serves is no version",
+    ],
+)
+def test_a_first_version_goes_on_where(serving: tuple[Serving, ...]) -> None:
+    assert first(Seen(serving=serving)) is None
+
+
 def test_what_is_no_version_outlives_a_rollout_that_is_deleted() -> None:
     early, late = of(FOREIGN, deleting=1e6 - 1), of(FOREIGN, deleting=1e6 - 301)
     assert early is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from headrace.api import ModelRollout
@@ -26,7 +26,7 @@ from headrace.runtime.kubernetes.pods import PodState
 from headrace.runtime.kubernetes.seen import Seen
 from headrace.runtime.kubernetes.serving import SERVERS, destinations, serving_of
 from headrace.runtime.kubernetes.tally import Tally
-from headrace.runtime.kubernetes.world import models_of, route_of, world_of
+from headrace.runtime.kubernetes.world import answering, carrying, models_of, route_of, world_of
 
 
 class KubernetesPlatform:
@@ -97,19 +97,27 @@ class KubernetesPlatform:
             memory.tallies.setdefault(servers.version, told)
         children = _own(self._cache.children(rollout.key).values(), memory.uid)
         world = world_of(rollout, models, children, memory.tallies_of(models))
-        serving = self._serving(rollout, children) if status.candidate is None else ()
-        world = replace(world, ending=memory.ending, serving=serving)
+        world = replace(world, ending=memory.ending, serving=self._serving(rollout, children))
         memory.world = (basis, world)
         provider = rollout.spec.routing.provider
         memory.complaint.look(route_of(rollout, children), provider, self._clock())
         return world
 
-    def _serving(self, rollout: ModelRollout, children: Iterable[Seen]) -> tuple[Serving, ...]:
-        """Look for who serves users that stable does not have; asks once for each that may."""
-        route, stable = route_of(rollout, children), rollout.status.stable
-        if route is None or not any(route.weights.values()):
+    def _serving(self, rollout: ModelRollout, children: Sequence[Seen]) -> tuple[Serving, ...]:
+        """Look for who serves users that the status gives to nobody; asks once for each that may.
+
+        Their router may be the one that the spec named before.
+        """
+        stable, candidate = rollout.status.stable, rollout.status.candidate
+        if stable is not None and candidate is not None:
             return ()
-        if stable is not None and any(map(route.weights.get, destinations(rollout, stable))):
+        route = carrying(rollout, children)
+        if route is None:
+            return ()
+        having = {name for name, weight in route.weights.items() if weight}
+        if stable is not None and not having.isdisjoint(destinations(rollout, stable)):
+            return ()
+        if candidate is not None and having.issubset(destinations(rollout, candidate)):
             return ()
         namespace, servers = rollout.metadata.namespace, []
         for seen in children:
@@ -118,7 +126,7 @@ class KubernetesPlatform:
                     found = self._cluster.get(seen.kind, namespace, seen.name)
                 if found is not None:
                     servers.append((seen.kind, found))
-        return serving_of(rollout, route, servers)
+        return serving_of(rollout, route, servers, answering(children))
 
     def notes(self, key: str) -> list[Note]:
         """Give what people should hear of a rollout as (reason, sentence), each once.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from headrace.api import ModelRollout, ModelSpec
@@ -18,7 +18,10 @@ SERVERS = (DEPLOYMENT, SELDON_DEPLOYMENT)
 
 
 def serving_of(
-    rollout: ModelRollout, route: RouteState, servers: Iterable[tuple[Kind, Mapping[str, Any]]]
+    rollout: ModelRollout,
+    route: RouteState,
+    servers: Iterable[tuple[Kind, Mapping[str, Any]]],
+    answering: Collection[str] = (),
 ) -> tuple[Serving, ...]:
     """Say who takes users, in whole per cent.
 
@@ -26,6 +29,7 @@ def serving_of(
         rollout: Whose.
         route: What the router is told to carry, whether or not it says that it does.
         servers: What runs, each with its kind.
+        answering: Revisions of which a server is seen to answer.
     """
     weights = {name: weight for name, weight in route.weights.items() if weight > 0}
     total = sum(weights.values())
@@ -38,7 +42,11 @@ def serving_of(
     largest = max(weights, key=lambda name: weights[name])
     shares = {n: max(1, weight * 100 // total) for n, weight in weights.items() if n != largest}
     shares = {largest: 100 - sum(shares.values()), **shares}
-    return tuple(Serving(name, share, models.get(name)) for name, share in shares.items())
+    found = ((name, share, models.get(name)) for name, share in shares.items())
+    return tuple(
+        Serving(name, share, model, model is not None and revision(model) in answering)
+        for name, share, model in found
+    )
 
 
 def _models_in(kind: Kind, thing: Mapping[str, Any]) -> Iterator[ModelSpec]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from headrace.api import ModelRollout, ModelSpec, Status, Traffic
 from headrace.engine.observations import VersionState, World
@@ -19,6 +19,14 @@ from headrace.runtime.kubernetes.pods import PodState
 from headrace.runtime.kubernetes.routes import RouteState
 from headrace.runtime.kubernetes.seen import Seen
 from headrace.runtime.kubernetes.tally import Tally
+
+_ROUTERS: Mapping[str, Kind] = {
+    "GatewayAPI": HTTP_ROUTE,
+    "Istio": VIRTUAL_SERVICE,
+    "Seldon": SELDON_DEPLOYMENT,
+    "None": SERVICE,
+}
+"""What carries the requests, by provider."""
 
 
 def models_of(status: Status) -> tuple[ModelSpec, ...]:
@@ -61,23 +69,31 @@ def world_of(
 
 def route_of(rollout: ModelRollout, children: Iterable[Seen]) -> RouteState | None:
     """Find what routes a rollout's requests; None if nothing does yet."""
-    kind, name = _router(rollout)
+    return _route(rollout, _ROUTERS[rollout.spec.routing.provider], children)
+
+
+def carrying(rollout: ModelRollout, children: Collection[Seen]) -> RouteState | None:
+    """Find what gives a rollout's users to anybody: its router, else one that it had before."""
+    kinds = (_ROUTERS[rollout.spec.routing.provider], *_ROUTERS.values())
+    routes = (_route(rollout, kind, children) for kind in kinds)
+    return next((each for each in routes if each is not None and any(each.weights.values())), None)
+
+
+def _route(rollout: ModelRollout, kind: Kind, children: Iterable[Seen]) -> RouteState | None:
+    name = seldon_name(rollout) if kind == SELDON_DEPLOYMENT else rollout_name(rollout)
     for each in children:
         if each.kind == kind and each.name == name and isinstance(each.reading, RouteState):
             return each.reading
     return None
 
 
-def _router(rollout: ModelRollout) -> tuple[Kind, str]:
-    match rollout.spec.routing.provider:
-        case "GatewayAPI":
-            return HTTP_ROUTE, rollout_name(rollout)
-        case "Istio":
-            return VIRTUAL_SERVICE, rollout_name(rollout)
-        case "Seldon":
-            return SELDON_DEPLOYMENT, seldon_name(rollout)
-        case "None":
-            return SERVICE, rollout_name(rollout)
+def answering(children: Iterable[Seen]) -> frozenset[str]:
+    """Give the revisions of which at least one server is seen to answer."""
+    return frozenset(
+        each.revision
+        for each in children
+        if isinstance(each.reading, DeploymentState | PodState) and each.reading.ready
+    )
 
 
 def _state(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,15 +10,17 @@ import pytest
 from headrace.api import ModelSpec, Traffic
 from headrace.engine.observations import Serving
 from headrace.engine.plan import Plan
+from headrace.render.names import rollout_name
 from headrace.render.rendering import render
-from headrace.runtime.kubernetes.kinds import kind_of
+from headrace.runtime.kubernetes.kinds import HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, kind_of
 from headrace.runtime.kubernetes.routes import RouteState
 from headrace.runtime.kubernetes.seen import see
 from headrace.runtime.kubernetes.serving import SERVERS, serving_of
-from headrace.runtime.kubernetes.world import route_of
+from headrace.runtime.kubernetes.world import carrying, route_of
 from tests.unit.render.rollouts import built, model
 
 STABLE, CANDIDATE = model("6"), model("7")
+ALL = Traffic(stable=100)
 ROUTERS = [
     ("Kubernetes", "GatewayAPI"),
     ("Kubernetes", "Istio"),
@@ -58,6 +61,31 @@ def test_several_versions_share_the_users(backend: str, provider: str, share: in
 def test_copies_are_no_users(backend: str, provider: str) -> None:
     plan = Plan(STABLE, CANDIDATE, Traffic(stable=100, mirror=50))
     assert [each[1:] for each in found(plan, backend=backend, router=provider)] == [(100, STABLE)]
+
+
+@pytest.mark.parametrize(("backend", "provider"), ROUTERS)
+@pytest.mark.parametrize("now", ["GatewayAPI", "Istio", "Seldon", "None"])
+def test_users_are_found_behind_the_router_that_the_spec_named_before(
+    backend: str, provider: str, now: str
+) -> None:
+    things = render(built(backend=backend, router=provider), Plan(STABLE, None, ALL))
+    rollout = built(backend=backend, router=now)
+    route = carrying(rollout, [see(kind_of(thing), thing) for thing in things])
+    assert route is not None
+    (serving,) = serving_of(
+        rollout, route, [(kind_of(t), t) for t in things if kind_of(t) in SERVERS]
+    )
+    assert (serving.weight, serving.model) == (100, STABLE)
+
+
+def test_a_route_that_gives_users_to_nobody_is_passed_over() -> None:
+    rollout = built(router="GatewayAPI")
+    idle = RouteState({"flight-delay-6": 0})
+    seen = see(SERVICE, {"metadata": {"name": rollout_name(rollout)}})
+    istio = replace(seen, kind=VIRTUAL_SERVICE, reading=RouteState({"flight-delay-6": 100}))
+    here = replace(seen, kind=HTTP_ROUTE, reading=idle)
+    assert carrying(rollout, [here, istio]) == istio.reading
+    assert carrying(rollout, [here]) is None
 
 
 @pytest.mark.parametrize(
