@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from headrace.cli.places import person
+from headrace.cli.registries import registry_of
 
 
 @click.command()
@@ -35,9 +36,8 @@ def approve(
     registered digest alone. The component review waits for it.
     """
     from headrace.delivery.review.approvals import word_of, words_at
-    from headrace.registry import Registry
 
-    known = Registry(registry).version_named(name, version)
+    known = registry_of(registry).version_named(name, version)
     word = word_of(by or person(), "reject" if reject else "approve", known.digest, comment)
     words_at(place or registry).say(name, version, word)
     said = "rejected" if reject else "approved"

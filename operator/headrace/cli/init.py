@@ -9,7 +9,8 @@ import click
 
 from headrace.api import parse_rollout
 from headrace.cli.starter import NO_DIGEST, STRATEGIES, Starter
-from headrace.errors import Conflict, InvalidInput
+from headrace.cli.written import write_text
+from headrace.errors import Conflict
 
 
 @click.command()
@@ -54,11 +55,7 @@ def init(
     if target is None:
         click.echo(text, nl=False)
         return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"{target} cannot be written: {error.strerror}.") from error
+    write_text(target, text)
     click.echo(f"{target} is written. Next: headrace lint {target}; headrace plan {target}")
     if digest == NO_DIGEST:
         click.echo("Its digest is a placeholder: `headrace bundle --rollout` names a real bundle.")

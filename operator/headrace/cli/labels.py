@@ -250,7 +250,8 @@ def _show_round(collector: Collector, now: float) -> None:
 
 
 def _show_counts(counts: Mapping[str, int]) -> None:
-    click.echo(", ".join(f"{number:,} {name}" for name, number in counts.items() if number))
+    told = ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
+    click.echo(told or "nothing is known yet")
 
 
 def _table(seen: tuple[Quality, ...]) -> Table:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from headrace.api import ModelRollout
 from headrace.cli.places import home
+from headrace.cli.registries import registry_of
 from headrace.controller.store import RolloutStore
 from headrace.errors import InvalidInput, NotFound
-from headrace.registry.mlflow_registry import Registry
+
+if TYPE_CHECKING:
+    from headrace.registry import Registry
 
 _DEMO = "demo/mlflow.db"
 
@@ -60,9 +64,9 @@ def lineage(
 
 def _registry(uri: str | None) -> Registry | None:
     if uri is not None:
-        return Registry(uri)
+        return registry_of(uri)
     demo = (home() / _DEMO).resolve()
-    return Registry(f"sqlite:///{demo}") if demo.is_file() else None
+    return registry_of(f"sqlite:///{demo}") if demo.is_file() else None
 
 
 def _readable(kept: Iterable[Callable[[], ModelRollout]]) -> Iterator[ModelRollout]:

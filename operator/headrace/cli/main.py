@@ -150,6 +150,11 @@ def _run(group: click.Group, **settings: Any) -> None:
     except HeadraceError as error:
         complain(str(error))
         sys.exit(1)
+    except OSError as error:
+        # What no command expects: a disk that is full, a folder that may not be read, a long name.
+        named = f"{error.filename}: " if error.filename else ""
+        complain(f"{named}{error.strerror or error}.")
+        sys.exit(1)
 
 
 def _end_as_by_ctrl_c(*_: object) -> None:

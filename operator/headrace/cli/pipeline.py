@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.console import Console
 
+from headrace.cli.written import write_text
 from headrace.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def compile_(
     if target is None:
         click.echo(text, nl=False)
     else:
-        target.write_text(text, encoding="utf-8")
+        write_text(target, text)
 
 
 @pipeline.command()
@@ -221,7 +222,10 @@ def schedule(
 def _connected(host: str, namespace: str, token_file: Path | None) -> Backend:
     from headrace.pipelines.backend import Backend
 
-    token = token_file.read_text(encoding="utf-8").strip() if token_file else ""
+    try:
+        token = token_file.read_text(encoding="ascii").strip() if token_file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{token_file} cannot be read as a token: {error}.") from error
     return Backend(host, namespace, token)
 
 
@@ -234,6 +238,9 @@ def _name(file: Path) -> str:
 def _compiled(file: Path) -> Iterator[Path]:
     """Give a compiled pipeline: the file itself, or what it compiles to."""
     if file.suffix in (".yaml", ".yml"):
+        from headrace.pipelines.arguments import parameters_of
+
+        parameters_of(file)  # anything else is refused here
         yield file
         return
     from headrace.pipelines.compile import compile_definition

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from headrace.api import ModelRollout, ModelSpec
+from headrace.cli.written import unwritable, write_text
 from headrace.engine.plan import Plan
-from headrace.errors import Conflict, InvalidInput
+from headrace.errors import InvalidInput
 from headrace.lint.rollouts import read_rollouts
 from headrace.render.manifest import Manifest
 from headrace.render.rendering import render as render_plan
@@ -162,11 +163,7 @@ def _files(rollout: ModelRollout, plan: Plan, form: str) -> Mapping[str, str]:
 
 def _write(files: Mapping[Path, str], form: str) -> None:
     for path, text in files.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise _unwritable(path, error) from error
+        write_text(path, text)
     if form == "helm":
         for folder in {path.parent for path in files if path.parent.name == "templates"}:
             _remove_older(folder, files)
@@ -183,8 +180,4 @@ def _remove_older(folder: Path, files: Mapping[Path, str]) -> None:
             if ours:
                 path.unlink()
         except OSError as error:
-            raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> Conflict:
-    return Conflict(f"{path} cannot be written: {error.strerror or error}.")
+            raise unwritable(path, error) from error

@@ -14,10 +14,11 @@ from rich.console import Console
 
 from headrace.api import ModelRollout, Phase, load_rollout
 from headrace.cli.places import home
+from headrace.cli.registries import registry_of
 from headrace.controller.session import LocalSession, is_registered
 from headrace.controller.store import RolloutStore
 from headrace.delivery.ending import ending_of
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, InvalidInput
 from headrace.load.process import Traffic
 from headrace.load.requests import read_lines
 from headrace.report.build import build_report
@@ -166,11 +167,10 @@ def _registry(uri: str | None) -> Promotes | None:
 def _made_of(
     rollout: ModelRollout, registry: str, say: Callable[[str], None]
 ) -> dict[str, dict[str, str]]:
-    from headrace.registry import Registry
     from headrace.report.lineage import made_of_releases
 
     try:
-        return made_of_releases(rollout, Registry(registry))
+        return made_of_releases(rollout, registry_of(registry))
     except HeadraceError as error:
         # The rollout has ended, whether or not its report can tell of this.
         say(f"the report does not tell what versions were made of: {error}")
@@ -181,7 +181,11 @@ def _load(file: Path) -> ModelRollout:
     if str(file) == "-":
         from headrace.api import parse_rollout
 
-        return parse_rollout(sys.stdin.read(), "(standard input)")
+        try:
+            text = sys.stdin.read()
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"The standard input is not UTF-8: {error}.") from error
+        return parse_rollout(text, "(standard input)")
     return load_rollout(file)
 
 

@@ -90,7 +90,8 @@ def _in_source(source: Source, options: Options, seen: _Seen) -> Iterator[Findin
         return
     rollouts = [document for document in documents if is_meant(document)]
     if source.named and not rollouts:
-        problem = f"{len(documents)} documents, and none is a ModelRollout"
+        count = "1 document" if len(documents) == 1 else f"{len(documents)} documents"
+        problem = f"{count}, and none is a ModelRollout"
         fix = "expected kind: ModelRollout"
         yield Finding(catalogue.NO_ROLLOUT, source.name, 1, 1, "", problem, fix)
     for document in rollouts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def read_sources(names: Sequence[str]) -> Iterator[Source | Unread]:
         path = Path(name)
         if name == STDIN:
             yield _stdin()
-        elif path.is_dir():
+        elif os.path.isdir(path):  # noqa: PTH112 - a name may be too long to be looked for
             for file in sorted(_files(path)):
                 yield _file(file, named=False)
         else:

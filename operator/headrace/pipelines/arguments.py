@@ -81,19 +81,17 @@ def parameters_of(pipeline: Path) -> Mapping[str, Mapping[str, Any]]:
         document = next(yaml.safe_load_all(pipeline.read_text(encoding="utf-8")), None)
         found = document["root"].get("inputDefinitions", {})  # type: ignore[index]
         parameters: Mapping[str, Mapping[str, Any]] = found.get("parameters", {})
-    except (
-        OSError,
-        UnicodeDecodeError,
-        yaml.YAMLError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ) as error:
-        raise InvalidInput(
-            f"{pipeline} is no compiled pipeline ({type(error).__name__}): "
-            "headrace pipeline compile makes one."
-        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise _no_pipeline(pipeline, f"cannot be read as YAML: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _no_pipeline(pipeline, "has no root with its inputs") from error
     return parameters
+
+
+def _no_pipeline(file: Path, problem: str) -> InvalidInput:
+    return InvalidInput(
+        f"{file} is no compiled pipeline, as it {problem}. `headrace pipeline compile` makes one."
+    )
 
 
 def _of_file(

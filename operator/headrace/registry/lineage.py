@@ -5,6 +5,7 @@ Read from the tags that a version was registered with, or from the bundle itself
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,7 @@ def trace(subject: str, registry: Registry | None) -> tuple[Lineage, ...]:
         InvalidBundle: The folder holds no bundle.
         PlatformUnavailable: The registry does not answer.
     """
-    if Path(subject).is_dir():
+    if os.path.isdir(subject):  # noqa: PTH112 - a name may be too long to be looked for
         return (_of_bundle(Path(subject), registry),)
     if registry is None:
         raise InvalidInput(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from headrace.errors import Conflict, InvalidInput, NotFound, PlatformUnavailable
 from headrace.registry.client import open_client
@@ -67,9 +68,7 @@ class Registry:
         Raises:
             InvalidInput: It is neither.
         """
-        if not tracking_uri.startswith(
-            ("sqlite:///", "http://", "https://", "postgresql", "mysql")
-        ):
+        if not _may_be_one(tracking_uri):
             raise InvalidInput(
                 f"The registry {tracking_uri!r} is not supported; expected "
                 "sqlite:///path/to/file.db or the address of an MLflow server."
@@ -347,6 +346,16 @@ class Registry:
                 f"{name} {version} is not registered at {self._place}: register it first."
             )
         return known
+
+
+def _may_be_one(uri: str) -> bool:
+    if not uri.startswith(("http://", "https://")):
+        return uri.startswith(("sqlite:///", "postgresql", "mysql"))
+    try:
+        parts = urlsplit(uri)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _registered(found: ModelVersion) -> RegisteredVersion:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from headrace.errors import InvalidInput, NotFound, PlatformUnavailable
+from headrace.errors import NotFound, PlatformUnavailable
 from headrace.registry.mlflow_registry import Registry
 from headrace.registry.names import CHALLENGER, CHAMPION, VERSION_TAG, plain
 
@@ -122,8 +122,5 @@ def registry_at(uri: str) -> Promotes:
     Raises:
         InvalidInput: It is none.
     """
-    if uri.startswith(("http://", "https://")):
-        if not urlsplit(uri).hostname:
-            raise InvalidInput(f"The registry {uri!r} has no host.")
-        return MlflowServer(uri)
-    return Registry(uri)
+    registry = Registry(uri)
+    return MlflowServer(uri) if uri.startswith(("http://", "https://")) else registry

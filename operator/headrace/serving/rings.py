@@ -42,14 +42,7 @@ class RingSource(Generic[Whose]):
         self.whose = whose
         self.url = url
         self.missed = 0
-        parts = urlsplit(url)
-        try:
-            port = parts.port
-        except ValueError:
-            port = None
-        if parts.scheme != "http" or not parts.hostname or not port:
-            raise InvalidInput(f"{url!r} is no address of a ring; expected http://host:port.")
-        self._host, self._port = parts.hostname, port
+        self._host, self._port = _address(url)
         self._boot = ""
         self._after = 0
         self._reachable = True
@@ -144,3 +137,13 @@ class Rings(Generic[Whose]):
     def _source(self, host: str) -> RingSource[Whose]:
         named = f"[{host}]" if ":" in host else host
         return RingSource(self.whose, f"http://{named}:{self._port}")
+
+
+def _address(url: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname and parts.port:
+            return parts.hostname, parts.port
+    except ValueError:
+        pass  # brackets that do not match, or a port that is no number
+    raise InvalidInput(f"{url!r} is no address of a ring; expected http://host:port.")

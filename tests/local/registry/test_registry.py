@@ -22,6 +22,7 @@ from headrace.registry import CHALLENGER, CHAMPION, Registry
 from headrace.registry.challenger import register_challenger
 from headrace.registry.champion import champion_bundle
 from headrace.registry.fetch import fetch_bundle
+from headrace.registry.server import registry_at
 from headrace.serving.bundle import Column, Output, Reference, Signature, digest, write_bundle
 from headrace.serving.reference import Histogram
 from tests.local.registry.conftest import Made
@@ -161,10 +162,18 @@ def test_asking_makes_no_database(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("uri", ["", "registry.db", "file:///srv/mlruns", "databricks"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("", "registry.db", "file:///srv/mlruns", "databricks"),
+        *("http://", "http://[", "https://mlflow:70000"),
+    ],
+)
 def test_a_registry_that_is_none_is_refused(uri: str) -> None:
     with pytest.raises(InvalidInput, match="is not supported; expected sqlite"):
         Registry(uri)
+    with pytest.raises(InvalidInput, match="is not supported; expected sqlite"):
+        registry_at(uri)
 
 
 @pytest.mark.parametrize("name", ["x' or '1'='1", "", "a b", "`"])

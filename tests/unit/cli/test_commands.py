@@ -63,7 +63,7 @@ def headrace(
 ) -> Iterator[Headrace]:
     before = signal.getsignal(signal.SIGTERM)
 
-    def run(*arguments: str, home: Path, text: str = "") -> Said:
+    def run(*arguments: str, home: Path, text: str | bytes = "") -> Said:
         monkeypatch.chdir(home)
         monkeypatch.setenv("HEADRACE_HOME", str(home))
         monkeypatch.setenv("COLUMNS", "100")
@@ -72,7 +72,8 @@ def headrace(
         monkeypatch.delenv("KUBECONFIG", raising=False)
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
         monkeypatch.setattr(sys, "argv", ["headrace", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+        raw = io.BytesIO(text.encode() if isinstance(text, str) else text)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(raw, encoding="utf-8"))
         code = 0
         try:
             main()
@@ -124,6 +125,49 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, headrace: Headrace) -
     said = headrace("up", "absent.yaml", home=tmp_path)
     assert said.returncode == 1
     assert "There is no file absent.yaml" in said.stderr
+
+
+def test_a_standard_input_that_is_not_utf_8_is_refused(tmp_path: Path, headrace: Headrace) -> None:
+    said = headrace("up", "-", home=tmp_path, text=b"kind: \xe4")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "The standard input is not UTF-8" in said.stderr
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "expected"),
+    [
+        (f"lint {LONG}", 2, "cannot be read: File name too long"),
+        (f"init -o {LONG}", 1, "File name too long"),
+        (f"lineage {LONG}", 2, "there is no registry to ask for it"),
+        ("init -o rollout.yaml/under", 2, "rollout.yaml/under cannot be written"),
+        ("pipeline compile values.yaml", 2, "no compiled pipeline, as it has no root"),
+        ("pipeline run --local deep.yaml", 2, "no compiled pipeline, as it cannot be read"),
+        ("pipeline compile pipeline.yaml -o folder", 2, "folder cannot be written"),
+        ("pipeline submit pipeline.yaml --host http://a --token-file junk", 2, "as a token"),
+        ("diff rollout.yaml --kubeconfig deep.yaml", 2, "No cluster is configured"),
+        ("up rollout.yaml --registry http://[", 2, "is not supported"),
+        ("lineage flight-delay@1 --registry http://[", 2, "is not supported"),
+        ("labels collect http://[ --model a --once", 2, "no address of a ring"),
+        ("labels add junk --model a", 2, "Line 1 is no JSON"),
+        ("labels add empty --model a", 0, "nothing is known yet"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_no_traceback(
+    typed: str, code: int, expected: str, tmp_path: Path, headrace: Headrace
+) -> None:
+    (tmp_path / "values.yaml").write_text("model_name: churn\n")
+    (tmp_path / "pipeline.yaml").write_text("root: {}\n")
+    (tmp_path / "deep.yaml").write_text("[" * 10_000)
+    (tmp_path / "junk").write_bytes(b"\xe4\n")
+    (tmp_path / "empty").touch()
+    (tmp_path / "folder").mkdir()
+    headrace("init", "--name", "churn", home=tmp_path)
+    said = headrace(*typed.split(), home=tmp_path)
+    assert expected in said.stdout + said.stderr
+    assert said.returncode == code
 
 
 def test_the_status_says_where_the_rollout_is_and_why(home: Path, headrace: Headrace) -> None:

@@ -18,7 +18,10 @@ def test_a_host_without_an_address_has_no_rings_just_now() -> None:
     assert Rings("candidate", f"http://{'a' * 64}:6100").sources() == []
 
 
-@pytest.mark.parametrize("url", ["https://a:1", "http://a", "http://:1", "http://a:x", "a:1"])
+@pytest.mark.parametrize(
+    "url",
+    [*("https://a:1", "http://a", "http://:1", "http://a:x", "a:1"), "http://[", "http://a:70000"],
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput, match="no address of a ring"):
         Rings("stable", url)

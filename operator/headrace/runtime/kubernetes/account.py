@@ -137,7 +137,10 @@ def _of_kubeconfig(file: str | None, context: str | None, connections: int) -> A
     configuration = Configuration()
     try:
         load_kube_config(config_file=file, context=context, client_configuration=configuration)
-    except (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, LookupError) as error:
+    except (
+        *(ConfigException, OSError, yaml.YAMLError),
+        *(TypeError, ValueError, LookupError, RecursionError),
+    ) as error:
         # What it raises for a kubeconfig that is missing, or is none.
         raise _nothing_configured(error) from error
     configuration.connection_pool_maxsize = connections
