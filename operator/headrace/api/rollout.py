@@ -28,7 +28,9 @@ class Metadata(Part):
 
     name: Name
     """Names the rollout and, with suffixes, everything that is made for it."""
-    namespace: str = "default"
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)] = (
+        "default"
+    )
     """Where it lives, with everything that is made for it."""
     annotations: dict[str, str] = {}
     """Kept as they are."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from headrace.cli.numbers import Number
 from headrace.delivery.files import publish
 from headrace.errors import InvalidInput
 
@@ -30,7 +31,7 @@ from headrace.errors import InvalidInput
 @click.option("--output", default="prediction", show_default=True, help="What to call it.")
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.5,
     show_default=True,
     help="A probability above it counts as a positive answer.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.console import Console
 
+from headrace.cli.numbers import Number
 from headrace.cli.written import write_text
 from headrace.errors import InvalidInput
 
@@ -88,7 +89,7 @@ def compile_(
     show_default=True,
     help="Where the artifacts go.",
 )
-@click.option("--timeout", type=click.FloatRange(min=1), default=3600.0, show_default=True)
+@click.option("--timeout", type=Number(min=1), default=3600.0, show_default=True)
 def run(
     file: Path,
     values: Path | None,

@@ -9,6 +9,7 @@ import click
 
 from headrace.api import ModelRollout, load_rollout
 from headrace.cli.instants import INSTANT
+from headrace.cli.numbers import Number
 from headrace.errors import InvalidInput
 from headrace.metrics.access import Access
 from headrace.metrics.answers import Client
@@ -34,7 +35,7 @@ _LONGEST = 31 * _A_DAY
 @click.option("--to", "last", type=INSTANT, help="The same.  [default: now]")
 @click.option(
     "--step",
-    type=click.FloatRange(0.1, _A_DAY),
+    type=Number(0.1, _A_DAY),
     help="Seconds between two looks at a check of kind Value.  [default: analysis.interval]",
 )
 @click.option("--stable", help="The version that had the users, if several could have been.")

@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from headrace.api import RolloutSpec
+from headrace.cli.numbers import Number
 from headrace.errors import InvalidInput
 from headrace.simulate.presets import DEFAULT, named, unseen
 from headrace.simulate.scenario import Scenario, Slowdown
 
 _YOURS = "as asked"
-_SHARE = click.FloatRange(0, 1)
-_FACTOR = click.FloatRange(0.01, 1e3)
+_SHARE = Number(0, 1)
+_FACTOR = Number(0.01, 1e3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Knob:
 
 
 TRAFFIC = (
-    Knob("rate", "rate", click.FloatRange(0.01, 1e5), "Requests a second.  [default: 40]"),
+    Knob("rate", "rate", Number(0.01, 1e5), "Requests a second.  [default: 40]"),
     Knob("base", "base", _SHARE, "Stable's share of failures.  [default: 0.01]"),
     Knob(
         "incidents",
@@ -44,35 +45,33 @@ TRAFFIC = (
         click.IntRange(0, 100),
         "Incidents of two minutes, of both arms.",
     ),
-    Knob("bursts", "burst", click.FloatRange(1, 1000), "Variance of failures, times independent."),
-    Knob("wander", "wander", click.FloatRange(0, 2), "Spread of each arm's failure rate, as 0.3."),
-    Knob("outages", "outage", click.FloatRange(0, 0.9), "Share of the time without any metrics."),
+    Knob("bursts", "burst", Number(1, 1000), "Variance of failures, times independent."),
+    Knob("wander", "wander", Number(0, 2), "Spread of each arm's failure rate, as 0.3."),
+    Knob("outages", "outage", Number(0, 0.9), "Share of the time without any metrics."),
 )
 """They change every scenario."""
 
 CANDIDATE = (
-    Knob(
-        "errors", "worse", click.FloatRange(0, 1e6), "The candidate fails so many times as often."
-    ),
+    Knob("errors", "worse", Number(0, 1e6), "The candidate fails so many times as often."),
     Knob("latency", "slowdown", _FACTOR, "It takes so many times as long."),
     Knob("disagreement", "disagreeing", _SHARE, "It answers this share of copies otherwise."),
     Knob(
         "drift",
         "drift",
-        click.FloatRange(0, 10),
+        Number(0, 10),
         "Stability index of its predictions and inputs, as 0.3.",
     ),
-    Knob("reward", "gain", click.FloatRange(0, 1e3), "It earns so many times as much."),
+    Knob("reward", "gain", Number(0, 1e3), "It earns so many times as much."),
     Knob(
         "counts",
         "counts",
-        click.FloatRange(0, 1e6),
+        Number(0, 1e6),
         "Checks of kind Counts: so many times as many are bad.",
     ),
     Knob("means", "means", _FACTOR, "Kind Mean: the mean is so many times as bad."),
     Knob("histograms", "histograms", _FACTOR, "Kind Histogram: values so many times as large."),
-    Knob("level", "level", click.FloatRange(0, 1e3), "Kind Value: at so many times its threshold."),
-    Knob("onset", "onset", click.FloatRange(min=0), "It turns bad after so many minutes."),
+    Knob("level", "level", Number(0, 1e3), "Kind Value: at so many times its threshold."),
+    Knob("onset", "onset", Number(min=0), "It turns bad after so many minutes."),
 )
 """They make a candidate of one's own."""
 

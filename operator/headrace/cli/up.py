@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from headrace.api import ModelRollout, Phase, load_rollout
+from headrace.cli.numbers import Number
 from headrace.cli.places import home
 from headrace.cli.registries import registry_of
 from headrace.controller.session import LocalSession, is_registered
@@ -40,7 +41,7 @@ _REGISTERING = 120.0
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=20.0,
     show_default=True,
     help="Requests a second that Headrace sends by itself; 0 leaves it to you.",
@@ -53,14 +54,14 @@ _REGISTERING = 120.0
 )
 @click.option(
     "--feedback",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=1.0,
     show_default=True,
     help="Share of the answers that get feedback, where a line of --requests has a label.",
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=1),
+    type=Number(min=1),
     default=_A_DAY,
     help="Seconds after which to give up.  [default: a day]",
 )

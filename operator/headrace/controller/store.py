@@ -71,6 +71,8 @@ class RolloutStore:
             return Status.model_validate_json(self._status_file.read_bytes())
         except FileNotFoundError:
             return Status()
+        except OSError as error:
+            raise InvalidInput(f"{self._status_file} cannot be read: {error.strerror}.") from error
         except ValidationError as error:
             raise InvalidInput(
                 f"The status in {self._status_file} cannot be read ({error.error_count()} faults). "

@@ -153,6 +153,10 @@ LONG = "a" * 300
         ("labels collect http://[ --model a --once", 2, "no address of a ring"),
         ("labels add junk --model a", 2, "Line 1 is no JSON"),
         ("labels add empty --model a", 0, "nothing is known yet"),
+        ("plan rollout.yaml --rate 40 --error-rate nan", 2, "'nan' is no finite number"),
+        ("simulate rollout.yaml --errors nan", 2, "'nan' is no finite number"),
+        ("lint rollout.yaml --rate inf", 2, "'inf' is no finite number"),
+        ("init --force --namespace ../../elsewhere", 2, "metadata.namespace: is '../../elsewhere'"),
     ],
 )
 def test_bad_input_gets_a_sentence_and_no_traceback(

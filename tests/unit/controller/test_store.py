@@ -66,6 +66,12 @@ def test_a_status_that_was_damaged_is_named_and_not_overwritten(
     assert file.read_bytes() == junk
 
 
+def test_a_status_that_the_disk_does_not_give_is_named(store: RolloutStore) -> None:
+    (store.directory / "status.json").mkdir()
+    with pytest.raises(InvalidInput, match=r"status\.json cannot be read"):
+        store.read()
+
+
 def test_a_request_that_was_damaged_is_none(store: RolloutStore) -> None:
     (store.directory / "ask.json").write_bytes(b'{"wish": "\xff')
     assert store.pending_ask() is None
