@@ -111,7 +111,9 @@ def _under_way(rollout: ModelRollout) -> list[RenderableType]:
     ]
     if status.decision is not None:
         since = wording.clock(status.decision.time, with_date=True)
-        parts.append(Text(f"{status.decision.action} {status.decision.reason} since {since}"))
+        parts.append(
+            Text(wording.plain(f"{status.decision.action} {status.decision.reason} since {since}"))
+        )
         parts.append(Text(wording.sentence(status.decision.message)))
     told = requests_text(status.requests, status.challengers)
     parts.append(Text.assemble(("requests: ", "dim"), told))
@@ -138,7 +140,7 @@ def _ended(
     outcome = wording.OUTCOME_WORDS[entry.outcome]
     ended = wording.clock(entry.ended, with_date=True)
     head = Text.assemble(
-        (f"{wording.plain(rollout.key)} {entry.version}", "bold"),
+        (wording.plain(f"{rollout.key} {entry.version}"), "bold"),
         " ",
         (outcome, style),
         f" at {ended}, {wording.span(entry.ended - entry.started)} after it began, by ",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from headrace.api import ModelRollout
+from headrace.api import HistoryEntry, ModelRollout
 from headrace.api.fields import format_instant
 from headrace.errors import NotFound
 from headrace.registry import Registry
@@ -33,8 +34,8 @@ class Stay:
         rollout: `namespace/name` of the resource.
         outcome: As the history has it.
         time: When the rollout ended: for one that was promoted, since when it had all users.
-        until: When another version took over, Unix seconds; None while none has, and for a
-            version that never had all users.
+        until: When another version took over, or the one before it again, Unix seconds; None while
+            none has, and for a version that never had all users.
         message: Why, in a sentence.
     """
 
@@ -51,14 +52,32 @@ def stays(rollouts: Iterable[ModelRollout], name: str, version: str) -> tuple[St
     for rollout in rollouts:
         if rollout.spec.model.name != name:
             continue
-        taken = [entry for entry in rollout.status.history if entry.outcome in _TOOK_OVER]
-        for entry in rollout.status.history:
-            if entry.version != version:
-                continue
-            later = (next_one.ended for next_one in taken if next_one.ended > entry.ended)
-            until = next(later, None) if entry.outcome in _TOOK_OVER else None
-            found.append(Stay(rollout.key, entry.outcome, entry.ended, until, entry.message))
+        history = rollout.status.history
+        found += [
+            Stay(rollout.key, entry.outcome, entry.ended, None, entry.message)
+            for entry in history
+            if entry.version == version and entry.outcome not in _TOOK_OVER
+        ]
+        taken = list(_takeovers(history))
+        for (who, entry), later in zip_longest(taken, taken[1:]):
+            if who == version:
+                outcome = entry.outcome if entry.version == version else "Live"
+                until = later[1].ended if later is not None else None
+                found.append(Stay(rollout.key, outcome, entry.ended, until, entry.message))
     return tuple(sorted(found, key=lambda stay: stay.time))
+
+
+def _takeovers(history: Iterable[HistoryEntry]) -> Iterator[tuple[str, HistoryEntry]]:
+    """Give each version that took over all users, and with which entry of the history."""
+    live = ""
+    for entry in history:
+        if entry.outcome in _TOOK_OVER:
+            live = entry.version
+            yield live, entry
+        elif entry.version == live:
+            # It was undone: the version before it is live again.
+            live = entry.previous
+            yield live, entry
 
 
 def made_of(lineage: Lineage) -> dict[str, str]:

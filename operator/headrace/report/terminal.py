@@ -161,9 +161,10 @@ def _conditions(conditions: list[Condition]) -> Text:
         text.append(", " if text else "")
         bad = condition.status != ("False" if condition.type == "Stalled" else "True")
         bad = bad and condition.type != "Progressing" and condition.status != "Unknown"
-        text.append(f"{condition.type} {condition.status}", style="red" if bad else "")
+        told = wording.plain(f"{condition.type} {condition.status}")
+        text.append(told, style="red" if bad else "")
         if bad:
-            text.append(f" ({condition.reason})", style="dim")
+            text.append(f" ({wording.plain(condition.reason)})", style="dim")
     return text
 
 
@@ -175,7 +176,7 @@ def _versions(rollout: ModelRollout) -> Text:
     for challenger in status.challengers:
         text.append(f", challenger {challenger.model.version}")
     for dropped in status.dropped:
-        text.append(f", {dropped.version} was dropped")
+        text.append(f", {wording.plain(dropped.version)} was dropped")
     if status.rejected is not None:
         fate = "rolled back" if status.phase is Phase.ROLLED_BACK else "tried"
         text.append(f", {status.rejected.version} was {fate}")
@@ -239,7 +240,9 @@ def _checks(checks: list[CheckStatus]) -> Table:
     for check in checks:
         outcome = check.outcome.value
         table.add_row(
-            Text(check.name), Text(outcome, style=_STYLES[outcome]), Text(_sentence(check.message))
+            Text(wording.plain(check.name)),
+            Text(outcome, style=_STYLES[outcome]),
+            Text(_sentence(check.message)),
         )
     return table
 
