@@ -8,8 +8,8 @@ while the world is as it should be.
 
 An API server that cannot keep up makes rollouts slow, and nothing else: what was decided at a tick
 and has not begun by the next is judged anew, with what is known by then. So no weight is raised by
-numbers that are older than a tick, and all numbers are read together however late some rollouts
-are. Who has waited longest is first, and a way back waits for no way forward.
+numbers that are older than a tick, and numbers are read together however late some rollouts are.
+Who has waited longest is first, and a way back waits for no way forward.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ and one that does not answer must not keep the others waiting."""
 UNDER_WAY = 1.0
 """Seconds that a tick waits at most for what has begun: it takes milliseconds, and numbers that are
 read before its end are not for the weights that it sets."""
+
+LATE = 2.0
+"""Seconds between two readings of numbers for those that were busy, or not there yet, when all
+others' were read. If each were read on its own, it would be the more work the more are late."""
 
 SOON = 0.2
 """Seconds after which something is tried again that was in nobody's way for long."""
@@ -116,7 +120,7 @@ class Fleet:
         self._members: dict[str, Member] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
         self._way_back = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="way-back")
-        self._turn = 0.0
+        self._turn = self._read = 0.0
         self._refusals = Refusals(resources, self._parting, self._pool, may_act, on_refused)
 
     @property
@@ -144,14 +148,18 @@ class Fleet:
         Returns:
             When the next tick is due, Unix seconds.
         """
-        if now >= self._turn:
+        turn = now >= self._turn
+        if turn:
             self._call_back(now)
         free = self._free(now)
         for key in changed:
             if key not in free and key in self._members:
                 # What it was busy with has come back as a change, maybe: it is looked at after it.
                 self._members[key].looked = 0.0
-        due = {key: member for key, member in free.items() if member.wants_numbers(now)}
+        wanting = {key: member for key, member in free.items() if member.wants_numbers(now)}
+        due = wanting if turn or now >= self._read + LATE else {}
+        if due:
+            self._read = now
         for member in due.values():
             member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
         measured = self._measure(due.values(), now)
@@ -161,6 +169,8 @@ class Fleet:
                 self._judge(member, measured.get(key, _NOTHING_READ), now)
         waiting = [member.again for member in self._members.values() if member.again > now]
         waiting.append(self._refusals.patience_ends)
+        if wanting and not due:
+            waiting.append(self._read + LATE)
         self._turn = next_slot(now, self._intervals())
         return min(self._turn, *waiting, now + AT_REST_SECONDS)
 

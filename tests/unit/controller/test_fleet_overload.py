@@ -113,3 +113,22 @@ def test_all_numbers_are_read_together_and_who_waited_longest_is_first(
     assert asked[0] == overload.waiting
     assert sorted(asked) == KEYS
     assert bench.cluster.of(overload.waiting).traffic == HIGH
+
+
+def test_those_that_missed_the_reading_are_read_together_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fleet, "UNDER_WAY", 0.0)
+    overload = Overload.begin()
+    bench = overload.bench
+    bench.cluster.asked.clear()
+    bench.now += 15
+    bench.fleet.tick(bench.now)
+    overload.leave.set()
+    bench.fleet.settle(60)
+    assert bench.fleet.tick(bench.now + 0.5) == bench.now + fleet.LATE
+    assert bench.cluster.asked == [(overload.waiting,)]
+    bench.now += fleet.LATE
+    bench.tick()
+    assert sorted(bench.cluster.asked[1]) == sorted(set(KEYS) - {overload.waiting})
+    assert len(bench.cluster.asked) == 2
