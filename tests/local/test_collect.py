@@ -139,7 +139,7 @@ def test_collect_tells_what_a_round_has_brought(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'labels.db'}"
     command = ["labels", "collect", server.url, "--model", "m", "--store", store, "--once"]
     result = CliRunner().invoke(cli, command)
-    assert (result.exit_code, result.output) == (0, "1 servers: 1 recorded\n")
+    assert (result.exit_code, result.output) == (0, "1 server: 1 recorded\n")
 
 
 def test_the_command_of_the_page_records_what_a_server_answers(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_the_command_of_the_page_records_what_a_server_answers(tmp_path: Path) -
     commands = commands_of("Collected from the servers", "docs/labels.md")
     assert commands.count("http://localhost:6100") == 1
     said = run(commands.replace("http://localhost:6100", server.url), tmp_path)
-    assert said == "1 servers: 1 recorded\n"
+    assert said == "1 server: 1 recorded\n"
 
 
 def test_an_address_that_is_none_is_refused(store: LabelStore) -> None:

@@ -246,7 +246,8 @@ def _show_round(collector: Collector, now: float) -> None:
     servers = found.pop("servers")
     told = ", ".join(f"{number:,} {name}" for name, number in found.items() if number)
     if told or not servers:
-        click.echo(f"{servers} servers: {told or 'none has an address'}")
+        count = "1 server" if servers == 1 else f"{servers:,} servers"
+        click.echo(f"{count}: {told or 'none has an address'}")
 
 
 def _show_counts(counts: Mapping[str, int]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from headrace.delivery.review.approvals import PREFIX, words_at
 from headrace.errors import (
     Conflict,
     DigestMismatch,
@@ -344,3 +345,9 @@ def test_a_run_that_another_server_has_is_none_here(uri: str, tmp_path: Path, ru
     path = bundle(tmp_path, "1", metadata={"run": run})
     told = Registry(uri).register(path, digest(path), {}, {}, {})
     assert told.run_id != run
+
+
+def test_a_tag_that_is_no_word_of_a_review_is_said(uri: str, tmp_path: Path) -> None:
+    registered(uri, bundle(tmp_path, "1")).set_tag(NAME, "1", f"{PREFIX}ada", "[" * 2_000)
+    with pytest.raises(InvalidInput, match="is no word of a review"):
+        words_at(uri).of(NAME, "1")

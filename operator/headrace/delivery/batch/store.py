@@ -91,7 +91,7 @@ class BatchStore:
             raise PlatformUnavailable(f"{self.uri} cannot be read: {error}.") from error
         try:
             document = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None  # cut off by a crash, where files are not replaced as a whole
         return document if isinstance(document, dict) else None
 

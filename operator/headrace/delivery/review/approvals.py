@@ -161,7 +161,7 @@ _READER: TypeAdapter[Word] = TypeAdapter(Word)
 def _word(text: str, where: str) -> Word:
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = text
     return _checked(data, where)
 

@@ -81,7 +81,7 @@ def read_evaluation(path: Path) -> Mapping[str, Any]:
     """
     try:
         document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidData(f"{path} is no evaluation: {error}.") from error
     if not isinstance(document, dict):
         raise InvalidData(f"{path} is no evaluation; expected a JSON object.")

@@ -43,7 +43,7 @@ def ask(url: str, body: bytes) -> Answer:
         connection.close()
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     return Answer(response.status, document)
 

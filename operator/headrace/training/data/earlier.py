@@ -7,10 +7,10 @@ from pathlib import Path
 
 import fsspec
 
-from headrace.errors import InvalidInput, NotFound, PlatformUnavailable
+from headrace.errors import InvalidInput
 from headrace.serving.reference import Reference
 from headrace.training.data.distributions import measure_columns
-from headrace.training.data.location import shown
+from headrace.training.data.location import reading, shown
 from headrace.training.data.report import reference_of
 from headrace.training.data.schema import DataSchema
 
@@ -27,17 +27,14 @@ def earlier_reference(uri: str, schema: DataSchema) -> Reference:
     Raises:
         NotFound: There is nothing at the uri.
         InvalidInput: It is neither, or a Parquet file without the target.
+        SetupError: The package that reads such a URI is not installed.
         PlatformUnavailable: The store does not answer.
     """
     with tempfile.TemporaryDirectory(prefix="headrace-earlier-") as folder:
         copy = Path(folder) / "earlier"
-        try:
+        with reading(uri):
             store, path = fsspec.core.url_to_fs(uri)
             store.get_file(path, str(copy))
-        except FileNotFoundError as error:
-            raise NotFound(f"There is no earlier data set or report at {shown(uri)}.") from error
-        except (OSError, ValueError, ImportError) as error:
-            raise PlatformUnavailable(f"{shown(uri)} cannot be read: {error}.") from error
         with copy.open("rb") as file:
             is_parquet = file.read(len(_PARQUET)) == _PARQUET
         if not is_parquet:

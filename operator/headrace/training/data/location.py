@@ -11,6 +11,8 @@ import importlib.util
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,11 +44,35 @@ def local_files(uri: str, folder: Path) -> list[Path]:
     expanded = os.path.expandvars(uri)
     if expanded.startswith("python://"):
         expanded = str(_packaged(expanded, uri))
-    try:
+    with reading(uri):
         opened = fsspec.open_files(expanded, mode="rb", compression="infer")
         if not opened:
             raise FileNotFoundError
         files = [_local(each, folder / f"{place:05}") for place, each in enumerate(opened)]
+    kinds = {file.suffix for file in files}
+    if len(kinds) > 1 or not kinds <= set(FORMATS):
+        raise InvalidInput(
+            f"{shown(uri)} holds files of the kinds {', '.join(sorted(kinds)) or '(none)'}; "
+            f"expected one of {', '.join(FORMATS)}, which may be packed as {', '.join(_PACKED)}."
+        )
+    return sorted(files)
+
+
+@contextmanager
+def reading(uri: str) -> Iterator[None]:
+    """Say in our own words why fsspec cannot read something.
+
+    Args:
+        uri: Of what the block reads.
+
+    Raises:
+        InvalidInput: Nothing opens such a URI.
+        NotFound: There is nothing.
+        SetupError: The package that reads it is not installed.
+        PlatformUnavailable: The store does not answer.
+    """
+    try:
+        yield
     except FileNotFoundError as error:
         raise NotFound(f"There is no file at {shown(uri)}.") from error
     except ImportError as error:
@@ -58,13 +84,6 @@ def local_files(uri: str, folder: Path) -> list[Path]:
         raise InvalidInput(f"{shown(uri)} cannot be opened: {error}.") from error
     except Exception as error:  # fsspec's stores raise errors of their own libraries
         raise PlatformUnavailable(f"{shown(uri)} cannot be read: {error}.") from error
-    kinds = {file.suffix for file in files}
-    if len(kinds) > 1 or not kinds <= set(FORMATS):
-        raise InvalidInput(
-            f"{shown(uri)} holds files of the kinds {', '.join(sorted(kinds)) or '(none)'}; "
-            f"expected one of {', '.join(FORMATS)}, which may be packed as {', '.join(_PACKED)}."
-        )
-    return sorted(files)
 
 
 def shown(uri: str) -> str:
