@@ -112,19 +112,24 @@ class _Reader:
             return Gate(text, value, True)
         except ZeroDivisionError as error:
             raise InvalidInput(f"gates divides by zero in {text!r}.") from error
+        except OverflowError as error:
+            raise InvalidInput(f"gates has too large a number in {text[:80]!r}.") from error
 
-    def _condition(self, node: ast.expr) -> bool:
+    def _condition(self, node: ast.expr, *, unknown: bool = False) -> bool:
+        """Judge a condition; `unknown` is what a comparison gives with a number that is none."""
         if isinstance(node, ast.BoolOp):
-            each = [self._condition(value) for value in node.values]
+            each = [self._condition(value, unknown=unknown) for value in node.values]
             return all(each) if isinstance(node.op, ast.And) else any(each)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            return not self._condition(node.operand)
+            return not self._condition(node.operand, unknown=not unknown)
         if isinstance(node, ast.Compare):
             numbers = [self._number(each) for each in (node.left, *node.comparators)]
             if any(type(each) not in _COMPARISONS for each in node.ops):
                 raise self._unknown(node, "a comparison by <, <=, > or >=")
-            # A number that is none compares with nothing, in either direction.
-            return all(map(math.isfinite, numbers)) and all(
+            if not all(map(math.isfinite, numbers)):
+                # It compares with nothing, in either direction, also where that is turned round.
+                return unknown
+            return all(
                 _COMPARISONS[type(op)](left, right)
                 for op, left, right in zip(node.ops, numbers, numbers[1:], strict=False)
             )

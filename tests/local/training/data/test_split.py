@@ -132,6 +132,7 @@ def test_the_last_days_are_held_out(tmp_path: Path) -> None:
     [
         pytest.param({}, {"share": 0}, InvalidInput, "share is 0", id="nothing held out"),
         pytest.param({}, {"share": float("nan")}, InvalidInput, "share is nan", id="NaN"),
+        pytest.param({}, {"seed": -1}, InvalidInput, "seed is -1", id="no seed"),
         pytest.param({}, {"method": "magic"}, InvalidInput, "expected one of auto", id="no method"),
         pytest.param({}, {"method": "grouped"}, InvalidInput, "names the group", id="no group"),
         pytest.param({}, {"method": "time"}, InvalidInput, "names the time", id="no time"),

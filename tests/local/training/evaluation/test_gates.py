@@ -37,6 +37,10 @@ VALUES = {
         pytest.param("nothing > 1", False, id="NaN is not above"),
         pytest.param("endless > 1", False, id="infinity is no number"),
         pytest.param("auc - endless < 1", False, id="nor is a difference with it"),
+        pytest.param("not nothing > 1", False, id="NaN is not 'not above' either"),
+        pytest.param("not (nothing > 1 or auc > 0.9)", False, id="nor within an or"),
+        pytest.param("not not nothing > 1", False, id="nor twice turned"),
+        pytest.param("nothing > 1 or not auc > 0.9", True, id="what else holds is enough"),
     ],
 )
 def test_a_condition(expression: str, passed: bool | None) -> None:
@@ -80,6 +84,7 @@ def test_no_gates_hold() -> None:
         pytest.param("auc == 0.7", "a comparison by", id="equality of floats"),
         pytest.param("auc in [1]", "is not understood", id="a list"),
         pytest.param("auc / 0 > 1", "divides by zero", id="a division by zero"),
+        pytest.param(f"auc > 1{'0' * 400}", "too large a number", id="a number without end"),
         pytest.param("__import__('os').system('true') > 0", "is not understood", id="an import"),
         pytest.param("auc.__class__ > 0", "__class__", id="an attribute of Python"),
         pytest.param("(lambda: 1)() > 0", "is not understood", id="a lambda"),
