@@ -24,6 +24,7 @@ from headrace.controller.store import RolloutStore
 from headrace.engine.observations import Wish
 from headrace.engine.suspension import invalid, valid_again
 from headrace.errors import InvalidInput
+from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
 from tests.cluster.api_server import ApiServer
@@ -312,6 +313,32 @@ def test_a_status_that_cannot_be_read_hides_no_other_rollout_from_the_lineage(
     assert {stay["rollout"] for stay in told["rollouts"]} == {f"{kept.namespace}/flight-delay"}
     for name in ("a-broken-one", "more-broken"):
         assert f"left out: The status of {kept.namespace}/{name} cannot be read" in said.stderr
+
+
+@pytest.mark.parametrize("levels", [300, 1_100, 5_000])
+def test_a_rollout_that_is_nested_without_end_is_refused_and_hides_no_other(
+    kept: Kept, headrace: Command, server: ApiServer, levels: int
+) -> None:
+    kept.write(trying())
+    made = {**kept.read(), "metadata": {"name": "deep", "namespace": kept.namespace}}
+    made["spec"]["serving"] = {"template": {"patches": [{"kind": "Deployment", "spec": "HERE"}]}}
+    text = json.dumps(made).replace('"HERE"', '{"a":' * levels + "1" + "}" * levels)
+    address = f"{server.url}{MODEL_ROLLOUT.path(kept.namespace)}"
+    answer = server.session.post(address, text, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = {}
+    cache = Cache(kept.cluster, [kept.namespace])
+    cache.start()
+    try:
+        assert cache.wait(60)
+        found |= KeptRollouts(cache.rollouts, kept.cluster).all()
+    finally:
+        cache.stop()
+    assert isinstance(found[f"{kept.namespace}/flight-delay"], Resource)
+    deep = found[f"{kept.namespace}/deep"]
+    assert isinstance(deep, Unreadable)
+    assert "is nested too deeply; expected at most 50 levels" in deep.message
+    assert headrace("status", "flight-delay", "-n", kept.namespace).exit_code == 0
 
 
 def test_an_invalid_spec_is_said_in_the_status_and_forgotten_when_it_is_mended(kept: Kept) -> None:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from headrace.api.fields import RuleBroken
 from headrace.api.rollout import ModelRollout
-from headrace.api.yaml_text import LARGEST, NotYaml, YamlDocument, read_documents
+from headrace.api.yaml_text import DEEPEST, LARGEST, NotYaml, YamlDocument, read_documents
 from headrace.errors import Fault, InvalidRollout, NotFound
 
 _MOST_FAULTS = 100
@@ -99,6 +99,9 @@ def rollout_from(data: object, source: str) -> ModelRollout:
     if not isinstance(data, Mapping):
         problem = f"is a {type(data).__name__}"
         raise InvalidRollout(source, [Fault("(document)", problem, "a mapping with kind: ...")])
+    if _is_deeper(data, DEEPEST):
+        expected = f"at most {DEEPEST} levels"
+        raise InvalidRollout(source, [Fault("(document)", "is nested too deeply", expected)])
     try:
         return ModelRollout.model_validate(data)
     except ValidationError as error:
@@ -107,6 +110,13 @@ def rollout_from(data: object, source: str) -> ModelRollout:
         for details in islice(told, _MOST_FAULTS + 1):
             faults += _faults(details, data)
         raise InvalidRollout(source, list(dict.fromkeys(faults))) from error
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if not isinstance(value, Mapping | list):
+        return False
+    inner = value.values() if isinstance(value, Mapping) else value
+    return not levels or any(_is_deeper(each, levels - 1) for each in inner)
 
 
 def _invalid(source: str, document: YamlDocument, faults: Sequence[Fault]) -> InvalidRollout:

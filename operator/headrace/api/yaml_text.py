@@ -19,7 +19,7 @@ from headrace.errors import Fault
 
 LARGEST = 2_000_000
 """Bytes of a file. etcd takes objects of up to 1.5 MB."""
-_DEEPEST = 50
+DEEPEST = 50
 _MOST_NODES = 100_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -122,10 +122,10 @@ def _bound_events(text: str) -> None:
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        if depth > _DEEPEST or count > _MOST_NODES:
+        if depth > DEEPEST or count > _MOST_NODES:
             mark: Any = event.start_mark
-            problem = "is nested too deeply" if depth > _DEEPEST else "has too many values"
-            expected = f"at most {_DEEPEST} levels and {_MOST_NODES:,} values"
+            problem = "is nested too deeply" if depth > DEEPEST else "has too many values"
+            expected = f"at most {DEEPEST} levels and {_MOST_NODES:,} values"
             raise NotYaml(problem, mark.line + 1, mark.column + 1, expected)
 
 
@@ -147,7 +147,7 @@ def _bound_nodes(root: yaml.Node) -> None:
             inner, below = measure(child)
             size, depth = size + inner, max(depth, below)
         open_nodes.discard(id(node))
-        if size > _MOST_NODES or depth > _DEEPEST:
+        if size > _MOST_NODES or depth > DEEPEST:
             expected = f"at most {_MOST_NODES:,} values when aliases are written out"
             problem = "has aliases of aliases"
             raise NotYaml(problem, mark.line + 1, mark.column + 1, expected)

@@ -13,6 +13,7 @@ from urllib3.exceptions import HTTPError
 from headrace.errors import Conflict, HeadraceError, NotFound, PermanentError, PlatformUnavailable
 from headrace.runtime.kubernetes.json_values import mappings
 from headrace.runtime.kubernetes.kinds import Kind
+from headrace.runtime.kubernetes.nesting import shallow_text
 
 Object = dict[str, Any]
 
@@ -66,9 +67,13 @@ class Changes:
 
 
 def decoded(text: bytes) -> Any:
-    """Read JSON, or give the beginning of a text that is none."""
+    """Read JSON, less what is nested too deeply; or give the beginning of a text that is none."""
     try:
         return orjson.loads(text)
+    except ValueError:
+        pass  # no JSON, or deeper than it is read
+    try:
+        return orjson.loads(shallow_text(text))
     except ValueError:
         return text.decode(errors="replace")[:500]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from headrace.runtime.kubernetes.json_values import mapping
+from headrace.runtime.kubernetes.json_values import mapping, packed
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -37,7 +37,7 @@ class Document(Mapping[str, Any]):
             metadata["annotations"] = {k: v for k, v in annotations.items() if k != _LAST_APPLIED}
         self._metadata = metadata
         self._parts = {
-            name: zlib.compress(orjson.dumps(part), _QUICKLY)
+            name: zlib.compress(packed(part), _QUICKLY)
             for name, part in thing.items()
             if name != "metadata"
         }

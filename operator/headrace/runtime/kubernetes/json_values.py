@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from headrace.errors import InvalidInput
+from headrace.runtime.kubernetes.nesting import shallow
 
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
@@ -47,6 +48,14 @@ def count(value: object, *names: str, default: int = 0) -> int:
     found = mapping(value, *path).get(last)
     whole = isinstance(found, int) and not isinstance(found, bool) and found >= 0
     return found if whole else default  # type: ignore[return-value]
+
+
+def packed(value: object) -> bytes:
+    """Write what the API server gave as JSON again, less what is nested too deeply."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(shallow(value))
 
 
 def encoded(value: object) -> bytes:

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from headrace.render.labels import REVISION, ROLLOUT
 from headrace.runtime.kubernetes.deployments import DeploymentState, read_deployment
-from headrace.runtime.kubernetes.json_values import count, mapping, mappings, text
+from headrace.runtime.kubernetes.json_values import count, mapping, mappings, packed, text
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, MODEL_ROLLOUT, POD, Kind
 from headrace.runtime.kubernetes.pods import PodState, read_pod
 from headrace.runtime.kubernetes.routes import RouteState, read_route
@@ -127,7 +125,7 @@ def _fields(metadata: Mapping[str, Any]) -> str:
         for each in mappings(metadata, "managedFields")
         if text(each, "subresource") != "status"
     ]
-    return sys.intern(orjson.dumps(entries).decode())
+    return sys.intern(packed(entries).decode())
 
 
 def _without_owners(entry: Mapping[str, Any]) -> Mapping[str, Any]:
