@@ -52,9 +52,10 @@ UNDER_WAY = 1.0
 read before its end are not for the weights that it sets."""
 
 LATE = 2.0
-"""Seconds between two readings of numbers for those that were busy, or not there yet, when all
-others' were read, and for those with a long past of which a reading has only a part. If each were
-read on its own, it would be the more work the more are late."""
+"""Seconds at least from a reading of numbers to the next for those that were busy, or not there
+yet, and for those with a long past, of which a reading has only a part. If each were read on its
+own, it would be the more work the more are late; and a reading that took long is followed by a rest
+as long, in which others get on."""
 
 SOON = 0.2
 """Seconds after which something is tried again that was in nobody's way for long."""
@@ -121,7 +122,7 @@ class Fleet:
         self._members: dict[str, Member] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
         self._way_back = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="way-back")
-        self._turn = self._read = 0.0
+        self._turn = self._rested = 0.0
         self._refusals = Refusals(resources, self._parting, self._pool, may_act, on_refused)
 
     @property
@@ -165,7 +166,7 @@ class Fleet:
         waiting = [member.again for member in self._members.values() if member.again > now]
         waiting.append(self._refusals.patience_ends)
         if any(member.wants_numbers(now) for member in free.values()):
-            waiting.append(self._read + LATE)
+            waiting.append(self._rested)
         self._turn = next_slot(now, self._intervals())
         return min(self._turn, *waiting, now + AT_REST_SECONDS)
 
@@ -264,12 +265,14 @@ class Fleet:
             turn: Whether an interval begins: without numbers they are judged then, too.
         """
         due = {key: member for key, member in free.items() if member.wants_numbers(now)}
-        if not due or (now < self._read + LATE and not turn):
+        if not due or (now < self._rested and not turn):
             return {}
-        self._read = now
         for member in due.values():
             member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
+        began = time.monotonic()
         measured = self._measure(due.values(), now)
+        took = time.monotonic() - began
+        self._rested = now + took + max(LATE, took)
         numbers = {key: measured.get(key, _NOTHING_READ) for key in due}
         behind = {key for key, read in numbers.items() if read.is_behind}
         for key in behind:
