@@ -5,6 +5,11 @@ something is written before anything is done about it, and the write fails if an
 changed the resource: so a controller that was killed goes on from what was decided, and of two
 controllers only one acts. The plan is applied at every tick, level-triggered; that costs nothing
 while the world is as it should be.
+
+An API server that cannot keep up makes rollouts slow, and nothing else: what was decided at a tick
+and has not begun by the next is judged anew, with what is known by then. So no weight is raised by
+numbers that are older than a tick, and numbers are read together however late some rollouts are.
+Who has waited longest is first, and a way back waits for no way forward.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import replace
 
@@ -41,6 +46,14 @@ WORKERS = 8
 """Rollouts whose plans are carried out at the same time: the API server answers in milliseconds,
 and one that does not answer must not keep the others waiting."""
 
+
+UNDER_WAY = 1.0
+"""Seconds that a tick waits at most for what has begun: it takes milliseconds, and numbers that are
+read before its end are not for the weights that it sets."""
+
+LATE = 2.0
+"""Seconds between two readings of numbers for those that were busy, or not there yet, when all
+others' were read. If each were read on its own, it would be the more work the more are late."""
 
 SOON = 0.2
 """Seconds after which something is tried again that was in nobody's way for long."""
@@ -106,6 +119,8 @@ class Fleet:
         self._on_undone, self._on_carried_out, self._spans = on_undone, on_carried_out, spans
         self._members: dict[str, Member] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
+        self._way_back = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="way-back")
+        self._turn = self._read = 0.0
         self._refusals = Refusals(resources, self._parting, self._pool, may_act, on_refused)
 
     @property
@@ -121,6 +136,7 @@ class Fleet:
     def close(self) -> None:
         """Wait for what is being carried out."""
         self._pool.shutdown(wait=True)
+        self._way_back.shutdown(wait=True)
 
     def tick(self, now: float, changed: Collection[str] = ()) -> float:
         """Judge what is due; returns when everything is decided, not when all is done.
@@ -132,12 +148,18 @@ class Fleet:
         Returns:
             When the next tick is due, Unix seconds.
         """
-        free = {k: member for k, member in self._take_over(now).items() if now >= member.again}
+        turn = now >= self._turn
+        if turn:
+            self._call_back(now)
+        free = self._free(now)
         for key in changed:
             if key not in free and key in self._members:
                 # What it was busy with has come back as a change, maybe: it is looked at after it.
                 self._members[key].looked = 0.0
-        due = {key: member for key, member in free.items() if member.wants_numbers(now)}
+        wanting = {key: member for key, member in free.items() if member.wants_numbers(now)}
+        due = wanting if turn or now >= self._read + LATE else {}
+        if due:
+            self._read = now
         for member in due.values():
             member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
         measured = self._measure(due.values(), now)
@@ -147,7 +169,10 @@ class Fleet:
                 self._judge(member, measured.get(key, _NOTHING_READ), now)
         waiting = [member.again for member in self._members.values() if member.again > now]
         waiting.append(self._refusals.patience_ends)
-        return min(next_slot(now, self._intervals()), *waiting, now + AT_REST_SECONDS)
+        if wanting and not due:
+            waiting.append(self._read + LATE)
+        self._turn = next_slot(now, self._intervals())
+        return min(self._turn, *waiting, now + AT_REST_SECONDS)
 
     def settle(self, timeout: float) -> None:
         """Wait until all that was decided is carried out, at most so many seconds."""
@@ -160,6 +185,24 @@ class Fleet:
     def _intervals(self) -> Iterable[float]:
         under_test = (m for m in self._members.values() if not m.is_at_rest)
         return {member.resource.rollout.spec.analysis.interval for member in under_test}
+
+    def _call_back(self, now: float) -> None:
+        """Leave what was decided before these numbers and has not begun; wait for what has."""
+        begun = []
+        for member in self._members.values():
+            if member.acting is None or not member.wants_numbers(now):
+                continue
+            if member.acting.cancel():
+                member.acting = None
+            else:
+                begun.append(member.acting)
+        wait(begun, UNDER_WAY)
+
+    def _free(self, now: float) -> Mapping[str, Member]:
+        """Give those that can be judged, the one that has waited longest first."""
+        known = self._take_over(now).items()
+        free = [(key, member) for key, member in known if now >= member.again]
+        return dict(sorted(free, key=lambda each: each[1].carried_out))
 
     def _take_over(self, now: float) -> Mapping[str, Member]:
         """Look at what people have changed; evidence that is ahead of the resource is kept.
@@ -255,16 +298,20 @@ class Fleet:
             return
         # Its spans belong to this tick.
         run, decided = copy_context().run, time.monotonic()
-        acting = self._pool.submit(run, self._carry_out, member, rollout, answer, now)
+        pool = self._way_back if answer.plan.retreating else self._pool
+        acting = pool.submit(run, self._carry_out, member, rollout, answer, now)
         member.acting = acting
-        acting.add_done_callback(lambda _: self._carried_out(member, decided))
+        acting.add_done_callback(lambda ended: self._carried_out(ended, member, decided))
 
-    def _carried_out(self, member: Member, decided: float) -> None:
+    def _carried_out(self, ended: Future[None], member: Member, decided: float) -> None:
+        if ended.cancelled():
+            return
         self._on_carried_out(time.monotonic() - decided)
         if not member.looked:
             self._wake()
 
     def _carry_out(self, member: Member, rollout: ModelRollout, answer: Tick, now: float) -> None:
+        member.carried_out = time.monotonic()
         try:
             self._write(member, answer.status, self._metrics.time(now))
         except (Conflict, NotFound):

@@ -20,6 +20,7 @@ class Member:
         judged: The slot in which numbers were read last.
         looked: When it was looked at last, Unix seconds.
         acting: What is being carried out.
+        carried_out: When anything was carried out last, seconds that only grow.
         failures: How often in a row something did not work.
         again: Before when it is not looked at again for that, Unix seconds.
         trouble: Why the last tick could not be carried out; empty if it was.
@@ -31,6 +32,7 @@ class Member:
     judged: int = -1
     looked: float = 0.0
     acting: Future[None] | None = None
+    carried_out: float = 0.0
     failures: int = 0
     again: float = 0.0
     trouble: str = ""
