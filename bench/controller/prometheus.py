@@ -31,6 +31,11 @@ class Prometheus:
         """Give when it was first asked after a moment."""
         return next((at for at, _ in list(self.asked) if at > moment), None)
 
+    def asked_within(self, seconds: float) -> int:
+        """Give how many queries came within the last seconds."""
+        since = time.time() - seconds
+        return sum(at > since for at, _ in list(self.asked))
+
 
 @contextmanager
 def prometheus(traffic: Traffic) -> Iterator[Prometheus]:

@@ -20,7 +20,7 @@ import yaml
 from bench.controller.pods import run_pods
 from bench.controller.prometheus import Prometheus, prometheus
 from bench.controller.replica import Home, Replica
-from bench.controller.rollouts import NAMESPACE, ONE_STEP, ladder, rollout
+from bench.controller.rollouts import CHECKS, NAMESPACE, ONE_STEP, ladder, rollout
 from bench.controller.traffic import Traffic
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT
@@ -28,8 +28,9 @@ from tests.cluster.api_server import api_server
 from tests.cluster.programs.crds import crds
 
 ROOT = Path(__file__).parents[2]
-SETTLING = 45.0
-"""Seconds before a window: three ticks, after which nobody reads the hour before any more."""
+QUIET = 29.0
+"""Seconds with the queries of two ticks and no others, after which nobody reads the hour before a
+release any more. Of many at once it is read in parts."""
 
 Figures = dict[str, Any]
 
@@ -85,7 +86,7 @@ class Run:
         _wait("first versions live", lambda: self._live(1) >= count, 900)
         self._release(2)
         _wait("all candidates have users", lambda: self._traffic.tested() >= count, 1500)
-        time.sleep(SETTLING)
+        self._settle()
         figures: Figures = {"rollouts": count} | self._window()
         if self._wanted.minutes:
             figures |= self._grow()
@@ -162,18 +163,23 @@ class Run:
                 self._release(version)
         return {"growth": seen[-1] - seen[0], "memory": seen}
 
+    def _settle(self) -> None:
+        time.sleep(QUIET)
+        calm = 2 * len(CHECKS)
+        _wait("no past is read", lambda: self._prometheus.asked_within(QUIET) <= calm, 900)
+
     def _survive(self) -> Figures:
         standby = self._start("two")
         _wait("the standby is ready", standby.is_ready, 300)
         by_standby = self._kill("the standby reads numbers")
         self._leader = standby
-        time.sleep(SETTLING)
+        self._settle()
         began = time.time()
         self._leader.kill()
         self._leader = self._start("two")
         alone = self._until_read(began, "the same controller reads numbers again")
         _wait("it is ready", self._leader.is_ready, 300)
-        time.sleep(SETTLING)
+        self._settle()
         return {"standby": by_standby, "alone": alone}
 
     def _kill(self, what: str) -> float:

@@ -52,8 +52,10 @@ UNDER_WAY = 1.0
 read before its end are not for the weights that it sets."""
 
 LATE = 2.0
-"""Seconds between two readings of numbers for those that were busy, or not there yet, when all
-others' were read. If each were read on its own, it would be the more work the more are late."""
+"""Seconds at least from a reading of numbers to the next for those that were busy, or not there
+yet, and for those with a long past, of which a reading has only a part. If each were read on its
+own, it would be the more work the more are late; and a reading that took long is followed by a rest
+as long, in which others get on."""
 
 SOON = 0.2
 """Seconds after which something is tried again that was in nobody's way for long."""
@@ -120,7 +122,7 @@ class Fleet:
         self._members: dict[str, Member] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
         self._way_back = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="way-back")
-        self._turn = self._read = 0.0
+        self._turn = self._rested = 0.0
         self._refusals = Refusals(resources, self._parting, self._pool, may_act, on_refused)
 
     @property
@@ -156,21 +158,15 @@ class Fleet:
             if key not in free and key in self._members:
                 # What it was busy with has come back as a change, maybe: it is looked at after it.
                 self._members[key].looked = 0.0
-        wanting = {key: member for key, member in free.items() if member.wants_numbers(now)}
-        due = wanting if turn or now >= self._read + LATE else {}
-        if due:
-            self._read = now
-        for member in due.values():
-            member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
-        measured = self._measure(due.values(), now)
+        numbers = self._read_numbers(free, now, turn=turn)
         for key, member in free.items():
-            if key in due or key in changed or member.wants_look(now):
+            if key in numbers or key in changed or member.wants_look(now):
                 member.looked = now
-                self._judge(member, measured.get(key, _NOTHING_READ), now)
+                self._judge(member, numbers.get(key, _NOTHING_READ), now)
         waiting = [member.again for member in self._members.values() if member.again > now]
         waiting.append(self._refusals.patience_ends)
-        if wanting and not due:
-            waiting.append(self._read + LATE)
+        if any(member.wants_numbers(now) for member in free.values()):
+            waiting.append(self._rested)
         self._turn = next_slot(now, self._intervals())
         return min(self._turn, *waiting, now + AT_REST_SECONDS)
 
@@ -257,6 +253,31 @@ class Fleet:
             return
         member.undone = (*member.undone, *written_over(before, found))
         member.status = with_conditions_of(member.status, found)
+
+    def _read_numbers(
+        self, free: Mapping[str, Member], now: float, *, turn: bool
+    ) -> Mapping[str, Measured]:
+        """Give the numbers of those that are to be judged by them now.
+
+        Args:
+            free: Those that can be judged.
+            now: Unix seconds.
+            turn: Whether an interval begins: without numbers they are judged then, too.
+        """
+        due = {key: member for key, member in free.items() if member.wants_numbers(now)}
+        if not due or (now < self._rested and not turn):
+            return {}
+        for member in due.values():
+            member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
+        began = time.monotonic()
+        measured = self._measure(due.values(), now)
+        took = time.monotonic() - began
+        self._rested = now + took + max(LATE, took)
+        numbers = {key: measured.get(key, _NOTHING_READ) for key in due}
+        behind = {key for key, read in numbers.items() if read.is_behind}
+        for key in behind:
+            due[key].judged = -1
+        return {key: read for key, read in numbers.items() if turn or key not in behind}
 
     def _measure(self, members: Iterable[Member], now: float) -> Mapping[str, Measured]:
         wanted, there = [], self._metrics.time(now)

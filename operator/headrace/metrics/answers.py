@@ -32,7 +32,6 @@ FAILED = "QueryFailed"
 NOT_A_NUMBER = "NotANumber"
 MISSING_LABEL = "MissingLabel"
 SEVERAL_SERIES = "SeveralSeries"
-CATCHING_UP = "CatchingUp"
 
 _LONGEST = 300
 _REFUSED = re.compile(r"HTTP Status Code 4(?!29|08)\d\d")

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headrace.engine.observations import MetricKey
-from headrace.metrics.answers import CATCHING_UP, Unreadable
+from headrace.metrics.answers import Unreadable
 from headrace.metrics.arms import Share, identity, share_out
 from headrace.metrics.increments import GONE
 from headrace.metrics.queries import Family, counters_for, family_of, query_for
 from headrace.metrics.series import Series
-from headrace.metrics.source import Request
+from headrace.metrics.source import CATCHING_UP, Request
 
 Roles = dict[str, Share]
 Wanted = tuple[str, MetricKey]

@@ -10,6 +10,9 @@ from headrace.api import Check
 from headrace.engine.counters import RouterCounters
 from headrace.engine.observations import Interval, MetricKey, Problem
 
+CATCHING_UP = "CatchingUp"
+"""Why a rollout's past is not read yet: that of others is read first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -51,6 +54,11 @@ class Measured:
     intervals: tuple[Interval, ...] = ()
     watermarks: Mapping[MetricKey, float] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is more to read at once."""
+        return any(problem.reason == CATCHING_UP for problem in self.problems)
 
 
 class Metrics(Protocol):

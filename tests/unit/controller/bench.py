@@ -17,10 +17,10 @@ from headrace.controller.fleet import Fleet
 from headrace.controller.parting import Parting
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.decision import Tick
-from headrace.engine.observations import Ask, World
+from headrace.engine.observations import Ask, Metric, Problem, World
 from headrace.engine.plan import Plan
 from headrace.errors import Conflict, PlatformUnavailable
-from headrace.metrics.source import Measured, Request
+from headrace.metrics.source import CATCHING_UP, Measured, Request
 from headrace.testing import FakeMetrics, FakePlatform, Script
 from tests.unit.engine.rollouts import rollout
 
@@ -128,6 +128,7 @@ class Cluster:
         self.asked: list[tuple[str, ...]] = []
         self.outage = ""
         self.ahead = 0.0
+        self.behind = 0
         self.log = log
 
     def of(self, key: str) -> FakePlatform:
@@ -155,6 +156,12 @@ class Eyes:
     def observe(self, requests: Sequence[Request], now: float) -> Mapping[str, Measured]:
         self.cluster.asked.append(tuple(request.rollout for request in requests))
         read: dict[str, Measured] = {}
+        if self.cluster.behind:
+            self.cluster.behind -= 1
+            problem = Problem(
+                Metric.REQUESTS, CATCHING_UP, "the past of other rollouts is read first"
+            )
+            return {request.rollout: Measured(problems=(problem,)) for request in requests}
         for request in requests:
             platform = self.cluster.of(request.rollout)
             script = self.cluster.scripts[request.rollout]
