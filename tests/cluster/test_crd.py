@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -12,6 +15,7 @@ from tests.cluster.programs.catalogue import program
 from tests.unit.engine.rollouts import live
 
 EXAMPLE = Path(__file__).parents[2] / "manifests" / "examples" / "canary-gateway" / "rollout.yaml"
+CRD = Path(__file__).parents[2] / "manifests" / "crd" / "modelrollouts.yaml"
 NAME = "flight-delay"
 
 
@@ -58,3 +62,61 @@ def test_kubectl_explains_every_field(server: ApiServer) -> None:
     text = kubectl(server, "explain", "modelrollout.spec.strategy.canary.steps", "--recursive")
     assert "weight" in text
     assert "<empty>" not in text
+
+
+def test_a_status_that_an_older_crd_recorded_field_by_field_is_written_on(
+    server: ApiServer,
+) -> None:
+    """What the record of its fields takes is freed by the first write after an upgrade."""
+    group = "older.headrace.dev"
+    newer = yaml.safe_load(CRD.read_text("utf-8"))
+    newer["metadata"]["name"] = f"modelrollouts.{group}"
+    newer["spec"]["group"] = group
+    newer["spec"]["names"] |= {"shortNames": [], "categories": []}
+    older = copy.deepcopy(newer)
+    schema = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    in_parts(schema["properties"]["status"])
+    server.define([older])
+    rollout = yaml.safe_load(EXAMPLE.read_text("utf-8"))
+    rollout |= {"apiVersion": f"{group}/v1alpha1"}
+    rollout["metadata"]["namespace"] = "default"
+    made = server.apply(rollout)
+    assert made.code == 201, made.message
+    world = live()
+    world.want("2")
+    world.until("StepHeld")
+    status = world.status.model_dump(mode="json", exclude_defaults=True)
+    path = f"{server.path(rollout)}/status?{STRICT}&fieldManager=headrace"
+    before = server.ask("PUT", path, made.body | {"status": status})
+    assert before.code == 200, before.message
+    assert "f:outcome" in str(recorded(before.body))
+    server.define([newer])
+    until = time.monotonic() + 300
+    while "f:outcome" in str(recorded(before.body)):  # until the server goes by the new schema
+        assert time.monotonic() < until
+        status["writes"] = status.get("writes", 0) + 1
+        before = server.ask("PUT", path, before.body | {"status": status})
+        assert before.code == 200, before.message
+    assert before.body["status"] == status
+    assert recorded(before.body)["f:checks"] == {}
+
+
+def in_parts(schema: dict[str, Any]) -> None:
+    """Have each field of a schema belong to somebody of its own, as all did once."""
+    schema.pop("x-kubernetes-map-type", None)
+    for part in schema.get("properties", {}).values():
+        in_parts(part)
+    if "items" in schema:
+        in_parts(schema["items"])
+    if "name" in schema.get("items", {}).get("properties", {}):
+        schema["items"]["required"] = ["name"]
+        schema |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+
+
+def recorded(written: dict[str, Any]) -> dict[str, Any]:
+    """Give the record of who has which field of a status."""
+    (entry,) = (
+        each for each in written["metadata"]["managedFields"] if each.get("subresource") == "status"
+    )
+    fields: dict[str, Any] = entry["fieldsV1"]["f:status"]
+    return fields

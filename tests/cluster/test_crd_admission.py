@@ -6,13 +6,16 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from headrace.api import Status
+from headrace.api.strategy import CanaryStep
 from headrace.cli.starter import NO_DIGEST, STRATEGIES, Starter
 from tests.cluster.api_server import STRICT, ApiServer
 from tests.unit.engine.rollouts import live
@@ -312,6 +315,63 @@ def test_routing_cannot_change_during_a_rollout(server: ApiServer, phase: str) -
     ended = server.ask("PATCH", f"{path}/status", {"status": {"phase": "Healthy"}}, "merge")
     assert ended.code == 200, ended.message
     assert server.ask("PATCH", path, change, "merge").code == 200
+
+
+STEP = {"mirror": 100, "weight": 50, "hold": "5m", "analysis": "10m", "approval": {}}
+
+
+@pytest.mark.parametrize(
+    "fields", [names for count in range(6) for names in combinations(STEP, count)], ids=" ".join
+)
+def test_a_step_is_accepted_where_the_parser_accepts_it(
+    server: ApiServer, fields: tuple[str, ...]
+) -> None:
+    whole = rollout("step")
+    steps(whole["spec"])[1:] = [{name: STEP[name] for name in fields}]
+    answer = server.ask("POST", f"{RESOURCES}?{STRICT}&dryRun=All", whole)
+    try:
+        CanaryStep.model_validate(steps(whole["spec"])[1])
+    except ValidationError:
+        assert answer.code == 422
+        assert "steps[1]" in answer.message
+    else:
+        assert answer.code == 201, answer.message
+
+
+def test_of_a_status_it_is_recorded_who_wrote_it_and_not_who_has_each_number(
+    server: ApiServer,
+) -> None:
+    made = server.ask("POST", f"{RESOURCES}?{STRICT}", rollout("owned"))
+    assert made.code == 201, made.message
+    world = live()
+    world.want("2")
+    world.until("StepHeld")
+    written = world.status.model_dump(mode="json", exclude_defaults=True)
+    path = f"{RESOURCES}/owned/status?{STRICT}"
+    put = server.ask("PUT", f"{path}&fieldManager=headrace", {**made.body, "status": written})
+    assert put.code == 200, put.message
+    theirs = {"type": "Audited", "status": "True", "reason": "Seen", "message": "by a person"}
+    theirs["lastTransitionTime"] = "2026-11-22T08:00:00Z"
+    part = {key: made.body[key] for key in ("apiVersion", "kind")}
+    part |= {"metadata": {"name": "owned"}, "status": {"conditions": [theirs]}}
+    applied = server.ask("PATCH", f"{path}&fieldManager=audit", part, "apply")
+    assert applied.code == 200, applied.message
+    owned = {
+        entry["manager"]: entry["fieldsV1"]["f:status"]
+        for entry in applied.body["metadata"]["managedFields"]
+        if entry.get("subresource") == "status"
+    }
+    conditions = owned["headrace"].pop("f:conditions")
+    assert set(conditions) == {".", *(_key(each["type"]) for each in written["conditions"])}
+    del owned["headrace"]["."]
+    assert set(owned["headrace"]) == {f"f:{name}" for name in written if name != "conditions"}
+    assert all(of == {} for of in (*owned["headrace"].values(), *conditions.values()))
+    assert owned["audit"] == {"f:conditions": {_key("Audited"): {}}}
+    assert applied.body["status"]["checks"] == written["checks"]
+
+
+def _key(condition: str) -> str:
+    return f'k:{{"type":"{condition}"}}'
 
 
 @pytest.mark.parametrize("way", ["update", "apply"])

@@ -130,6 +130,21 @@ def _exactly_one_of(*names: str) -> str:
 
 _UNDER_WAY = "['Progressing', 'Paused', 'Promoting', 'RollingBack']"
 
+_STEP_KINDS = ("mirror", "weight", "analysis", "approval")
+
+_STEP_RULE = Rule(
+    # A canary may have dozens of steps, and each field that is asked for costs at each of them.
+    "has(self.weight) ? has(self.hold) && !has(self.mirror) && !has(self.analysis) && "
+    "!has(self.approval) : has(self.mirror) ? has(self.hold) && !has(self.analysis) && "
+    "!has(self.approval) : !has(self.hold) && has(self.analysis) != has(self.approval)",
+    "write `{weight: 5, hold: 5m}`, `{mirror: 100, hold: 5m}`, `{analysis: 10m}` or "
+    "`{approval: {}}` in a step",
+    said=f"!({_exactly_one_of(*_STEP_KINDS)}) ? 'write exactly one of {', '.join(_STEP_KINDS)} in "
+    "a step, such as `{weight: 5, hold: 5m}`' : has(self.hold) ? 'a step of analysis or approval "
+    "has no hold: write `analysis: 10m`, or `approval: {}`' : 'a step of mirror or weight needs "
+    "its time: write `hold: 5m`'",
+)
+
 OBJECT_RULES: Mapping[str, tuple[Rule, ...]] = {
     "ModelRollout": (
         Rule(
@@ -138,8 +153,8 @@ OBJECT_RULES: Mapping[str, tuple[Rule, ...]] = {
             "and -",
         ),
         Rule(
-            "!has(self.status) || !has(self.status.phase) || "
-            f"!(self.status.phase in {_UNDER_WAY}) || self.spec.routing == oldSelf.spec.routing",
+            "self.spec.routing == oldSelf.spec.routing || !has(self.status) || "
+            f"!has(self.status.phase) || !(self.status.phase in {_UNDER_WAY})",
             "spec.routing cannot change while a rollout is under way: write it as it was, and "
             "change it once the rollout has ended, which `headrace abort` does at once",
         ),
@@ -233,21 +248,7 @@ OBJECT_RULES: Mapping[str, tuple[Rule, ...]] = {
             ".steps",
         ),
     ),
-    "CanaryStep": (
-        Rule(
-            _exactly_one_of("mirror", "weight", "analysis", "approval"),
-            "write exactly one of mirror, weight, analysis, approval in a step, such as "
-            "`{weight: 5, hold: 5m}`",
-        ),
-        Rule(
-            "!(has(self.mirror) || has(self.weight)) || has(self.hold)",
-            "a step of mirror or weight needs its time: write `hold: 5m`",
-        ),
-        Rule(
-            "!(has(self.analysis) || has(self.approval)) || !has(self.hold)",
-            "a step of analysis or approval has no hold: write `analysis: 10m`, or `approval: {}`",
-        ),
-    ),
+    "CanaryStep": (_STEP_RULE,),
     "AbTest": (Rule("has(self.goal)", "an A/B test needs a goal: write `goal: reward`"),),
     "Bandit": (Rule("has(self.reward)", "a bandit needs a reward: write `reward: reward`"),),
     "Stop": (

@@ -83,6 +83,22 @@ def test_the_status_is_never_refused_and_has_no_defaults() -> None:
     assert found == []
 
 
+def test_a_status_has_one_owner_but_for_its_conditions() -> None:
+    """Else the record of who has which field is most of what the API server keeps of it."""
+    shared = [
+        path
+        for path, node in walk(schema()["properties"]["status"])
+        if node.get("type") in ("object", "array")
+        and "atomic" not in (node.get("x-kubernetes-map-type"), node.get("x-kubernetes-list-type"))
+    ]
+    assert shared == [(), ("conditions",)]
+
+
+def test_a_spec_has_owners_field_by_field() -> None:
+    spec = schema()["properties"]["spec"]
+    assert not [path for path, node in walk(spec) if "x-kubernetes-map-type" in node]
+
+
 def test_fields_have_the_models_order() -> None:
     spec = schema()["properties"]["spec"]["properties"]
     assert list(spec) == [f.alias or n for n, f in RolloutSpec.model_fields.items()]
