@@ -26,7 +26,7 @@ from headrace.training.data.table import describe_table, read_batches, table_sch
 from headrace.training.model.columns import inputs_of, request_of
 from headrace.training.model.fitted import DESCRIPTION, read_description
 
-FORMAT = "headrace.dev/batch/v1"
+FORMAT = "headrace.dev/batch/v2"
 VERSION, FAULT = "model_version", "fault"
 """Columns beside the prediction: which version gave it, and why there is none."""
 
@@ -84,11 +84,11 @@ class Predicted:
 
     def metrics(self) -> dict[str, float]:
         """Give the single numbers by name."""
-        inputs = [each.index for each in self.drifts if each.name != PREDICTION]
+        *inputs, prediction = (each.index for each in self.drifts)
         return {
             "rows": float(self.rows),
             "failed": float(sum(self.failed.values())),
-            "prediction_psi": next(e.index for e in self.drifts if e.name == PREDICTION),
+            "prediction_psi": prediction,
             "worst_input_psi": max(inputs, default=0.0),
         }
 

@@ -57,36 +57,30 @@ class Tallies:
 
     def document(self) -> dict[str, Any]:
         """Give all counts for JSON."""
-        return {name: _document(tally) for name, tally in self._all().items()}
+        inputs = {name: _document(tally) for name, tally in self._features.items()}
+        return {"inputs": inputs, PREDICTION: _document(self._prediction)}
 
     def merge(self, document: Mapping[str, Any]) -> None:
         """Add the counts of other rows, as `document` gave them."""
-        for name, tally in self._all().items():
-            counts = document[name]
-            for category, count in counts["categories"].items():
-                tally.categories[category] = tally.categories.get(category, 0) + count
-            if tally.bins is not None:
-                pairs = zip(tally.bins.counts, counts["counts"], strict=True)
-                tally.bins.counts = [mine + theirs for mine, theirs in pairs]
+        for name, tally in self._features.items():
+            _merge(tally, document["inputs"][name])
+        _merge(self._prediction, document[PREDICTION])
 
     def drifts(self, limit: float = DRIFT_LIMIT) -> tuple[Drift, ...]:
         """Compare everything that was counted with the reference.
 
         Args:
             limit: The index above which something has drifted.
-        """
-        distributions: dict[str, Distribution] = {
-            **self._reference.features,
-            PREDICTION: self._reference.prediction,
-        }
-        tallies = self._all()
-        return tuple(
-            _drift(name, distribution, tallies[name], limit)
-            for name, distribution in distributions.items()
-        )
 
-    def _all(self) -> dict[str, Tally]:
-        return {**self._features, PREDICTION: self._prediction}
+        Returns:
+            Of the inputs, and last of the predictions: an input may be named like them.
+        """
+        inputs = [
+            _drift(name, distribution, self._features[name], limit)
+            for name, distribution in self._reference.features.items()
+        ]
+        prediction = _drift(PREDICTION, self._reference.prediction, self._prediction, limit)
+        return (*inputs, prediction)
 
 
 def _document(tally: Tally) -> dict[str, Any]:
@@ -94,6 +88,14 @@ def _document(tally: Tally) -> dict[str, Any]:
     if tally.bins is not None:
         document["counts"] = list(tally.bins.counts)
     return document
+
+
+def _merge(tally: Tally, counts: Mapping[str, Any]) -> None:
+    for category, count in counts["categories"].items():
+        tally.categories[category] = tally.categories.get(category, 0) + count
+    if tally.bins is not None:
+        pairs = zip(tally.bins.counts, counts["counts"], strict=True)
+        tally.bins.counts = [mine + theirs for mine, theirs in pairs]
 
 
 def _drift(name: str, distribution: Distribution, tally: Tally, limit: float) -> Drift:
