@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from tests.cluster.api_server import STRICT, ApiServer
+from tests.cluster.api_server import STRICT, ApiServer, Object
 from tests.cluster.programs.catalogue import program
-from tests.unit.engine.rollouts import live
+from tests.unit.engine.rollouts import under_test
 
 EXAMPLE = Path(__file__).parents[2] / "manifests" / "examples" / "canary-gateway" / "rollout.yaml"
 CRD = Path(__file__).parents[2] / "manifests" / "crd" / "modelrollouts.yaml"
@@ -35,16 +35,10 @@ def test_the_schema_is_structural_and_its_names_are_accepted(server: ApiServer) 
 
 
 def test_kubectl_shows_a_rollout_in_one_line(server: ApiServer) -> None:
-    rollout = yaml.safe_load(EXAMPLE.read_text("utf-8"))
-    rollout["metadata"]["namespace"] = "default"
-    made = server.apply(rollout)
-    assert made.code == 201, made.message
-    world = live()
-    world.want("2")
-    world.until("StepHeld")
-    status = world.status.model_dump(mode="json", exclude_none=True)
+    rollout, made = example(server)
+    status = under_test().status.model_dump(mode="json", exclude_none=True)
     path = f"{server.path(rollout)}/status?{STRICT}"
-    written = server.ask("PUT", path, made.body | {"status": status})
+    written = server.ask("PUT", path, made | {"status": status})
     assert written.code == 200, written.message
     header, line = kubectl(server, "get", "mr", NAME).splitlines()
     assert header.split() == ["NAME", "MODEL", "VERSION", "PHASE", "STEP", "WEIGHT", "AGE"]
@@ -77,17 +71,10 @@ def test_a_status_that_an_older_crd_recorded_field_by_field_is_written_on(
     schema = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     in_parts(schema["properties"]["status"])
     server.define([older])
-    rollout = yaml.safe_load(EXAMPLE.read_text("utf-8"))
-    rollout |= {"apiVersion": f"{group}/v1alpha1"}
-    rollout["metadata"]["namespace"] = "default"
-    made = server.apply(rollout)
-    assert made.code == 201, made.message
-    world = live()
-    world.want("2")
-    world.until("StepHeld")
-    status = world.status.model_dump(mode="json", exclude_defaults=True)
+    rollout, made = example(server, group)
+    status = under_test().status.model_dump(mode="json", exclude_defaults=True)
     path = f"{server.path(rollout)}/status?{STRICT}&fieldManager=headrace"
-    before = server.ask("PUT", path, made.body | {"status": status})
+    before = server.ask("PUT", path, made | {"status": status})
     assert before.code == 200, before.message
     assert "f:outcome" in str(recorded(before.body))
     server.define([newer])
@@ -99,6 +86,16 @@ def test_a_status_that_an_older_crd_recorded_field_by_field_is_written_on(
         assert before.code == 200, before.message
     assert before.body["status"] == status
     assert recorded(before.body)["f:checks"] == {}
+
+
+def example(server: ApiServer, group: str = "headrace.dev") -> tuple[Object, Object]:
+    """Make a rollout of this group; gives it as it was applied, and as it is."""
+    rollout = yaml.safe_load(EXAMPLE.read_text("utf-8"))
+    rollout["apiVersion"] = f"{group}/v1alpha1"
+    rollout["metadata"]["namespace"] = "default"
+    made = server.apply(rollout)
+    assert made.code == 201, made.message
+    return rollout, made.body
 
 
 def in_parts(schema: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from headrace.api import Status
 from headrace.api.strategy import CanaryStep
 from headrace.cli.starter import NO_DIGEST, STRATEGIES, Starter
 from tests.cluster.api_server import STRICT, ApiServer
-from tests.unit.engine.rollouts import live
+from tests.unit.engine.rollouts import under_test
 
 ROOT = Path(__file__).parents[2]
 RESOURCES = "/apis/headrace.dev/v1alpha1/namespaces/default/modelrollouts"
@@ -343,9 +343,7 @@ def test_of_a_status_it_is_recorded_who_wrote_it_and_not_who_has_each_number(
 ) -> None:
     made = server.ask("POST", f"{RESOURCES}?{STRICT}", rollout("owned"))
     assert made.code == 201, made.message
-    world = live()
-    world.want("2")
-    world.until("StepHeld")
+    world = under_test()
     written = world.status.model_dump(mode="json", exclude_defaults=True)
     path = f"{RESOURCES}/owned/status?{STRICT}"
     put = server.ask("PUT", f"{path}&fieldManager=headrace", {**made.body, "status": written})
@@ -376,9 +374,7 @@ def _key(condition: str) -> str:
 
 @pytest.mark.parametrize("way", ["update", "apply"])
 def test_what_the_engine_writes_as_status_is_kept_as_it_is(server: ApiServer, way: str) -> None:
-    world = live()
-    world.want("2")
-    world.until("StepHeld")
+    world = under_test()
     status = world.status.model_dump(mode="json", exclude_none=True)
     name = f"status-by-{way}"
     made = server.ask("POST", f"{RESOURCES}?{STRICT}", rollout(name))

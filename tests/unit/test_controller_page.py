@@ -16,7 +16,7 @@ from headrace.controller.fleet import Fleet
 from headrace.controller.meters import Meters
 from headrace.engine.decision import Action, Decision
 from tests.unit.controller.bench import START, Cluster, Eyes, Hands, Shelf, named
-from tests.unit.engine.rollouts import live
+from tests.unit.engine.rollouts import under_test
 
 PAGE = (Path(__file__).parents[2] / "docs" / "controller.md").read_text(encoding="utf-8")
 
@@ -32,9 +32,7 @@ def names(cell: str) -> list[str]:
 
 
 def test_the_metrics_of_the_page_are_those_that_there_are() -> None:
-    world = live()
-    world.want("2")
-    world.until("StepHeld")
+    world = under_test()
     told = {world.rollout.key: world.rollout}
     meters = Meters(lambda: told, lambda: {("get", "pods", 200): 1}, lambda: {"ok": 1})
     meters.decided(Decision(Action.ADVANCE, "StepHeld", ""))

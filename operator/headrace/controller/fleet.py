@@ -267,17 +267,16 @@ class Fleet:
         due = {key: member for key, member in free.items() if member.wants_numbers(now)}
         if not due or (now < self._rested and not turn):
             return {}
-        for member in due.values():
-            member.judged = slot(now, member.resource.rollout.spec.analysis.interval)
         began = time.monotonic()
         measured = self._measure(due.values(), now)
         took = time.monotonic() - began
         self._rested = now + took + max(LATE, took)
         numbers = {key: measured.get(key, _NOTHING_READ) for key in due}
-        behind = {key for key, read in numbers.items() if read.is_behind}
-        for key in behind:
-            due[key].judged = -1
-        return {key: read for key, read in numbers.items() if turn or key not in behind}
+        for key, read in numbers.items():
+            if not read.is_behind:
+                interval = due[key].resource.rollout.spec.analysis.interval
+                due[key].judged = slot(now, interval)
+        return {key: read for key, read in numbers.items() if turn or not read.is_behind}
 
     def _measure(self, members: Iterable[Member], now: float) -> Mapping[str, Measured]:
         wanted, there = [], self._metrics.time(now)

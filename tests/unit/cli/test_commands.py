@@ -15,7 +15,7 @@ import pytest
 from headrace.cli.main import main
 from headrace.controller.store import RolloutStore
 from headrace.engine.observations import Wish
-from tests.unit.engine.rollouts import live
+from tests.unit.engine.rollouts import under_test
 
 COMMANDS = [
     "demo",
@@ -87,9 +87,7 @@ def headrace(
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    world = live()
-    world.want("2")
-    world.until("StepHeld")
+    world = under_test()
     store = RolloutStore(tmp_path / "models" / "flight-delay")
     store.apply(world.rollout)
     store.write_status(world.status)
@@ -226,9 +224,7 @@ def test_the_status_says_what_is_to_come_and_which_conditions_hold(
 
 @pytest.fixture
 def rolled_back(tmp_path: Path) -> Path:
-    world = live()
-    world.want("2")
-    world.until("StepHeld")
+    world = under_test()
     world.metrics.script.candidate_errors = 0.4
     world.ask(Wish.PAUSE)
     world.until("ErrorRateWorse")

@@ -147,4 +147,5 @@ def test_a_long_past_is_read_in_parts_without_waiting_for_the_next_turn() -> Non
         assert bench.now + fleet.LATE <= again < bench.now + 15
         bench.now = again
         again = bench.tick()
+    assert again == bench.now - bench.now % 15 + 15
     assert bench.status().watermarks

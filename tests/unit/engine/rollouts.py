@@ -125,3 +125,11 @@ def live(version: str = "1", **keywords: str) -> World:
     world.until("FirstVersionLive")
     world.until("Live")
     return world
+
+
+def under_test() -> World:
+    """Give a world where version 2 has held its first step beside the live version 1."""
+    world = live()
+    world.want("2")
+    world.until("StepHeld")
+    return world

@@ -11,7 +11,7 @@ from headrace.engine.adoption import adoption
 from headrace.engine.decision import Action, Tick
 from headrace.engine.observations import Ask, Observations, Serving, VersionState, Wish
 from headrace.engine.observations import World as Seen
-from tests.unit.engine.rollouts import World, live, rollout
+from tests.unit.engine.rollouts import World, live, rollout, under_test
 
 ONE, TWO = rollout("1").spec.model, rollout("2").spec.model
 ALL_ONE = Traffic(stable=100)
@@ -24,9 +24,7 @@ def emptied(world: World) -> World:
 
 
 def trying() -> World:
-    world = live()
-    world.want("2")
-    world.until("StepHeld")
+    world = under_test()
     while world.status.weights.asked.candidate != 5:
         world.tick()
     return world

@@ -13,17 +13,10 @@ from headrace.api import ModelRollout, Status
 from headrace.errors import NotFound
 from headrace.report.audit import render_trail, render_why
 from headrace.report.terminal import render_status
-from tests.unit.engine.rollouts import World, live
+from tests.unit.engine.rollouts import World, live, under_test
 from tests.unit.report.test_terminal import shown
 
 ESCAPE = "\x1b]0;owned\x07"
-
-
-def under_test() -> World:
-    world = live()
-    world.want("2")
-    world.until("StepHeld")
-    return world
 
 
 def several() -> World:
