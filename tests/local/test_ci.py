@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
-RUN = Path(__file__).parents[2] / ".ci" / "run"
+CI = Path(__file__).parents[2] / ".ci"
 
 PASSED = """
 seq 500
@@ -31,22 +32,23 @@ exit 1
 """
 
 
-def ci(folder: Path, **stages: str) -> subprocess.CompletedProcess[str]:
+def ci(folder: Path, *shell: str, **stages: str) -> subprocess.CompletedProcess[str]:
     """Run it in a folder where `make` does as these say; other stages pass."""
-    for name in (".ci", "bin"):
-        (folder / name).mkdir()
-    shutil.copy(RUN, folder / ".ci")
+    (folder / "bin").mkdir()
+    shutil.copytree(CI, folder / ".ci")
     cases = "\n".join(f"{name}) {text} ;;" for name, text in stages.items())
     make = folder / "bin" / "make"
     make.write_text(f'#!/bin/sh\ncase "$1" in\n{cases}\n*) {PASSED} ;;\nesac\n', encoding="utf-8")
     make.chmod(0o755)
     environ = {**os.environ, "PATH": f"{make.parent}:{os.environ['PATH']}"}
-    command = [folder / ".ci" / "run"]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [*shell, ".ci/run"], cwd=folder, env=environ, capture_output=True, text=True, timeout=300
+    )
 
 
-def test_of_stages_that_pass_it_shows_the_last_line(tmp_path: Path) -> None:
-    done = ci(tmp_path)
+@pytest.mark.parametrize("shell", [(), ("sh",), ("bash",)], ids=["itself", "by sh", "by bash"])
+def test_of_stages_that_pass_it_shows_the_last_line(shell: tuple[str, ...], tmp_path: Path) -> None:
+    done = ci(tmp_path, *shell)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("7 passed") == 4
     assert len(done.stdout.splitlines()) < 40
