@@ -69,16 +69,18 @@ class FakePlatform:
         last = self.plans[-1].candidate if self.plans else None
         return "" if last is None else last.version
 
-    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+    def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
         """Carry out a plan."""
         if self.down:
             raise PlatformUnavailable(self.down)
         if plan.as_it_is:
-            return
+            return False
+        before = (self.plans[-1:], self.traffic)
         if not self.plans or self.plans[-1] != plan:
             self.plans.append(plan)
         if not self.slow:
             self.traffic = plan.traffic
+        return before != (self.plans[-1:], self.traffic)
 
     def observe(self, rollout: ModelRollout) -> World:
         """Show the last plan as done."""

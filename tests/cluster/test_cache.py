@@ -56,7 +56,7 @@ def test_every_change_calls_for_its_rollout_and_for_no_other(scene: Scene) -> No
     told: Counter[str] = Counter()
     lock = threading.Lock()
 
-    def on_change(key: str) -> None:
+    def on_change(key: str, kind: Kind) -> None:
         with lock:
             told[key] += 1
 

@@ -73,7 +73,7 @@ def collector() -> Iterator[Collector]:
 class Away(Hands):
     """A platform that does not answer."""
 
-    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+    def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
         raise PlatformUnavailable("the API server is away")
 
 

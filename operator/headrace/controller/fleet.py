@@ -19,20 +19,21 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from dataclasses import replace
 
 from headrace.api import ModelRollout, Status
 from headrace.controller.asking import CountersOf, request_of
 from headrace.controller.member import Member
+from headrace.controller.members import Members
 from headrace.controller.parting import NoParting, Parting
 from headrace.controller.refusing import OnRefused, Refusals
-from headrace.controller.resources import Resources, Unreadable
+from headrace.controller.resources import Resources
 from headrace.controller.schedule import AT_REST_SECONDS, LATER, next_slot, slot
 from headrace.controller.tick import judge
 from headrace.controller.tracing import Spans, no_spans
-from headrace.controller.writing import is_due, with_conditions_of, written_over
+from headrace.controller.writing import is_due
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
+from headrace.engine.plan import Plan
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable, TemporaryError
 from headrace.metrics.source import Measured, Metrics
 from headrace.render.counters import counters_of
@@ -119,16 +120,16 @@ class Fleet:
         self._beside, self._parting = beside, parting or NoParting()
         self._on_tick, self._may_act, self._wake = on_tick, may_act, wake
         self._on_undone, self._on_carried_out, self._spans = on_undone, on_carried_out, spans
-        self._members: dict[str, Member] = {}
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
         self._way_back = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="way-back")
-        self._turn = self._rested = 0.0
+        self._turn = self._rested = self._ticked = 0.0
         self._refusals = Refusals(resources, self._parting, self._pool, may_act, on_refused)
+        self._members = Members(resources, self._refusals)
 
     @property
     def members(self) -> Mapping[str, Member]:
         """All rollouts by `namespace/name`, to be looked at only."""
-        return self._members
+        return self._members.by_key
 
     @property
     def refused(self) -> Mapping[str, str]:
@@ -150,20 +151,20 @@ class Fleet:
         Returns:
             When the next tick is due, Unix seconds.
         """
-        turn = now >= self._turn
+        turn, self._ticked = now >= self._turn, time.monotonic()
         if turn:
             self._call_back(now)
-        free = self._free(now)
+        free = self._members.free(now)
         for key in changed:
-            if key not in free and key in self._members:
-                # What it was busy with has come back as a change, maybe: it is looked at after it.
-                self._members[key].looked = 0.0
+            if key not in free and key in self.members:
+                # What it is busy with may be from before that: it is looked at after it.
+                self.members[key].looked = 0.0
         numbers = self._read_numbers(free, now, turn=turn)
         for key, member in free.items():
             if key in numbers or key in changed or member.wants_look(now):
                 member.looked = now
                 self._judge(member, numbers.get(key, _NOTHING_READ), now)
-        waiting = [member.again for member in self._members.values() if member.again > now]
+        waiting = [member.again for member in self.members.values() if member.again > now]
         waiting.append(self._refusals.patience_ends)
         if any(member.wants_numbers(now) for member in free.values()):
             waiting.append(self._rested)
@@ -173,19 +174,19 @@ class Fleet:
     def settle(self, timeout: float) -> None:
         """Wait until all that was decided is carried out, at most so many seconds."""
         deadline = time.monotonic() + timeout
-        for member in list(self._members.values()):
+        for member in list(self.members.values()):
             if member.acting is not None:
                 member.acting.result(max(0.0, deadline - time.monotonic()))
         self._refusals.settle(deadline)
 
     def _intervals(self) -> Iterable[float]:
-        under_test = (m for m in self._members.values() if not m.is_at_rest)
+        under_test = (m for m in self.members.values() if not m.is_at_rest)
         return {member.resource.rollout.spec.analysis.interval for member in under_test}
 
     def _call_back(self, now: float) -> None:
         """Leave what was decided before these numbers and has not begun; wait for what has."""
         begun = []
-        for member in self._members.values():
+        for member in self.members.values():
             if member.acting is None or not member.wants_numbers(now):
                 continue
             if member.acting.cancel():
@@ -193,66 +194,6 @@ class Fleet:
             else:
                 begun.append(member.acting)
         wait(begun, UNDER_WAY)
-
-    def _free(self, now: float) -> Mapping[str, Member]:
-        """Give those that can be judged, the one that has waited longest first."""
-        known = self._take_over(now).items()
-        free = [(key, member) for key, member in known if now >= member.again]
-        return dict(sorted(free, key=lambda each: each[1].carried_out))
-
-    def _take_over(self, now: float) -> Mapping[str, Member]:
-        """Look at what people have changed; evidence that is ahead of the resource is kept.
-
-        Returns:
-            Those that are free to be judged. Who is busy was so before anything was read: what
-            was read of it may be from before its write.
-        """
-        busy = {key for key, member in self._members.items() if member.is_busy}
-        found = self._resources.all()
-        self._refusals.begin({k for k, one in found.items() if isinstance(one, Unreadable)})
-        for key in self._members.keys() - found.keys() - busy:
-            del self._members[key]
-        for key, resource in found.items():
-            if key in busy:
-                continue
-            member = self._members.get(key)
-            if member is not None and resource.uid != member.resource.uid:
-                # One that was made anew under its name has nothing of the one before it.
-                del self._members[key]
-                member = None
-            if isinstance(resource, Unreadable) and resource.status is None and member is not None:
-                # The status is ours to write, and what it was is known.
-                member.resource = replace(
-                    member.resource, fence=resource.fence, deleting=resource.deleting
-                )
-                member.undone, member.looked = ("all",), 0.0
-                continue
-            if isinstance(resource, Unreadable):
-                # What it had made stays as it is: nobody knows what should be.
-                self._members.pop(key, None)
-                self._refusals.refuse(resource, now)
-                continue
-            if member is None:
-                self._members[key] = Member(resource, resource.rollout.status)
-            elif resource.fence != member.resource.fence:
-                self._compare(member, resource.rollout.status)
-                member.resource, member.looked = resource, 0.0
-        return {key: member for key, member in self._members.items() if key not in busy}
-
-    def _compare(self, member: Member, found: Status) -> None:
-        """Look at a status that is kept: another controller's counts, and anybody else's does not.
-
-        What is remembered is all that a rollout has: an older state, or none, would promote
-        again, or give all users to a version that nobody has tried.
-        """
-        before = member.resource.rollout.status
-        if found == before:
-            return
-        if found.writes > before.writes:
-            member.status = found
-            return
-        member.undone = (*member.undone, *written_over(before, found))
-        member.status = with_conditions_of(member.status, found)
 
     def _read_numbers(
         self, free: Mapping[str, Member], now: float, *, turn: bool
@@ -294,21 +235,9 @@ class Fleet:
             return self._metrics.observe(wanted, now)
 
     def _judge(self, member: Member, read: Measured, now: float) -> None:
-        rollout, resource = member.rollout, member.resource
-        # What was counted goes by their clock, and is judged by no other.
-        there = self._metrics.time(now)
+        rollout = member.rollout
         try:
-            with self._spans("judge", rollout=rollout.key):
-                answer = judge(
-                    rollout,
-                    read,
-                    self._platform,
-                    there,
-                    resource.ask,
-                    self._counters_of,
-                    lambda observations: self._beside(rollout, observations, there),
-                    resource.deleting,
-                )
+            answer = self._answer(member, rollout, read, now)
         except HeadraceError as error:
             self._tell(member, error)
             return
@@ -319,18 +248,37 @@ class Fleet:
         # Its spans belong to this tick.
         run, decided = copy_context().run, time.monotonic()
         pool = self._way_back if answer.plan.retreating else self._pool
-        acting = pool.submit(run, self._carry_out, member, rollout, answer, now)
+        acting = pool.submit(run, self._carry_out, member, rollout, answer, now, self._ticked)
         member.acting = acting
         acting.add_done_callback(lambda ended: self._carried_out(ended, member, decided))
+
+    def _answer(self, member: Member, rollout: ModelRollout, read: Measured, now: float) -> Tick:
+        # What was counted goes by their clock, and is judged by no other.
+        there, resource = self._metrics.time(now), member.resource
+        with self._spans("judge", rollout=rollout.key):
+            return judge(
+                rollout,
+                read,
+                self._platform,
+                there,
+                resource.ask,
+                self._counters_of,
+                lambda observations: self._beside(rollout, observations, there),
+                resource.deleting,
+            )
 
     def _carried_out(self, ended: Future[None], member: Member, decided: float) -> None:
         if ended.cancelled():
             return
+        if (fault := ended.exception()) is not None:
+            logger.error("%s could not be carried out", member.rollout.key, exc_info=fault)
         self._on_carried_out(time.monotonic() - decided)
         if not member.looked:
             self._wake()
 
-    def _carry_out(self, member: Member, rollout: ModelRollout, answer: Tick, now: float) -> None:
+    def _carry_out(
+        self, member: Member, rollout: ModelRollout, answer: Tick, now: float, ticked: float
+    ) -> None:
         member.carried_out = time.monotonic()
         try:
             self._write(member, answer.status, self._metrics.time(now))
@@ -343,9 +291,10 @@ class Fleet:
             self._tell(member, error)
             self._try_again(member, now, _pause(error))
             return
+        changed = False
         try:
-            if self._may_act() and self._is_over(member, answer, self._metrics.time(now)):
-                self._resources.let_go(member.resource)
+            if self._may_act():
+                changed = self._apply(member, answer, self._metrics.time(now))
             member.trouble, member.failures = "", 0
             if member.is_at_rest and (rollout.status.candidate is not None or answer.is_new):
                 # Another version may wait for this, and nothing in the world would tell.
@@ -355,12 +304,36 @@ class Fleet:
             self._tell(member, error)
             self._try_again(member, now, _pause(error))
         self._on_tick(member.rollout, answer)
+        if changed:
+            self._look_back(member, answer.plan, now + time.monotonic() - ticked)
 
-    def _is_over(self, member: Member, answer: Tick, now: float) -> bool:
-        """Carry out a plan, and tell whether nothing keeps the resource any more."""
+    def _apply(self, member: Member, answer: Tick, now: float) -> bool:
+        """Carry out a plan, and tell whether there is anything new to see by that."""
         with self._spans("apply", rollout=member.rollout.key):
-            self._platform.apply(member.rollout, answer.plan)
-        return answer.farewell and self._parting.part(member.rollout, answer.plan, now)
+            changed = self._platform.apply(member.rollout, answer.plan)
+        if answer.farewell and self._parting.part(member.rollout, answer.plan, now):
+            self._resources.let_go(member.resource)
+        return changed
+
+    def _look_back(self, member: Member, plan: Plan, now: float) -> None:
+        """Note that users have moved as they should; anything else is looked at by the next tick.
+
+        That is most of what rollouts do, and a tick of its own for it would look at all of them.
+        """
+        rollout = member.rollout
+        status = rollout.status
+        try:
+            moved = self._platform.observe(rollout).traffic == status.weights.asked
+            if status.candidate is not None and status.carried_since is None and moved:
+                answer = self._answer(member, rollout, _NOTHING_READ, now)
+                kept = member.resource.rollout.status
+                if answer.plan == plan and not is_due(kept, answer.status, self._metrics.time(now)):
+                    member.status = answer.status
+                    self._on_tick(member.rollout, answer)
+                    return
+        except HeadraceError as error:
+            self._tell(member, error)
+        member.looked = 0.0
 
     def _write(self, member: Member, status: Status, now: float) -> None:
         """Write a status if that is due; this is then the member's."""

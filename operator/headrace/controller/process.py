@@ -36,6 +36,7 @@ from headrace.metrics.prometheus import PromQLMetrics
 from headrace.metrics.source import Metrics
 from headrace.runtime.kubernetes.cache import Cache
 from headrace.runtime.kubernetes.cluster import Cluster
+from headrace.runtime.kubernetes.kinds import MODEL_ROLLOUT, Kind
 from headrace.runtime.kubernetes.platform import KubernetesPlatform
 
 if TYPE_CHECKING:
@@ -105,7 +106,6 @@ class Controller:
         self._changes = Changes()
         self._cache = Cache(cluster, settings.namespaces, self._on_change)
         self._platform = KubernetesPlatform(cluster, self._cache)
-        self._seen: dict[str, int] = {}
         self._fleet: Fleet | None = None
         self._leadership = _leadership(cluster, settings)
         self._events = Events(cluster, settings.identity)
@@ -227,14 +227,12 @@ class Controller:
             if time.monotonic() > until:
                 self._cache.require()
 
-    def _on_change(self, key: str) -> None:
-        """Hear from the cache; a status that we wrote ourselves is no change of a world."""
-        change = self._cache.change(key)
-        if self._seen.get(key) == change:
+    def _on_change(self, key: str, kind: Kind) -> None:
+        """Hear from the cache; a resource is no change of a world, and mostly our own status."""
+        if kind == MODEL_ROLLOUT:
             self._changes.wake()
-            return
-        self._seen[key] = change
-        self._changes.note(key)
+        else:
+            self._changes.note(key)
 
     def _on_tick(self, rollout: ModelRollout, answer: Tick) -> None:
         now = self._metrics.time(self._clock())

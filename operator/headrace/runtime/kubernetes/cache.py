@@ -26,6 +26,10 @@ STALE = 45.0
 
 _STOP_SECONDS = 5.0
 
+OnChange = Callable[[str, Kind], None]
+"""Is told in a watching thread of which rollout something has changed, and of which kind that is.
+It must return soon."""
+
 
 class Cache:
     """All ModelRollouts and what belongs to them. Safe to use from several threads.
@@ -38,7 +42,7 @@ class Cache:
         self,
         cluster: Cluster,
         namespaces: Sequence[str] = (),
-        on_change: Callable[[str], None] = lambda _: None,
+        on_change: OnChange = lambda key, kind: None,
         *,
         clock: Callable[[], float] = time.monotonic,
         kinds: Sequence[Kind] = (MODEL_ROLLOUT, POD, *OWNED),
@@ -48,8 +52,7 @@ class Cache:
         Args:
             cluster: Which.
             namespaces: Those to look at; none for all.
-            on_change: Is called in a watching thread with the key of a rollout of which something
-                has changed. It must return soon.
+            on_change: Is told of changes that others have made.
             clock: Seconds that only grow.
             kinds: What is watched.
         """
@@ -149,7 +152,10 @@ class Cache:
         return self._changes.get(key, 0)
 
     def note(self, kind: Kind, thing: Mapping[str, Any]) -> None:
-        """Take what the API server answered to a write of ours, before the watch brings it."""
+        """Take what the API server answered to a write of ours, before the watch brings it.
+
+        Who writes knows of it, so that nobody is told.
+        """
         version = version_of(thing)
         namespace = place_of(thing)[0]
         for watcher in self.watchers:
@@ -157,7 +163,7 @@ class Cache:
             # What the watch has passed already it knows better: it may be deleted by now.
             if mine and version and version <= watcher.reached:
                 return
-        self.put(kind, thing)
+        self._put(kind, thing)
 
     def note_deleted(self, key: str, child: Child) -> None:
         """Take that we deleted a child, before the watch says that it is gone."""
@@ -170,29 +176,38 @@ class Cache:
 
     def put(self, kind: Kind, thing: Mapping[str, Any]) -> None:
         """Take an object as it is now, unless something newer is known of it."""
+        key = self._put(kind, thing)
+        if key is not None:
+            self._on_change(key, kind)
+
+    def _put(self, kind: Kind, thing: Mapping[str, Any]) -> str | None:
+        """Take an object, and give the key of the rollout of which something changes by that."""
         if kind == MODEL_ROLLOUT:
-            self._put_rollout(thing)
-            return
+            return self._put_rollout(thing)
         namespace, name, rollout = place_of(thing)
         if not is_labelled(thing, rollout):
             # Somebody has changed its label: for its rollout it is not there.
-            self.drop(kind, thing)
-            return
+            return self._drop(kind, thing)
         key, child = f"{namespace}/{rollout}", (kind.kind, name)
         with self._lock:
             before = self._children.get(key, {}).get(child)
             version = version_of(thing)
             if before is not None and version and version <= before.version:
-                return
+                return None
             seen = see(kind, thing, before)
             if seen.uid in self._deleted:
                 seen = replace(seen, leaving=True)
             self._children.setdefault(key, {})[child] = seen
             self._count(key)
-        self._on_change(key)
+        return key
 
     def drop(self, kind: Kind, thing: Mapping[str, Any]) -> None:
         """Take that an object is gone, or has lost its label."""
+        key = self._drop(kind, thing)
+        if key is not None:
+            self._on_change(key, kind)
+
+    def _drop(self, kind: Kind, thing: Mapping[str, Any]) -> str | None:
         namespace, name, rollout = place_of(thing)
         key, child = f"{namespace}/{rollout}", (kind.kind, name)
         with self._lock:
@@ -202,9 +217,9 @@ class Cache:
             else:
                 before = self._children.get(key, {}).get(child)
                 if before is None or before.uid != text(thing, "metadata", "uid"):
-                    return
+                    return None
                 self._forget(key, child)
-        self._on_change(key)
+        return key
 
     def keep_only(self, kind: Kind, namespace: str, uids: set[str], version: int) -> None:
         """Drop what a list did not have; what was made after it stays."""
@@ -215,18 +230,18 @@ class Cache:
                 else self._keep_children(kind, namespace, uids, version)
             )
         for key in changed:
-            self._on_change(key)
+            self._on_change(key, kind)
 
-    def _put_rollout(self, thing: Mapping[str, Any]) -> None:
+    def _put_rollout(self, thing: Mapping[str, Any]) -> str | None:
         namespace, name, _ = place_of(thing)
         key = f"{namespace}/{name}"
         with self._lock:
             before = self._rollouts.get(key)
             version = version_of(thing)
             if before is not None and version and version <= version_of(before):
-                return
+                return None
             self._rollouts[key] = Document(thing)
-        self._on_change(key)
+        return key
 
     def _keep_rollouts(self, namespace: str, uids: set[str]) -> list[str]:
         gone = [

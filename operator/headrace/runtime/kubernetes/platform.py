@@ -48,8 +48,11 @@ class KubernetesPlatform:
         self._lock = threading.Lock()
         self._memories: dict[str, Memory] = {}
 
-    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
+    def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
         """Make the cluster look like the plan; a second call with the same plan asks nothing.
+
+        Returns:
+            Whether anything is other than it was before.
 
         Raises:
             PlatformUnavailable: Something did not work this time, and the text says what. All
@@ -59,13 +62,14 @@ class KubernetesPlatform:
         """
         self._cache.require()
         if plan.as_it_is or self.settled(rollout, plan):
-            return
+            return False
         memory = self._memory(rollout)
         change = self._cache.change(rollout.key)
         memory.settled = NEVER
         now = self._clock()
         if Application(self._cluster, self._cache, rollout, plan, memory, now).run():
             memory.settled = change
+        return self._cache.change(rollout.key) != change
 
     def settled(self, rollout: ModelRollout, plan: Plan) -> bool:
         """Tell whether a plan is in place and nothing is left of any other."""

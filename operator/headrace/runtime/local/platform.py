@@ -149,8 +149,8 @@ class LocalPlatform:
             self.close()
             raise
 
-    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
-        """Say what should be; returns at once.
+    def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
+        """Say what should be; returns at once, with whether it is anything new.
 
         Raises:
             Conflict: The platform runs another rollout.
@@ -165,15 +165,16 @@ class LocalPlatform:
                     f"its own, for {rollout.key}."
                 )
             if plan.as_it_is:
-                return
+                return False
             self._fleet.check(plan)
             self._rollout, self._segments = rollout.key, rollout.spec.strategy.segments
             wanted = (plan, rollout.spec.serving.replicas)
             if wanted == (self._plan, self._replicas):
-                return
+                return False
             self._plan, self._replicas = wanted
             self._router.settled = False
         self._wake.set()
+        return True
 
     def observe(self, rollout: ModelRollout) -> World:
         """Tell what exists of this rollout now, from the processes and from Envoy itself.
