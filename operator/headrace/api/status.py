@@ -351,6 +351,8 @@ class Status(Part):
     """How much of `elapsed` and `held` went by in a pause, a freeze or before a closed gate."""
     started: Instant | None = None
     """When the current rollout began."""
+    read_since: Instant | None = None
+    """Since when its numbers have been read: before that no candidate gets any traffic."""
     weights: Weights = Weights()
     """The traffic that is asked for, and what is carried."""
     servers: list[Servers] = []

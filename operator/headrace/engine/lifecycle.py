@@ -22,6 +22,7 @@ from headrace.api import (
 )
 from headrace.api.fields import milliseconds
 from headrace.engine.decision import Decision
+from headrace.engine.observations import UNREAD, Observations
 from headrace.engine.servers import begun
 from headrace.engine.steps import ALL_STABLE
 from headrace.engine.strategies.build import metrics_of
@@ -41,6 +42,7 @@ Outcome = Literal["Live", "Promoted", "RolledBack", "Superseded", "Discarded"]
 _NOTHING_UNDER_TEST: dict[str, object] = {
     "challengers": [],
     "dropped": [],
+    "read_since": None,
     "carried_since": None,
     "ending": None,
     "goal": None,
@@ -278,3 +280,12 @@ def note_arrival(status: Status, traffic: Traffic, now: float) -> Status:
     if status.carried_since is None and status.weights.seen == traffic:
         return status.model_copy(update={"carried_since": now})
     return status
+
+
+def note_reading(status: Status, observations: Observations, now: float) -> Status:
+    """Remember since when the numbers of a rollout can be read, the past of stable among them."""
+    if status.read_since is not None:
+        return status
+    unread = any(problem.reason in UNREAD for problem in observations.problems)
+    was_asked = observations.watermarks or observations.problems or not status.watermarks
+    return status.model_copy(update={"read_since": now}) if was_asked and not unread else status

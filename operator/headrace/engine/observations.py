@@ -210,6 +210,16 @@ class Interval:
     share: float | None = None
 
 
+UNAVAILABLE, TIMED_OUT = "PrometheusUnavailable", "PrometheusTimeout"
+"""Why a metric could not be read: nobody answers who knows, or not in time."""
+
+CATCHING_UP = "CatchingUp"
+"""Why a rollout's past is not read yet: that of others is read first."""
+
+UNREAD = frozenset({UNAVAILABLE, TIMED_OUT, CATCHING_UP})
+"""Reasons that say nothing of a metric itself: nobody has looked at it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why a metric could not be read. Not bad data: missing data.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from headrace.api import Before, Phase, RolloutSpec, Status, Traffic
 from headrace.engine.accounting import account
 from headrace.engine.answer import answer
@@ -22,9 +24,17 @@ from headrace.engine.health import (
     retreat,
     state_of,
 )
-from headrace.engine.lifecycle import drop, enter_step, leave_test, note_arrival, pause, switch
+from headrace.engine.lifecycle import (
+    drop,
+    enter_step,
+    leave_test,
+    note_arrival,
+    note_reading,
+    pause,
+    switch,
+)
 from headrace.engine.machine import next_decision
-from headrace.engine.observations import Observations, Wish, World
+from headrace.engine.observations import UNREAD, Observations, Wish, World
 from headrace.engine.risk import for_comparisons
 from headrace.engine.steps import ALL_CANDIDATE, withhold
 from headrace.engine.strategies.base import Arm, Scene, Strategy
@@ -39,7 +49,7 @@ def under_test(spec: RolloutSpec, status: Status, observations: Observations, no
     """Judge the candidates and take the next step."""
     strategy = strategy_of(spec)
     traffic = strategy.traffic(status)
-    status = note_arrival(status, traffic, now)
+    status = note_reading(note_arrival(status, traffic, now), observations, now)
     checks = checks_of(spec.analysis)
     analysis = for_comparisons(
         spec.analysis,
@@ -75,11 +85,11 @@ def under_test(spec: RolloutSpec, status: Status, observations: Observations, no
     if decision is None:
         decision = next_decision(strategy, Scene(analysis, checks, status, arms, now))
         unready = _unready(status, arms, world)
-        if unready and decision.action is not Action.ROLL_BACK:
-            message = f"{'; '.join(unready.values())}; it gets no traffic until it is ready"
-            decision = Decision(Action.HOLD, "CandidateNotReady", message)
-            traffic = withhold(_allowed(strategy, status, observations), status, unready)
-            return answer(spec, status, decision, traffic, now, verdicts)
+        waiting = _waiting_for_servers(unready) or _waiting_for_numbers(status, observations)
+        if waiting is not None and decision.action is not Action.ROLL_BACK:
+            out = unready or {arm.model.version for arm in arms}
+            traffic = withhold(_allowed(strategy, status, observations), status, out)
+            return answer(spec, status, waiting, traffic, now, verdicts)
     traffic = _allowed(strategy, status, observations)
     if decision.action is not Action.HOLD:
         barred = _barred(spec, strategy, status, decision, observations)
@@ -180,3 +190,29 @@ def _unready(status: Status, arms: tuple[Arm, ...], world: World) -> dict[str, s
         if starting or not is_ready(state):
             unready[arm.model.version] = f"{arm.model}: {readiness(state)}"
     return unready
+
+
+def _waiting_for_servers(unready: Mapping[str, str]) -> Decision | None:
+    if not unready:
+        return None
+    message = f"{'; '.join(unready.values())}; it gets no traffic until it is ready"
+    return Decision(Action.HOLD, "CandidateNotReady", message)
+
+
+def _waiting_for_numbers(status: Status, observations: Observations) -> Decision | None:
+    """Give nobody users whom nobody could take back for what they do.
+
+    Who has some keeps them: numbers that are missing are not bad.
+    """
+    asked, last = status.weights.asked, status.decision
+    if asked.live or asked.mirror:
+        return None
+    until = f"{status.candidate} gets no traffic until its numbers are read"
+    problem = next((one for one in observations.problems if one.reason in UNREAD), None)
+    if problem is not None:
+        return Decision(Action.HOLD, problem.reason, f"{problem.message}; {until}")
+    if status.read_since is not None:
+        return None
+    if last is not None and last.reason in UNREAD:
+        return Decision(Action.HOLD, last.reason, last.message)
+    return Decision(Action.HOLD, "NumbersNotRead", until)

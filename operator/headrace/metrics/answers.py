@@ -15,6 +15,7 @@ from prometheus_api_client.exceptions import PrometheusApiClientException
 from prometheus_api_client.prometheus_connect import PrometheusConnect
 from urllib3.util.retry import Retry
 
+from headrace.engine.observations import TIMED_OUT, UNAVAILABLE
 from headrace.errors import MetricsUnavailable
 from headrace.metrics.access import Access
 from headrace.metrics.clock import ServerClock
@@ -26,8 +27,6 @@ from headrace.metrics.session import (
     TooLargeError,
 )
 
-UNAVAILABLE = "PrometheusUnavailable"
-TIMED_OUT = "PrometheusTimeout"
 FAILED = "QueryFailed"
 NOT_A_NUMBER = "NotANumber"
 MISSING_LABEL = "MissingLabel"

@@ -10,12 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from headrace.engine.observations import MetricKey
+from headrace.engine.observations import UNAVAILABLE, MetricKey
 from headrace.metrics.access import Access
 from headrace.metrics.answers import (
     FAILED,
     NOT_A_NUMBER,
-    UNAVAILABLE,
     Client,
     Server,
     Unreadable,

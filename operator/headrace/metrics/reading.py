@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headrace.engine.observations import MetricKey
+from headrace.engine.observations import CATCHING_UP, MetricKey
 from headrace.metrics.answers import Unreadable
 from headrace.metrics.arms import Share, identity, share_out
 from headrace.metrics.increments import GONE
 from headrace.metrics.queries import Family, counters_for, family_of, query_for
 from headrace.metrics.series import Series
-from headrace.metrics.source import CATCHING_UP, Request
+from headrace.metrics.source import Request
 
 Roles = dict[str, Share]
 Wanted = tuple[str, MetricKey]

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from headrace.api import Check, ModelRollout
 from headrace.engine.checks.build import queries_of
 from headrace.engine.counters import Counters
+from headrace.engine.observations import UNAVAILABLE
 from headrace.engine.strategies.build import metrics_of
 from headrace.errors import InvalidInput
-from headrace.metrics.answers import SEVERAL_SERIES, UNAVAILABLE, Server, Unreadable
+from headrace.metrics.answers import SEVERAL_SERIES, Server, Unreadable
 from headrace.metrics.clusters import CLUSTER, ENVOY_ANSWERS, local_counters
 from headrace.metrics.queries import Family, counters_for, family_of, level_query, query_for
 from headrace.metrics.recording import RawSeries, Recording, Samples, merged

@@ -8,10 +8,7 @@ from typing import Protocol
 
 from headrace.api import Check
 from headrace.engine.counters import RouterCounters
-from headrace.engine.observations import Interval, MetricKey, Problem
-
-CATCHING_UP = "CatchingUp"
-"""Why a rollout's past is not read yet: that of others is read first."""
+from headrace.engine.observations import CATCHING_UP, Interval, MetricKey, Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,11 @@ class Held(FakePlatform):
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     leave: threading.Event = field(default_factory=threading.Event)
 
-    def apply(self, rollout: ModelRollout, plan: Plan) -> None:
-        super().apply(rollout, plan)
+    def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
+        changed = super().apply(rollout, plan)
         self.entered.release()
         assert self.leave.wait(60)
+        return changed
 
 
 def at_low() -> Bench:
@@ -144,6 +145,7 @@ def test_a_long_past_is_read_in_parts_without_waiting_for_the_next_turn() -> Non
     bench.now += 15
     again = bench.tick()
     while len(bench.cluster.asked) < 4:
+        assert bench.cluster.of(KEYS[0]).traffic == Traffic(stable=100)
         assert bench.now + fleet.LATE <= again < bench.now + 15
         bench.now = again
         again = bench.tick()

@@ -152,6 +152,39 @@ def test_a_platform_that_does_not_answer_holds() -> None:
     world.until("ProvedSafe")
 
 
+@pytest.mark.parametrize(
+    ("steps", "first"),
+    [
+        pytest.param("[{weight: 5, hold: 60s}]", Traffic(stable=95, candidate=5), id="users"),
+        pytest.param("[{mirror: 100, hold: 60s}]", Traffic(stable=100, mirror=100), id="copies"),
+    ],
+)
+def test_a_candidate_gets_no_traffic_before_its_numbers_can_be_read(
+    steps: str, first: Traffic
+) -> None:
+    world = live(steps=steps)
+    world.metrics.problem = "Prometheus does not answer"
+    world.want("2")
+    world.tick()
+    for _ in range(40):
+        answer = world.tick()
+        assert (answer.decision.reason, answer.plan.traffic) == ("PrometheusUnavailable", STABLE)
+    assert "2 gets no traffic until its numbers are read" in answer.decision.message
+    world.metrics.problem = ""
+    assert world.tick().plan.traffic == first
+    world.until("ProvedSafe")
+
+
+def test_a_candidate_that_has_users_keeps_them_while_no_numbers_can_be_read() -> None:
+    world = live(steps="[{weight: 5, hold: 60s}, {weight: 50, hold: 60s}]")
+    world.want("2")
+    world.until("StepHolds")
+    carried = world.platform.traffic
+    world.metrics.problem = "Prometheus does not answer"
+    assert world.tick().decision.action is Action.HOLD
+    assert world.platform.traffic == carried
+
+
 def test_a_candidate_whose_servers_are_gone_gets_no_traffic_until_they_are_back() -> None:
     world = live()
     world.want("2")
