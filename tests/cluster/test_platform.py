@@ -9,7 +9,7 @@ from headrace.engine.observations import VersionState
 from headrace.errors import PlatformUnavailable
 from headrace.render.labels import pod_labels
 from headrace.runtime.kubernetes.answers import NamespaceEnding
-from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, SERVICE, Kind
+from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, MODEL_ROLLOUT, SERVICE, Kind
 from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import eventually
 from tests.cluster.scenes import (
@@ -34,6 +34,19 @@ def test_a_plan_is_applied_once_and_costs_nothing_after_that(scene: Scene) -> No
     assert scene.apply(split(5)) == 1
     assert scene.apply(split(5)) == 0
     assert scene.platform.notes(scene.rollout.key) == []
+
+
+def test_a_write_of_a_status_answers_with_the_metadata_alone(scene: Scene) -> None:
+    metadata = scene.rollout.metadata
+    found = scene.cluster.get(MODEL_ROLLOUT, metadata.namespace, metadata.name)
+    assert found is not None
+    answer = scene.cluster.replace_status({**found, "status": {"phase": "Healthy"}})
+    assert answer["kind"] == "PartialObjectMetadata"
+    assert not {"spec", "status"} & answer.keys()
+    kept = scene.cluster.get(MODEL_ROLLOUT, metadata.namespace, metadata.name)
+    assert kept is not None
+    assert kept["metadata"]["resourceVersion"] == answer["metadata"]["resourceVersion"]
+    assert kept["status"]["phase"] == "Healthy"
 
 
 def test_a_version_is_ready_when_its_deployment_says_so(scene: Scene) -> None:

@@ -31,9 +31,9 @@ from headrace.controller.schedule import AT_REST_SECONDS, LATER, next_slot, slot
 from headrace.controller.tick import judge
 from headrace.controller.tracing import Spans, no_spans
 from headrace.controller.writing import is_due
+from headrace.engine.arrival import arrived
 from headrace.engine.decision import Tick
 from headrace.engine.observations import Observations
-from headrace.engine.plan import Plan
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable, TemporaryError
 from headrace.metrics.source import Measured, Metrics
 from headrace.render.counters import counters_of
@@ -235,9 +235,21 @@ class Fleet:
             return self._metrics.observe(wanted, now)
 
     def _judge(self, member: Member, read: Measured, now: float) -> None:
-        rollout = member.rollout
+        rollout, resource = member.rollout, member.resource
+        # What was counted goes by their clock, and is judged by no other.
+        there = self._metrics.time(now)
         try:
-            answer = self._answer(member, rollout, read, now)
+            with self._spans("judge", rollout=rollout.key):
+                answer = judge(
+                    rollout,
+                    read,
+                    self._platform,
+                    there,
+                    resource.ask,
+                    self._counters_of,
+                    lambda observations: self._beside(rollout, observations, there),
+                    resource.deleting,
+                )
         except HeadraceError as error:
             self._tell(member, error)
             return
@@ -251,21 +263,6 @@ class Fleet:
         acting = pool.submit(run, self._carry_out, member, rollout, answer, now, self._ticked)
         member.acting = acting
         acting.add_done_callback(lambda ended: self._carried_out(ended, member, decided))
-
-    def _answer(self, member: Member, rollout: ModelRollout, read: Measured, now: float) -> Tick:
-        # What was counted goes by their clock, and is judged by no other.
-        there, resource = self._metrics.time(now), member.resource
-        with self._spans("judge", rollout=rollout.key):
-            return judge(
-                rollout,
-                read,
-                self._platform,
-                there,
-                resource.ask,
-                self._counters_of,
-                lambda observations: self._beside(rollout, observations, there),
-                resource.deleting,
-            )
 
     def _carried_out(self, ended: Future[None], member: Member, decided: float) -> None:
         if ended.cancelled():
@@ -305,7 +302,7 @@ class Fleet:
             self._try_again(member, now, _pause(error))
         self._on_tick(member.rollout, answer)
         if changed:
-            self._look_back(member, answer.plan, now + time.monotonic() - ticked)
+            self._look_back(member, now + time.monotonic() - ticked)
 
     def _apply(self, member: Member, answer: Tick, now: float) -> bool:
         """Carry out a plan, and tell whether there is anything new to see by that."""
@@ -315,25 +312,22 @@ class Fleet:
             self._resources.let_go(member.resource)
         return changed
 
-    def _look_back(self, member: Member, plan: Plan, now: float) -> None:
+    def _look_back(self, member: Member, now: float) -> None:
         """Note that users have moved as they should; anything else is looked at by the next tick.
 
-        That is most of what rollouts do, and a tick of its own for it would look at all of them.
+        A tick of its own for each would look at the whole fleet as often as it has rollouts.
         """
         rollout = member.rollout
-        status = rollout.status
         try:
-            moved = self._platform.observe(rollout).traffic == status.weights.asked
-            if status.candidate is not None and status.carried_since is None and moved:
-                answer = self._answer(member, rollout, _NOTHING_READ, now)
-                kept = member.resource.rollout.status
-                if answer.plan == plan and not is_due(kept, answer.status, self._metrics.time(now)):
-                    member.status = answer.status
-                    self._on_tick(member.rollout, answer)
-                    return
+            world, there = self._platform.observe(rollout), self._metrics.time(now)
+            moved = arrived(rollout.spec, rollout.status, world, there)
         except HeadraceError as error:
             self._tell(member, error)
-        member.looked = 0.0
+            moved = None
+        if moved is None:
+            member.looked = 0.0
+        else:
+            member.status = moved
 
     def _write(self, member: Member, status: Status, now: float) -> None:
         """Write a status if that is due; this is then the member's."""

@@ -45,6 +45,9 @@ class Server(Protocol):
     def replace_status(self, written: Object) -> Object:
         """Replace the status of the object of this `metadata.resourceVersion`.
 
+        Returns:
+            The object's metadata, at least.
+
         Raises:
             Conflict: The object was changed since.
             NotFound: It is gone.
@@ -101,12 +104,12 @@ class KeptRollouts:
         fence = str(answer["metadata"]["resourceVersion"])
         kept = rollout.model_copy(update={"status": status})
         fresh = replace(resource, rollout=kept, fence=fence)
-        with self._lock:
-            # A spec that was edited since the one at hand was read is read at the next look.
-            if answer["metadata"].get("generation", 0) == rollout.metadata.generation:
+        if answer["metadata"].get("generation", 0) == rollout.metadata.generation:
+            with self._lock:
                 self._known[rollout.key] = fresh
-            else:
-                self._known[rollout.key] = self._read(answer)
+        else:
+            # A spec that was edited since the one at hand was read is read at the next look.
+            self._look_again(rollout)
         return fresh
 
     def refuse(self, resource: Unreadable, status: Status) -> None:

@@ -41,7 +41,7 @@ def test_that_users_have_moved_is_noted_at_once_and_calls_for_no_tick() -> None:
     again = bench.tick()
     assert known(bench).weights.seen == LOW
     assert known(bench).carried_since == pytest.approx(bench.now, abs=10)
-    assert len(bench.told) == 2
+    assert len(bench.told) == 1
     assert bench.woken == 0
     assert again == bench.now + 15
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from headrace.api import Condition
-from headrace.controller.kept import ASK, KeptRollouts
+from headrace.controller.kept import ASK, FINALIZER, KeptRollouts
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.suspension import STATUS_UNREADABLE
 from headrace.errors import Conflict
@@ -35,7 +35,7 @@ class Server:
         version = str(int(written["metadata"]["resourceVersion"]) + 1)
         metadata = {**self.kept["metadata"], "resourceVersion": version}
         self.kept = {**self.kept, "metadata": metadata, "status": written["status"]}
-        return self.kept
+        return {"metadata": metadata}
 
     def patch(
         self, kind: Kind, namespace: str, name: str, merge: Mapping[str, Any]
@@ -58,6 +58,19 @@ def read(server: Server) -> tuple[KeptRollouts, Resource | Unreadable]:
     resources = KeptRollouts(lambda: {"models/flight-delay": server.kept}, server)
     (found,) = resources.all().values()
     return resources, found
+
+
+def test_a_spec_that_was_edited_since_it_was_read_is_read_after_the_write() -> None:
+    server = spoilt()
+    server.kept["metadata"]["finalizers"] = [FINALIZER]
+    resources, found = read(server)
+    assert isinstance(found, Resource)
+    server.kept["metadata"]["generation"] = 4
+    server.kept["spec"]["model"]["version"] = "9"
+    resources.write(found, found.rollout.status)
+    (known,) = resources.all().values()
+    assert isinstance(known, Resource)
+    assert known.rollout.spec.model.version == "9"
 
 
 @pytest.mark.parametrize(

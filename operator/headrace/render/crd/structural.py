@@ -90,9 +90,9 @@ class Structural:
         }
         made: Schema = {"properties": fields} if fields else {}
         others = schema.get("additionalProperties")
-        if not isinstance(others, Mapping):
+        if others is None or others is False:
             return made
-        values = self.of(dict(others))
+        values = self.of({} if others is True else dict(others))
         # Any JSON may be null, which only what is opaque as a whole keeps.
         return made | (
             {_PRESERVE: True} if _PRESERVE in values else {"additionalProperties": values}

@@ -35,6 +35,9 @@ _CONNECT = 5.0
 _SILENCE = 150.0
 """Seconds without a byte after which a watch is taken for dead; bookmarks come every minute."""
 
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+"""What is accepted where only an object's metadata is wanted."""
+
 _AGAIN = urllib3.Retry(
     total=1,
     connect=0,
@@ -226,10 +229,14 @@ class Cluster:
         return self._ask("update", "PUT", kind, _path(kind, manifest), self._by(), manifest)
 
     def replace_status(self, manifest: Mapping[str, Any]) -> Object:
-        """Write an object's status and nothing else of it; otherwise like `replace`."""
+        """Write an object's status and nothing else of it; otherwise like `replace`.
+
+        Returns:
+            The metadata of the object as it is then: what else it is has just been said.
+        """
         kind = kind_of(manifest)
         path = _path(kind, manifest, "status")
-        return self._ask("update", "PUT", kind, path, self._by(), manifest)
+        return self._ask("update", "PUT", kind, path, self._by(), manifest, accept=_METADATA)
 
     def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete an object, if it still is that one; what it owns follows in the background.
@@ -254,8 +261,11 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Object:
-        response = self._send(verb, method, kind, path, query or {}, body, content_type)
+        response = self._send(
+            verb, method, kind, path, query or {}, body, content_type, accept=accept
+        )
         answer = decoded(response.data)
         if not isinstance(answer, dict):
             raise PlatformUnavailable(f"{self._account.host} answered with what is no object.")
@@ -271,11 +281,12 @@ class Cluster:
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
         *,
+        accept: str = "application/json",
         read: float | None = None,
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         account = self._account
-        headers = {"Accept": "application/json", "User-Agent": f"headrace/{__version__}"}
+        headers = {"Accept": accept, "User-Agent": f"headrace/{__version__}"}
         headers |= account.sign()
         content = None
         if body is not None:
