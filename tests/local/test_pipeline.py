@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,19 @@ def test_tasks_are_told_as_they_run(
         (task, f"the number is {number}") for task in tasks
     ]
     assert [each.task for each in seen if each.state == "Succeeded"] == tasks
+
+
+@pytest.mark.parametrize("number", [7, -1], ids=["that has ended well", "that has failed"])
+def test_nothing_is_left_behind_by_a_run(
+    toy: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it was looked up before
+    with suppress(InvalidInput):
+        run(toy("branching"), tmp_path, number=number)
+    assert not list(temporary.iterdir())
 
 
 def test_a_task_s_own_error_is_passed_on_with_its_whole_text(

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from headrace import errors
@@ -102,7 +103,11 @@ def run_pipeline(
         "pipeline_root": str(pipeline_root.resolve()),
     }
     follower = _Follower(on_progress)
-    with _process(order) as process:
+    with (
+        # KFP makes a folder for each task and leaves it there.
+        TemporaryDirectory(prefix="headrace-tasks-", ignore_cleanup_errors=True) as scratch,
+        _process(order, scratch) as process,
+    ):
         for line in _lines(process, timeout):
             follower.read(line)
         code = process.wait()
@@ -192,7 +197,7 @@ def _kind(name: str) -> type[HeadraceError]:
 
 
 @contextmanager
-def _process(order: Mapping[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
+def _process(order: Mapping[str, Any], scratch: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start KFP in a session of its own; whatever happens, all of it is gone afterwards."""
     process = subprocess.Popen(
         [sys.executable, "-m", "headrace.pipelines.kfp_process"],
@@ -201,7 +206,7 @@ def _process(order: Mapping[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.STDOUT,
         # OpenMP's threads wait by spinning: on two cores shared with a rollout that is under way,
         # training took 22 s with two threads and 6 s with one.
-        env={"OMP_NUM_THREADS": "1", **os.environ, "PYTHONUNBUFFERED": "1"},
+        env={"OMP_NUM_THREADS": "1", **os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": scratch},
         start_new_session=True,
     )
     try:
