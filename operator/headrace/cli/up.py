@@ -19,7 +19,7 @@ from headrace.cli.registries import registry_of
 from headrace.controller.session import LocalSession, is_registered
 from headrace.controller.store import RolloutStore
 from headrace.delivery.ending import ending_of
-from headrace.errors import HeadraceError, InvalidInput
+from headrace.errors import HeadraceError, InvalidInput, NotFound
 from headrace.load.process import Traffic
 from headrace.load.requests import read_lines
 from headrace.report.build import build_report
@@ -187,7 +187,11 @@ def _load(file: Path) -> ModelRollout:
         except UnicodeDecodeError as error:
             raise InvalidInput(f"The standard input is not UTF-8: {error}.") from error
         return parse_rollout(text, "(standard input)")
-    return load_rollout(file)
+    try:
+        return load_rollout(file)
+    except NotFound as error:
+        # As of every other command that is given a file.
+        raise InvalidInput(str(error)) from error
 
 
 def _examples_of(rollout: ModelRollout, session: LocalSession) -> Path | None:

@@ -121,7 +121,7 @@ def test_an_invalid_rollout_is_refused_with_every_fault_and_starts_nothing(
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, headrace: Headrace) -> None:
     said = headrace("up", "absent.yaml", home=tmp_path)
-    assert said.returncode == 1
+    assert said.returncode == 2
     assert "There is no file absent.yaml" in said.stderr
 
 
