@@ -305,12 +305,16 @@ class Fleet:
             self._look_back(member, now + time.monotonic() - ticked)
 
     def _apply(self, member: Member, answer: Tick, now: float) -> bool:
-        """Carry out a plan, and tell whether there is anything new to see by that."""
+        """Carry out a plan, and tell whether anything new is to be seen by that."""
         with self._spans("apply", rollout=member.rollout.key):
             changed = self._platform.apply(member.rollout, answer.plan)
-        if answer.farewell and self._parting.part(member.rollout, answer.plan, now):
+        if not answer.farewell:
+            return changed
+        if self._parting.part(member.rollout, answer.plan, now):
             self._resources.let_go(member.resource)
-        return changed
+        elif changed:
+            member.looked = 0.0
+        return False  # of what is gone nothing is to be seen
 
     def _look_back(self, member: Member, now: float) -> None:
         """Note that users have moved as they should; anything else is looked at by the next tick.

@@ -286,6 +286,9 @@ def note_reading(status: Status, observations: Observations, now: float) -> Stat
     """Remember since when the numbers of a rollout can be read, the past of stable among them."""
     if status.read_since is not None:
         return status
-    unread = any(problem.reason in UNREAD for problem in observations.problems)
-    was_asked = observations.watermarks or observations.problems or not status.watermarks
-    return status.model_copy(update={"read_since": now}) if was_asked and not unread else status
+    if any(problem.reason in UNREAD for problem in observations.problems):
+        return status
+    # A look between two readings tells nothing; who asks for no numbers waits for none.
+    seen = observations.intervals or observations.watermarks or observations.problems
+    was_read = seen or not status.watermarks
+    return status.model_copy(update={"read_since": now}) if was_read else status

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from headrace.api import ModelRollout, Phase
 from headrace.controller.parting import PATIENCE
 from headrace.controller.resources import Unreadable
+from headrace.engine.observations import World
 from headrace.engine.plan import Plan
 from headrace.errors import PlatformUnavailable
-from tests.unit.controller.bench import Bench
+from tests.unit.controller.bench import Bench, Hands
 
 KEY = "models/flight-0"
 
@@ -51,6 +52,27 @@ def spoilt(ward: Ward) -> Bench:
     bench.slots(2)
     bench.shelf.delete(KEY, bench.now)
     return bench
+
+
+def test_one_that_is_gone_is_not_looked_at_any_more() -> None:
+    ward, after = Ward(), []
+    bench = live(ward)
+
+    class Watched(Hands):
+        def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
+            super().apply(rollout, plan)
+            return True
+
+        def observe(self, rollout: ModelRollout) -> World:
+            if ward.parted:
+                after.append(rollout.key)
+            return super().observe(rollout)
+
+    bench.fleet = bench.restart(Watched(bench.cluster))
+    bench.shelf.delete(KEY, bench.now)
+    bench.slots(3)
+    assert ward.parted
+    assert not after
 
 
 def test_a_valid_one_gives_up_its_stable_version_and_goes() -> None:
