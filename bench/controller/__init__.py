@@ -4,9 +4,9 @@
 
 Real are kube-apiserver, etcd, the controller-manager and the scheduler; KWOK has the part of the
 kubelets. The controller is a process of its own, as its image starts it: with a pod's account, a
-lease, and two arenas of malloc. Played, in this process: Istio with its users, and a Prometheus
-that has scraped it every 15 s. Every rollout has two checks (errors, latency) at 15 s and climbs
-from 2 % to 80 % by 2, a step a tick: four steps a minute. In that order:
+lease, and the image's settings of malloc. Played, in this process: Istio with its users, and a
+Prometheus that has scraped it every 15 s. Every rollout has two checks (errors, latency) at 15 s
+and climbs from 2 % to 80 % by 2, a step a tick: four steps a minute. In that order:
 
 - a minute of steps: CPU-ms, requests to the API server (watches aside, leases included) and writes
   of statuses, each for one rollout and minute; queries to Prometheus in a minute; resident memory;
@@ -16,11 +16,10 @@ from 2 % to 80 % by 2, a step a tick: four steps a minute. In that order:
   the last rollout; how many weights were raised after that read.
 
 The time between two steps of one rollout tells whether the tick is kept: its 99th percentile.
-Before a rollout the hour before it is read, of some 25 rollouts at a tick: 500 that were asked for
-at once begin within five minutes, 1,000 within ten. `--by 1` makes a ladder that is long enough for
-them to climb together. With `--holding` there is one step that holds instead of the ladder, and no
-fault. With `--minutes` the memory is looked at every minute, and what was promoted is released
-anew.
+Before a rollout has users the hour before it is read, of some 25 rollouts at a time: 500 that were
+asked for at once have all begun after a minute and a half. With `--holding` there is one step that
+holds instead of the ladder, and no fault. With `--minutes` the memory is looked at every minute,
+and what was promoted is released anew.
 
 The peers' figures are of another run on a machine like this one; they are printed to compare, and
 are no part of this measurement. All processes share the machine's cores.
