@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -23,19 +23,12 @@ __all__ = [
     "Percent",
     "Quantity",
     "RuleBroken",
-    "State",
     "format_duration",
     "format_instant",
     "milliseconds",
     "parse_duration",
     "parse_instant",
 ]
-
-if TYPE_CHECKING:
-    State = dict[str, JsonValue]
-else:
-    # pydantic calls Python for each number within a JsonValue, and a status is most of a write.
-    State = dict[str, Any]
 
 _GIVEN: dict[frozenset[str], set[str]] = {}
 """One set for all parts in which the same fields were given."""

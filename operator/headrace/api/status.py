@@ -9,8 +9,9 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from headrace.api.check import Check
 from headrace.api.decisions import Condition, DecisionStatus, News, Paused, Wished
-from headrace.api.fields import Duration, Instant, Part, State
+from headrace.api.fields import Duration, Instant, Part
 from headrace.api.model import ModelSpec
+from headrace.api.packed import Packed
 
 
 class Phase(StrEnum):
@@ -125,7 +126,7 @@ class CheckStatus(Part):
     """End of the last interval in which both arms had data."""
     held: Duration = 0.0
     """How long both arms have had data within the current step."""
-    state: State = {}
+    state: Packed = Packed()
     """The sequential test itself, opaque to readers."""
 
 
@@ -186,7 +187,7 @@ class Goal(Part):
     """The same by segment, in the order in which they came; reported, never decided by."""
     segments_message: str = ""
     """Which segments differ from the whole beyond chance, in one sentence."""
-    state: State = {}
+    state: Packed = Packed()
     """The tests between the arms, opaque to readers."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace.api import ChallengerRecord, CheckStatus, ModelRollout, TickRecord
+from headrace.api.packed import Packed
 from headrace.engine.decision import Tick
 
 
@@ -23,7 +24,7 @@ def record(rollout: ModelRollout, answer: Tick, now: float) -> TickRecord:
         if not answer.verdicts or version in out:
             return []
         # With a watch, the tick of the switch has the watch's checks already, not asked yet.
-        return [check.model_copy(update={"state": {}}) for check in checks if check.reason]
+        return [check.model_copy(update={"state": Packed()}) for check in checks if check.reason]
 
     model = status.candidate or status.stable or rollout.spec.model
     return TickRecord(

@@ -29,6 +29,7 @@ from itertools import combinations
 from typing import Any
 
 from headrace.api import Goal, Rewards, Status
+from headrace.api.packed import Packed
 from headrace.engine.checks.reference import FailureReference
 from headrace.engine.kernels.affine import log_affine
 from headrace.engine.kernels.gro import log_gro
@@ -60,7 +61,7 @@ def learn(status: Status, observations: Observations, minimum_effect: float | No
     goal = status.goal or Goal()
     stable = status.stable
     assert stable is not None
-    tests = _Tests(goal.state, {arm.version: (arm.count, arm.total) for arm in goal.arms})
+    tests = _Tests(goal.state.opened(), {arm.version: (arm.count, arm.total) for arm in goal.arms})
     until = goal.observed_until
     versions = tuple(candidates_of(status))
     for end, block in cuts(Metric.REWARD, sums, status, observations.intervals):
@@ -79,18 +80,18 @@ def learn(status: Status, observations: Observations, minimum_effect: float | No
         for version, more in block.items():
             tests.count(version, more)
     arms = [tests.rewards(version) for version in (stable.version, *versions)]
-    return Goal(arms=arms, observed_until=until, state=tests.state)
+    return Goal(arms=arms, observed_until=until, state=Packed(tests.state))
 
 
 def evidence_better(goal: Goal | None, arm: str, other: str) -> float:
     """Give the logarithm of the evidence that one arm earns more than another."""
-    better: Mapping[str, Any] = goal.state.get("better", {}) if goal else {}  # type: ignore[assignment]
+    better: Mapping[str, Any] = goal.state.get("better", {}) if goal else {}
     return log_mean(better.get(f"{arm} {other}", []), _LOG_WEIGHTS)
 
 
 def evidence_small(goal: Goal | None, arm: str) -> float:
     """Give the logarithm of the evidence that a candidate's gain is not worth a change."""
-    small: Mapping[str, Any] = goal.state.get("small", {}) if goal else {}  # type: ignore[assignment]
+    small: Mapping[str, Any] = goal.state.get("small", {}) if goal else {}
     return log_mean(small.get(arm, []), _LOG_GAIN_WEIGHTS)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from headrace.api import Analysis, CheckStatus, Outcome
 from headrace.api.fields import milliseconds
+from headrace.api.packed import Packed
 from headrace.engine.checks.base import SequentialCheck, State
 from headrace.engine.observations import Interval, Metric, Problem
 from headrace.engine.verdicts import Reading, Verdict
@@ -78,7 +79,7 @@ def absorb(
         [
             _absorb_one(
                 check,
-                known.get(check.name) or CheckStatus(name=check.name, state=dict(check.initial())),
+                known.get(check.name) or _begun(check),
                 intervals,
                 live=live,
                 carried_since=carried_since,
@@ -93,6 +94,10 @@ def _with_share(interval: Interval, share: float, carried_since: float) -> Inter
     return replace(interval, share=share) if through else interval
 
 
+def _begun(check: SequentialCheck) -> CheckStatus:
+    return CheckStatus(name=check.name, state=Packed(check.initial()))
+
+
 def _absorb_one(
     check: SequentialCheck,
     status: CheckStatus,
@@ -101,7 +106,8 @@ def _absorb_one(
     live: bool,
     carried_since: float | None,
 ) -> CheckStatus:
-    state: State = status.state
+    state: State
+    state = before = status.state.opened()
     held, until = status.held, status.observed_until
     reads = check.reads(live=live)
     for interval in intervals:
@@ -114,9 +120,9 @@ def _absorb_one(
             until = interval.end if until is None else max(until, interval.end)
             if carried_since is not None and interval.end > carried_since:
                 held = milliseconds(held + interval.end - max(interval.start, carried_since))
-    if state is status.state and (held, until) == (status.held, status.observed_until):
+    if state is before and (held, until) == (status.held, status.observed_until):
         return status
-    update = {"state": dict(state), "held": held, "observed_until": until}
+    update = {"state": Packed(state), "held": held, "observed_until": until}
     return status.model_copy(update=update)
 
 
@@ -147,7 +153,9 @@ def judge(
         started: When the rollout began, Unix seconds.
         now: Unix seconds.
     """
-    readings = [check.read(status.state) for check, status in zip(checks, statuses, strict=True)]
+    readings = [
+        check.read(each.state.opened()) for check, each in zip(checks, statuses, strict=True)
+    ]
     limit = math.log(1 / analysis.risk.false_rollback)
     total_share = sum(check.share for check in checks)
     weighted = [

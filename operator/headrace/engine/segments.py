@@ -13,7 +13,6 @@ comparison, and the same counts in other portions would give other figures.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from headrace.api import Goal, Rewards, Segment, Status
 from headrace.engine.checks.reference import FailureReference
@@ -49,8 +48,7 @@ def with_segments(goal: Goal, status: Status, observations: Observations) -> Goa
         # What stable earned before there was a candidate is no comparison.
         if totals or block.keys() - {status.stable.version}:
             _add(totals, block)
-    state: Mapping[str, Any] = goal.state
-    phi = FailureReference.from_json(state["reference"]).dispersion.short
+    phi = FailureReference.from_json(goal.state["reference"]).dispersion.short
     alpha = ALPHA / (MOST * len(versions))
     segments = [
         Segment(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headrace.api import CheckStatus, Ending, Mode, OnNoData, Outcome, RolloutSpec, Status
 from headrace.api.fields import format_duration, milliseconds
+from headrace.api.packed import Packed
 from headrace.engine.checks.build import checks_of
 from headrace.engine.checks.watched import learned, watched
 from headrace.engine.comparing import compare
@@ -37,7 +38,7 @@ def with_watch(status: Status, spec: RolloutSpec, strategy: Strategy) -> Status:
         tests = checks_of(spec.analysis.model_copy(update={"checks": questions}))
         for test, (question, before) in zip(tests, pairs, strict=True):
             state = learned(question, before, dict(test.initial()))
-            statuses.append(CheckStatus(name=question.name, state=state))
+            statuses.append(CheckStatus(name=question.name, state=Packed(state)))
     ending = status.ending.model_copy(
         update={"hold": after.hold, "checks": questions, "unwatched": unwatched}
     )

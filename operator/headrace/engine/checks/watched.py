@@ -60,7 +60,7 @@ def watched(check: Check, status: CheckStatus) -> Check | str:
 
 def _latency_limit(check: Check, status: CheckStatus) -> dict[str, Any] | None:
     (test,) = checks_of(Analysis(checks=[check]))
-    state: dict[str, Any] = status.state
+    state = status.state.opened()
     if isinstance(test, HistogramQuery):
         test, state = test.test, state.get("inner", {})
     assert isinstance(test, LatencyAgainstStable)
@@ -97,7 +97,7 @@ def learned(check: Check, before: CheckStatus, initial: dict[str, Any]) -> dict[
         before: Its status at the switch, as a comparison or as a limit.
         initial: The watched check's state before any data.
     """
-    return _learned(check, before.state, initial)
+    return _learned(check, before.state.opened(), initial)
 
 
 def _learned(check: Check, state: dict[str, Any], initial: dict[str, Any]) -> dict[str, Any]:
