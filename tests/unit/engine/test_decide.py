@@ -175,6 +175,19 @@ def test_a_candidate_gets_no_traffic_before_its_numbers_can_be_read(
     world.until("ProvedSafe")
 
 
+@pytest.mark.parametrize(
+    ("policy", "phase"),
+    [("Hold", Phase.PROGRESSING), ("Pause", Phase.PROGRESSING), ("RollBack", Phase.ROLLED_BACK)],
+)
+def test_without_traffic_it_waits_for_numbers_unless_it_is_to_go(policy: str, phase: Phase) -> None:
+    world = live(more=f", onNoData: {policy}")
+    world.metrics.problem = "Prometheus does not answer"
+    world.want("2")
+    for _ in range(30):
+        assert world.tick().plan.traffic == STABLE
+    assert world.status.phase is phase
+
+
 def test_a_candidate_that_has_users_keeps_them_while_no_numbers_can_be_read() -> None:
     world = live(steps="[{weight: 5, hold: 60s}, {weight: 50, hold: 60s}]")
     world.want("2")
