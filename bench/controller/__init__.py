@@ -3,10 +3,10 @@
     python -m bench.controller [--rollouts 50 200 500 1000] [--holding] [--minutes 30]
 
 Real are kube-apiserver, etcd, the controller-manager and the scheduler; KWOK has the part of the
-kubelets. The controller is a process of its own, as its image starts it: with a pod's account, a
-lease, and the image's settings of malloc. Played, in this process: Istio with its users, and a
-Prometheus that has scraped it every 15 s. Every rollout has two checks (errors, latency) at 15 s
-and climbs from 2 % to 80 % by 2, a step a tick: four steps a minute. In that order:
+kubelets. The controller is a process of its own, as its image starts it: with a pod's account and a
+lease. Played, in this process: Istio with its users, and a Prometheus that has scraped it every
+15 s. Every rollout has two checks (errors, latency) at 15 s and climbs from 2 % to 80 % by 2: a
+step a tick, four a minute. In that order:
 
 - a minute of steps: CPU-ms, requests to the API server (watches aside, leases included) and writes
   of statuses, each for one rollout and minute; queries to Prometheus in a minute; resident memory;

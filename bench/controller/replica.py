@@ -21,8 +21,6 @@ from tests.cluster.api_server import ApiServer
 
 _TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 _COUNTED = re.compile(r"headrace_api_requests_total\{(.*?)\} ([0-9.e+]+)")
-_IMAGE = Path(__file__).parents[2] / "images" / "controller" / "Dockerfile"
-_MALLOC = re.compile(r"\b(MALLOC_\w+)=(\w+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -63,7 +61,6 @@ class Replica:
             "KUBERNETES_SERVICE_HOST": str(address.hostname),
             "KUBERNETES_SERVICE_PORT": str(address.port),
             "HEADRACE_SERVICE_ACCOUNT": str(home.account()),
-            **dict(_MALLOC.findall(_IMAGE.read_text("utf-8"))),
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(

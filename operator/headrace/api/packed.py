@@ -15,9 +15,9 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class Packed(Mapping[str, Any]):
-    """A JSON object that never changes.
+    """A JSON object that never changes, and equals whatever mapping has the same in it.
 
-    Two are equal if their texts are: the same fields in the same order, with the same numbers.
+    The order of its fields is that of their names, as an API server gives them back.
     """
 
     __slots__ = ("_text",)
@@ -28,7 +28,7 @@ class Packed(Mapping[str, Any]):
         Args:
             value: JSON values only, and no number that is infinite or NaN.
         """
-        self._text = orjson.dumps(dict(value or {}))
+        self._text = orjson.dumps(dict(value or {}), option=orjson.OPT_SORT_KEYS)
 
     def opened(self) -> dict[str, Any]:
         """Give the object, every time anew."""
@@ -48,14 +48,14 @@ class Packed(Mapping[str, Any]):
         return len(self.opened())
 
     def __eq__(self, other: object) -> bool:
-        """Compare the texts; with another mapping what is in it."""
-        if isinstance(other, Packed):
-            return self._text == other._text
-        return self.opened() == other
+        """Compare what is in it: 1 and 1.0 are two texts and one number."""
+        if not isinstance(other, Packed):
+            return self.opened() == other
+        return self._text == other._text or self.opened() == other.opened()
 
     def __hash__(self) -> int:
-        """Go by the text."""
-        return hash(self._text)
+        """Go by the names of the fields."""
+        return hash(tuple(self.opened()))
 
     def __repr__(self) -> str:
         """Show what is in it."""

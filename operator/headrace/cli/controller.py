@@ -138,6 +138,7 @@ def controller(
     reach Prometheus is said by variables only: HEADRACE_PROMETHEUS_TOKEN_FILE, _USERNAME,
     _PASSWORD_FILE, _CA_FILE, _CERT_FILE, _KEY_FILE, _INSECURE and _TENANT.
     """
+    from headrace.controller import malloc
     from headrace.controller.logs import set_up
     from headrace.controller.process import Controller, Settings
     from headrace.controller.tracing import no_spans, spans_to
@@ -145,6 +146,7 @@ def controller(
     from headrace.metrics.prometheus import PrometheusMetrics
     from headrace.runtime.kubernetes.cluster import Cluster
 
+    malloc.tune()
     set_up("json" if log_format == "json" else "text", log_level)
     promotes = None
     if registry:

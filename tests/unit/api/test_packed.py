@@ -29,6 +29,14 @@ def test_what_is_read_is_what_was_put_in(value: dict[str, Any]) -> None:
     assert len(packed) == len(value)
 
 
+def test_neither_the_order_of_fields_nor_the_way_a_number_is_written_makes_a_difference() -> None:
+    one, other = Packed({"a": 1, "b": 2.0}), Packed({"b": 2, "a": 1.0})
+    assert one == other
+    assert hash(one) == hash(other)
+    assert list(other) == ["a", "b"]
+    assert one != Packed({"a": 1, "b": 3})
+
+
 def test_whoever_changes_what_he_has_read_changes_nothing() -> None:
     packed = Packed({"harm": [0.5]})
     packed.opened()["harm"].append(1.0)
