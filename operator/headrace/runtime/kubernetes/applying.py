@@ -195,7 +195,13 @@ class Application:
         for_now = without_predictors(manifest, out) if out else manifest
         name = "" if plan.stable is None else predictor_name(plan.stable)
         servers = servers_for_now(
-            for_now, seen, children, name, is_moving=bool(out), retreating=plan.retreating
+            for_now,
+            seen,
+            children,
+            name,
+            is_moving=bool(out),
+            retreating=plan.retreating,
+            arrived=self.rollout.status.carried_since is not None,
         )
         return for_now if servers is None else with_servers(for_now, name, servers)
 

@@ -94,6 +94,7 @@ def servers_for_now(
     *,
     is_moving: bool,
     retreating: bool,
+    arrived: bool,
 ) -> int | None:
     """Give how many servers the stable predictor should have until it has got users back.
 
@@ -106,6 +107,8 @@ def servers_for_now(
         stable: The predictor's name.
         is_moving: Whether predictors are left out until their users have moved.
         retreating: Whether candidates are on their way out.
+        arrived: Whether users were seen to have moved; nobody would see it once the operator waits
+            for servers again.
 
     Returns:
         None for all that it should have: no users are on their way to it, it is ready, it has no
@@ -122,7 +125,7 @@ def servers_for_now(
         weight and service != f"{name}-{stable}" and not _share(predictors, name, service)
         for service, weight in reading.weights.items()
     )
-    going = retreating and any(each.revision not in wanted for each in pods)
+    going = retreating and (not arrived or any(each.revision not in wanted for each in pods))
     if not (losing or going or is_moving):
         return None
     revision = text(own, "labels", REVISION)

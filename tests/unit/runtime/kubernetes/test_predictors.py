@@ -57,7 +57,12 @@ def pods(of: ModelSpec, ready: int, count: int = 3, *, leaving: bool = False) ->
 
 
 def asked(
-    before: Plan, plan: Plan, *seen: list[Seen], stable: ModelSpec = STABLE, **serving: Any
+    before: Plan,
+    plan: Plan,
+    *seen: list[Seen],
+    stable: ModelSpec = STABLE,
+    arrived: bool = True,
+    **serving: Any,
 ) -> int | None:
     """Say how many servers of stable are asked for, after `before` was applied."""
     return servers_for_now(
@@ -67,6 +72,7 @@ def asked(
         predictor_name(stable),
         is_moving=False,
         retreating=plan.retreating,
+        arrived=arrived,
     )
 
 
@@ -88,6 +94,11 @@ def test_one_that_stops_being_ready_before_users_have_moved_is_not_waited_for() 
 def test_all_servers_come_back_once_the_operator_takes_those_of_the_candidate_away() -> None:
     assert asked(BACK, BACK, pods(STABLE, 2)) is None
     assert asked(BACK, BACK, pods(STABLE, 2), pods(CANDIDATE, 3, leaving=True)) is None
+
+
+def test_they_do_not_come_back_before_anybody_has_seen_that_users_have_moved() -> None:
+    assert asked(BACK, BACK, pods(STABLE, 2), arrived=False) == 2
+    assert asked(BACK, BACK, pods(STABLE, 3), arrived=False) is None
 
 
 @pytest.mark.parametrize(
