@@ -15,7 +15,9 @@ step a tick, four a minute. In that order:
 - all candidates turn bad at once: seconds from the read that shows it to weight 0, the median and
   the last rollout; how many weights were raised after that read.
 
-The time between two steps of one rollout tells whether the tick is kept: its 99th percentile.
+Whether the tick is kept, the time between two readings of the fleet's numbers tells; whether
+rollouts go on at each, the time between two steps of one rollout: both as 99th percentiles. What
+every process took of the machine is printed beside the requests.
 Before a rollout has users the hour before it is read, of some 25 rollouts at a time: 500 that were
 asked for at once have all begun after a minute and a half. With `--holding` there is one step that
 holds instead of the ladder, and no fault. With `--minutes` the memory is looked at every minute,

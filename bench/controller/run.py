@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from bench.controller.machine import taken
 from bench.controller.pods import run_pods
 from bench.controller.prometheus import Prometheus, prometheus
 from bench.controller.replica import Home, Replica
@@ -120,24 +121,26 @@ class Run:
     def _window(self) -> Figures:
         count, leader = self._wanted.rollouts, self._leader
         seconds, calls = leader.seconds(), leader.asked()
-        queries, began = len(self._prometheus.asked), time.time()
+        queries, machine, began = len(self._prometheus.asked), taken(), time.time()
         time.sleep(self._wanted.seconds)
         asked = leader.asked() - calls
         ended = time.time()
         minutes = (ended - began) / 60
         _show(asked, count * minutes)
+        _show_machine(machine, taken(), minutes)
         reads = self._prometheus.asked[queries:]
         figures: Figures = {
             "cpu_ms": 1000 * (leader.seconds() - seconds) / count / minutes,
             "mb": leader.megabytes(),
             "api": asked.total() / count / minutes,
             "queries": len(reads) / minutes,
+            "tick": _percentile(_between(reads)),
             "load": os.getloadavg()[0],
         }
         intervals = self._intervals(began, ended)
         if intervals:
             figures["steps"] = len(intervals) / count / minutes
-            figures["tick"] = quantiles(intervals, n=100)[98]
+            figures["step"] = _percentile(intervals)
         return figures
 
     def _intervals(self, began: float, ended: float) -> list[float]:
@@ -211,6 +214,26 @@ def run(wanted: Wanted) -> Figures:
 def _show(asked: Counter[str], rollout_minutes: float) -> None:
     for what, number in asked.most_common():
         print(f"    {number / rollout_minutes:6.2f} {what}")
+
+
+def _show_machine(before: dict[str, float], after: dict[str, float], minutes: float) -> None:
+    took = {name: (seconds - before.get(name, 0.0)) / minutes for name, seconds in after.items()}
+    shares = sorted(took.items(), key=lambda each: each[1], reverse=True)
+    said = ", ".join(f"{name} {seconds:.1f}" for name, seconds in shares if seconds >= 0.05)
+    print(f"    processor seconds a minute: {said}")
+
+
+def _between(reads: list[tuple[float, str]]) -> list[float]:
+    """Give the seconds between two readings of the same counters."""
+    times: dict[str, list[float]] = {}
+    for at, counters in reads:
+        times.setdefault(counters, []).append(at)
+    return [after - before for each in times.values() for before, after in pairwise(each)]
+
+
+def _percentile(seconds: list[float]) -> float:
+    """Give the 99th percentile."""
+    return quantiles(seconds, n=100)[98] if len(seconds) > 1 else seconds[0]
 
 
 def _wait(what: str, check: Callable[[], object], seconds: float, pause: float = 0.5) -> None:

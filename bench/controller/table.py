@@ -13,6 +13,7 @@ COLUMNS = (
     ("queries", "queries", "{:.0f}"),
     ("steps", "steps", "{:.1f}"),
     ("tick p99", "tick", "{:.1f}"),
+    ("step p99", "step", "{:.1f}"),
     ("median", "median", "{:.1f}"),
     ("last", "last", "{:.1f}"),
     ("raised", "raised", "{}"),

@@ -82,6 +82,10 @@ class FakePlatform:
             self.traffic = plan.traffic
         return before != (self.plans[-1:], self.traffic)
 
+    def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+        """Carry out a plan."""
+        self.apply(rollout, plan)
+
     def observe(self, rollout: ModelRollout) -> World:
         """Show the last plan as done."""
         if self.down:

@@ -15,11 +15,12 @@ from headrace.runtime.kubernetes.cache import STALE, Cache
 from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.kinds import DEPLOYMENT, HTTP_ROUTE, OWNED, SERVICE
 from headrace.runtime.kubernetes.platform import KubernetesPlatform
+from headrace.runtime.kubernetes.routes import read_route
 from headrace.testing import FakeClock
 from tests.cluster.api_server import ApiServer
 from tests.cluster.doubles import eventually
 from tests.cluster.faults import Fault, Proxy, proxy_before
-from tests.cluster.scenes import ALONE, STABLE, Scene, split
+from tests.cluster.scenes import ALONE, STABLE, Scene, platform_of, split
 
 WRITES = ("PATCH", "POST", "PUT", "DELETE")
 
@@ -150,6 +151,44 @@ def test_a_plan_is_carried_out_in_the_end(scene: Scene, proxy: Proxy, fault: Fau
         made = objects(scene)
     scene.settle(ALONE)
     assert objects(scene) == made
+
+
+def route(scene: Scene) -> dict[str, int]:
+    """Give the weights that a route has, by destination."""
+    (found,), _ = scene.cluster.list(HTTP_ROUTE, scene.rollout.metadata.namespace)
+    state = read_route(HTTP_ROUTE, found)
+    assert state is not None
+    return dict(state.weights)
+
+
+def test_users_are_taken_back_and_nothing_else_is_done(scene: Scene, proxy: Proxy) -> None:
+    with controller(proxy, scene) as running:
+        running.settle(split(5))
+        namespace = scene.rollout.metadata.namespace
+        for each in scene.cluster.list(DEPLOYMENT, namespace)[0]:
+            metadata = each["metadata"]
+            scene.cluster.delete(DEPLOYMENT, namespace, metadata["name"], metadata["uid"])
+        key = running.rollout.key
+        eventually(lambda: all(kind != "Deployment" for kind, _ in running.cache.children(key)))
+        running.platform.take_back(running.rollout, split(0))
+        assert list(route(scene).values()) == [100]
+        assert not scene.names(DEPLOYMENT)
+        running.settle(split(0))
+        assert len(scene.names(DEPLOYMENT)) == 2
+
+
+def test_users_whom_another_controller_has_moved_meanwhile_are_left_to_it(
+    scene: Scene, proxy: Proxy
+) -> None:
+    with controller(proxy, scene) as running:
+        running.settle(split(5))
+        running.cache.stop()
+        with platform_of(scene.server, scene.rollout.metadata.namespace) as (_, _, another):
+            another.apply(scene.rollout, split(100))
+        moved = route(scene)
+        with pytest.raises(PlatformUnavailable, match="has been modified"):
+            running.platform.take_back(running.rollout, split(0))
+        assert route(scene) == moved
 
 
 def test_a_server_that_is_busy_says_for_how_long(scene: Scene, proxy: Proxy) -> None:

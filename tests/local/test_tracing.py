@@ -76,6 +76,9 @@ class Away(Hands):
     def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
         raise PlatformUnavailable("the API server is away")
 
+    def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+        raise PlatformUnavailable("the API server is away")
+
 
 def ticked(spans: Spans, hands: type[Hands] = Hands) -> None:
     """Let two versions go live and two follow them, a tick each time."""

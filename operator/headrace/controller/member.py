@@ -20,6 +20,7 @@ class Member:
         judged: The slot in which numbers were read last.
         looked: When it was looked at last, Unix seconds.
         acting: What is being carried out.
+        taken_back: Whether its candidate has lost its users, and no status says so yet.
         carried_out: When anything was carried out last, seconds that only grow.
         failures: How often in a row something did not work.
         again: Before when it is not looked at again for that, Unix seconds.
@@ -32,6 +33,7 @@ class Member:
     judged: int = -1
     looked: float = 0.0
     acting: Future[None] | None = None
+    taken_back: bool = False
     carried_out: float = 0.0
     failures: int = 0
     again: float = 0.0

@@ -31,6 +31,21 @@ class Platform(Protocol):
         """
         ...
 
+    def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+        """Give a candidate's users to stable as a plan says, before any status says so.
+
+        Nothing else is done, and nothing where somebody else has moved users since they were last
+        seen: another controller may know better by now.
+
+        Args:
+            rollout: As for `apply`.
+            plan: In which candidates lose users and nobody else does.
+
+        Raises:
+            PlatformUnavailable: It did not work; `apply` with the same plan tries again.
+        """
+        ...
+
     def observe(self, rollout: ModelRollout) -> World:
         """Tell what exists of this rollout now.
 

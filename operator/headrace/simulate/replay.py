@@ -36,6 +36,10 @@ class ObedientPlatform:
         before, self._plan = self._plan, plan
         return plan != before
 
+    def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+        """Take a plan for carried out."""
+        self._plan = plan
+
     def observe(self, rollout: ModelRollout) -> World:
         """Show the last plan as done."""
         if self._plan is None:

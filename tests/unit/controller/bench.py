@@ -17,7 +17,15 @@ from headrace.controller.fleet import Fleet
 from headrace.controller.parting import Parting
 from headrace.controller.resources import Resource, Unreadable
 from headrace.engine.decision import Tick
-from headrace.engine.observations import CATCHING_UP, Ask, Metric, Problem, World
+from headrace.engine.observations import (
+    CATCHING_UP,
+    Ask,
+    Interval,
+    Metric,
+    MetricKey,
+    Problem,
+    World,
+)
 from headrace.engine.plan import Plan
 from headrace.errors import Conflict, PlatformUnavailable
 from headrace.metrics.source import Measured, Request
@@ -126,6 +134,7 @@ class Cluster:
         self.platforms: dict[str, FakePlatform] = {}
         self.scripts: dict[str, Script] = {}
         self.asked: list[tuple[str, ...]] = []
+        self.kept: dict[tuple[str, ...], list[Interval]] = {}
         self.outage = ""
         self.ahead = 0.0
         self.behind = 0
@@ -148,6 +157,8 @@ class Cluster:
 
 
 class Eyes:
+    """Reads numbers that are kept: who asks for the same time again gets the same."""
+
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
 
@@ -164,11 +175,24 @@ class Eyes:
             )
             return {request.rollout: Measured(problems=(problem,)) for request in requests}
         for request in requests:
-            platform = self.cluster.of(request.rollout)
-            script = self.cluster.scripts[request.rollout]
-            fake = FakeMetrics(platform, script, self.cluster.outage)
-            read.update(fake.observe([request], self.time(now)))
+            read[request.rollout] = self._read(request, self.time(now))
         return read
+
+    def _read(self, request: Request, now: float) -> Measured:
+        key, versions = request.rollout, (request.stable, *request.candidates)
+        kept = self.cluster.kept.setdefault((key, *versions), [])
+        until = {metric: kept_until(kept, metric, since) for metric, since in request.since.items()}
+        fake = FakeMetrics(self.cluster.of(key), self.cluster.scripts[key], self.cluster.outage)
+        fresh = fake.observe([replace(request, since=until)], now)[key]
+        kept += [each for each in fresh.intervals if each.end > each.start]
+        since = request.since
+        asked = [each for each in kept if each.metric in since and each.end > since[each.metric]]
+        return fresh if fresh.problems else replace(fresh, intervals=tuple(asked))
+
+
+def kept_until(kept: Sequence[Interval], metric: MetricKey, since: float) -> float:
+    """Give the end of what is kept of a metric, and what is asked for where nothing is."""
+    return max([since, *(each.end for each in kept if each.metric == metric)])
 
 
 class Hands:
@@ -177,6 +201,9 @@ class Hands:
 
     def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
         return self.cluster.apply(rollout, plan)
+
+    def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+        self.apply(rollout, plan)
 
     def observe(self, rollout: ModelRollout) -> World:
         return self.cluster.observe_world(rollout)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from headrace.api import ModelRollout, Status, Traffic
-from headrace.controller import fleet
+from headrace.controller import carrying, fleet
 from headrace.engine.plan import Plan
 from tests.unit.controller.bench import Bench, Hands, live
 
@@ -66,7 +66,8 @@ def test_users_have_moved_when_they_did_and_not_when_it_was_decided(
             clock.passed += 7.5
             return super().apply(rollout, plan)
 
-    monkeypatch.setattr(fleet, "time", SimpleNamespace(monotonic=lambda: clock.passed))
+    for module in (fleet, carrying):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.passed))
     bench.fleet = bench.restart(Slow(bench.cluster))
     bench.now += 15
     bench.tick()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from headrace.api import ModelRollout, Phase, Traffic
-from headrace.controller import fleet
+from headrace.controller import carrying, fleet
 from headrace.engine.plan import Plan
 from headrace.testing import FakePlatform
 from tests.unit.controller.bench import Bench, live
@@ -81,7 +81,7 @@ class Overload:
 def test_a_raise_that_has_not_begun_is_dropped_for_newer_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fleet, "UNDER_WAY", 0.0)
+    monkeypatch.setattr(carrying, "UNDER_WAY", 0.0)
     overload = Overload.begin()
     bench, key = overload.bench, overload.waiting
     bench.cluster.scripts[key].candidate_errors = 0.9
@@ -102,7 +102,7 @@ def test_a_raise_that_has_not_begun_is_dropped_for_newer_numbers(
 def test_all_numbers_are_read_together_and_who_waited_longest_is_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fleet, "UNDER_WAY", 60.0)
+    monkeypatch.setattr(carrying, "UNDER_WAY", 60.0)
     overload = Overload.begin()
     bench, acting = overload.bench, overload.acting
     acting.add_done_callback(lambda _: overload.leave.set())
@@ -119,7 +119,7 @@ def test_all_numbers_are_read_together_and_who_waited_longest_is_first(
 def test_those_that_missed_the_reading_are_read_together_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fleet, "UNDER_WAY", 0.0)
+    monkeypatch.setattr(carrying, "UNDER_WAY", 0.0)
     overload = Overload.begin()
     bench = overload.bench
     bench.cluster.asked.clear()

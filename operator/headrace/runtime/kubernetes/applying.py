@@ -68,14 +68,7 @@ class Application:
             PlatformUnavailable: Something could not be done, and the text says what.
             InvalidRollout: The plan cannot be rendered.
         """
-        memory, generation = self.memory, self.rollout.metadata.generation
-        if (memory.generation, memory.plan) != (generation, self.plan):
-            self._render()
-            memory.pieces = pieces_of(self.rollout, self._manifests.values())
-            memory.plan, memory.generation = self.plan, generation
-        self._children = self.cache.children(self.rollout.key)
-        drift = Drift(memory, self._children, self._manifest, self.now)
-        due = [piece for piece in memory.pieces if drift.is_due(piece) or self._waits(piece)]
+        due = self._due()
         for piece in self._in_order(due):
             self._try(piece)
             if self._is_cut_off:
@@ -85,11 +78,35 @@ class Application:
             for seen in extra:
                 if not self._is_cut_off:
                     self._delete(seen)
-        if self._errors:
-            first = self._errors[0]
-            with waited_out():
-                raise first
+        self._raise()
         return not due and not extra
+
+    def move(self) -> None:
+        """Move users and do nothing else, if their route is as it was seen.
+
+        Raises:
+            PlatformUnavailable: It could not be done, and the text says what.
+            InvalidRollout: The plan cannot be rendered.
+        """
+        for piece in self._due():
+            if piece.routes and piece.child in self._children:
+                self._try(piece, over_seen=True)
+        self._raise()
+
+    def _due(self) -> list[Piece]:
+        memory, generation = self.memory, self.rollout.metadata.generation
+        if (memory.generation, memory.plan) != (generation, self.plan):
+            self._render()
+            memory.pieces = pieces_of(self.rollout, self._manifests.values())
+            memory.plan, memory.generation = self.plan, generation
+        self._children = self.cache.children(self.rollout.key)
+        drift = Drift(memory, self._children, self._manifest, self.now)
+        return [piece for piece in memory.pieces if drift.is_due(piece) or self._waits(piece)]
+
+    def _raise(self) -> None:
+        if self._errors:
+            with waited_out():
+                raise self._errors[0]
 
     @property
     def _is_cut_off(self) -> bool:
@@ -116,8 +133,8 @@ class Application:
         yield from (piece for piece in due if not piece.routes)
         yield from late
 
-    def _try(self, piece: Piece) -> None:
-        """Apply one object; an error is kept for the end."""
+    def _try(self, piece: Piece, *, over_seen: bool = False) -> None:
+        """Apply one object, if wished only over what was seen; an error is kept for the end."""
         try:
             if piece.routes and not self._can_route(piece):
                 raise PlatformUnavailable(f"{piece} waits for the Services that it will name.")
@@ -127,8 +144,12 @@ class Application:
                 if for_now is None:
                     return
                 manifest = for_now
-            placing = Placing(self.cluster, self.rollout, self.cache.absent)
-            answer = placing.place(piece, manifest, self._children.get(piece.child))
+            seen = self._children.get(piece.child)
+            if over_seen:
+                manifest = _fenced(manifest, seen)
+            answer = Placing(self.cluster, self.rollout, self.cache.absent).place(
+                piece, manifest, seen
+            )
         except HeadraceError as error:
             self._errors.append(error)
             self.memory.ending |= isinstance(error, NamespaceEnding)
@@ -240,6 +261,14 @@ class Application:
             return
         self.memory.unsure.discard(child)
         self.cache.note_deleted(self.rollout.key, child)
+
+
+def _fenced(manifest: Manifest, seen: Seen | None) -> Manifest:
+    """Have the API server refuse a manifest where an object has changed since it was seen."""
+    if seen is None or not seen.version:
+        return manifest
+    metadata = {**manifest["metadata"], "resourceVersion": str(seen.version)}
+    return {**manifest, "metadata": metadata}
 
 
 @contextmanager

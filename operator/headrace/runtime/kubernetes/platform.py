@@ -66,10 +66,22 @@ class KubernetesPlatform:
         memory = self._memory(rollout)
         change = self._cache.change(rollout.key)
         memory.settled = NEVER
-        now = self._clock()
-        if Application(self._cluster, self._cache, rollout, plan, memory, now).run():
+        if self._application(rollout, plan).run():
             memory.settled = change
         return self._cache.change(rollout.key) != change
+
+    def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+        """Move users and do nothing else, unless their route is not what was seen any more.
+
+        Raises:
+            PlatformUnavailable: It did not work; `apply` with the same plan tries again.
+            InvalidRollout: The plan cannot be rendered.
+            InvalidInput: The rollout was not read from a cluster.
+        """
+        self._cache.require()
+        memory = self._memory(rollout)
+        memory.settled = NEVER
+        self._application(rollout, plan).move()
 
     def settled(self, rollout: ModelRollout, plan: Plan) -> bool:
         """Tell whether a plan is in place and nothing is left of any other."""
@@ -189,6 +201,10 @@ class KubernetesPlatform:
         """
         with self._lock:
             self._memories.pop(key, None)
+
+    def _application(self, rollout: ModelRollout, plan: Plan) -> Application:
+        memory, now = self._memory(rollout), self._clock()
+        return Application(self._cluster, self._cache, rollout, plan, memory, now)
 
     def _memory(self, rollout: ModelRollout) -> Memory:
         uid = uid_of(rollout)

@@ -176,6 +176,10 @@ class LocalPlatform:
         self._wake.set()
         return True
 
+    def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+        """Say what should be: nobody else moves users here. Raises like `apply`."""
+        self.apply(rollout, plan)
+
     def observe(self, rollout: ModelRollout) -> World:
         """Tell what exists of this rollout now, from the processes and from Envoy itself.
 
