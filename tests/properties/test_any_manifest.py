@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import yaml
 from hypothesis import HealthCheck, given, settings
 
 from headrace.api import ModelRollout, ModelSpec
+from headrace.engine.steps import ALL_STABLE
 from headrace.render.gateway import is_open
 from headrace.render.manifest import Manifest
-from headrace.render.rendering import render
+from headrace.render.rendering import render, rerender
 from headrace.render.stages import stages
 from headrace.render.yaml_text import to_yaml
 from tests.unit.render.rollouts import rollouts
@@ -59,6 +61,25 @@ def test_the_same_input_gives_the_same_bytes_which_say_the_same(drawn: Drawn) ->
         assert text == to_yaml(again[name])
         assert list(yaml.load_all(text, yaml.CSafeLoader)) == manifests
         assert "null" not in text
+
+
+@_many
+@given(rollouts())
+def test_what_another_stage_changes_is_all_that_it_changes(drawn: Drawn) -> None:
+    rollout, stable = drawn
+    plans = [stage.plan for stage in stages(rollout, stable)]
+    plans += [replace(plan, retreating=True, traffic=ALL_STABLE, sticky=None) for plan in plans]
+    for before in plans:
+        was = {_place(each): each for each in render(rollout, before)}
+        for plan in plans:
+            changed = rerender(rollout, before, plan)
+            if changed is not None:
+                now = was | {_place(each): each for each in changed}
+                assert list(now.values()) == render(rollout, plan)
+
+
+def _place(manifest: Manifest) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
 
 
 @_many

@@ -16,12 +16,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass
 
 from headrace.api import ModelRollout, Phase, Status
 from headrace.controller.member import Member
 from headrace.controller.parting import Parting
+from headrace.controller.precedence import Precedence
 from headrace.controller.resources import Resources
 from headrace.controller.schedule import LATER
 from headrace.controller.tracing import Spans
@@ -40,6 +42,10 @@ read before its end are not for the weights that it sets."""
 
 SOON = 0.2
 """Seconds after which something is tried again that was in nobody's way for long."""
+
+USERS_FIRST = 5.0
+"""Seconds that a status waits at most, from its decision, for the users of other rollouts: a route
+that is not answered for must not keep all statuses."""
 
 _MOST_DOUBLINGS = 10
 
@@ -102,12 +108,19 @@ class Carrying:
         self.pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="rollout")
         self._lock = threading.Lock()
         self._way_back = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="way-back")
+        self._records = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="record")
+        self._users = Precedence()
+
+    def judging(self) -> AbstractContextManager[None]:
+        """Have statuses of candidates that have lost their users wait for those of one tick."""
+        return self._users.urgent()
 
     def begin(self, judged: Judged) -> None:
         """Have something carried out; its member is busy until that is done."""
         if not judged.answer.plan.retreating:
             self._submit(self.pool, self._carry_out, judged)
         elif judged.rollout.status.phase in _UNDER_TEST:
+            self._users.begin()
             self._submit(self._way_back, self._take_back, judged, is_all=False)
         else:
             self._submit(self._way_back, self._carry_out, judged)
@@ -145,6 +158,7 @@ class Carrying:
                 wait([member.acting])
         self.pool.shutdown(wait=True)
         self._way_back.shutdown(wait=True)
+        self._records.shutdown(wait=True)
 
     def tell(self, member: Member, error: HeadraceError) -> None:
         """Say once what is in the way of a rollout."""
@@ -169,6 +183,8 @@ class Carrying:
     def _ended(self, ended: Future[None], judged: Judged, *, is_all: bool) -> None:
         member = judged.member
         if ended.cancelled():
+            if not is_all:
+                self._users.done()
             return
         if (fault := ended.exception()) is not None:
             logger.error("%s could not be carried out", member.rollout.key, exc_info=fault)
@@ -182,16 +198,22 @@ class Carrying:
         """Give a candidate's users to stable, and write why when all others have theirs."""
         member, answer = judged.member, judged.answer
         member.carried_out = time.monotonic()
-        decided = judged.rollout.model_copy(update={"status": answer.status})
         try:
+            decided = judged.rollout.model_copy(update={"status": answer.status})
             if self._may_act():
                 with self._spans("apply", rollout=decided.key):
                     self._platform.take_back(decided, answer.plan)
         except HeadraceError as error:
             # It is applied again with all that is written.
             self.tell(member, error)
+        finally:
+            self._users.done()
         member.taken_back = True
-        self._submit(self._way_back, self._carry_out, judged)
+        self._submit(self._records, self._record, judged)
+
+    def _record(self, judged: Judged) -> None:
+        self._users.wait(judged.decided + USERS_FIRST)
+        self._carry_out(judged)
 
     def _carry_out(self, judged: Judged) -> None:
         member, rollout, answer = judged.member, judged.rollout, judged.answer

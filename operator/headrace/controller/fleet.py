@@ -145,10 +145,11 @@ class Fleet:
                 # What it is busy with may be from before that: it is looked at after it.
                 self.members[key].looked = 0.0
         numbers = self._read_numbers(free, now, turn=turn)
-        for key, member in free.items():
-            if key in numbers or key in changed or member.wants_look(now):
-                member.looked = now
-                self._judge(member, numbers.get(key, _NOTHING_READ), now)
+        with self._carrying.judging():
+            for key, member in free.items():
+                if key in numbers or key in changed or member.wants_look(now):
+                    member.looked = now
+                    self._judge(member, numbers.get(key, _NOTHING_READ), now)
         waiting = [member.again for member in self.members.values() if member.again > now]
         waiting.append(self._refusals.patience_ends)
         if any(member.wants_numbers(now) for member in free.values()):

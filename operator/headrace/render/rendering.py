@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headrace.api import ModelRollout
 from headrace.engine.plan import Plan
 from headrace.errors import Fault, InvalidRollout
@@ -38,6 +40,32 @@ def render(rollout: ModelRollout, plan: Plan) -> list[Manifest]:
         *monitoring(rollout),
     ]
     return ours if rollout.spec.serving.template is None else customized(rollout, plan, ours)
+
+
+def rerender(rollout: ModelRollout, before: Plan, plan: Plan) -> list[Manifest] | None:
+    """Render what a plan changes of another where only users are moved: most plans of a rollout.
+
+    Args:
+        rollout: As for `render`; the same for both plans.
+        before: A plan that was rendered.
+        plan: The next one.
+
+    Returns:
+        Objects in the place of those of the same kind and name; None where others may change, or
+        come and go.
+
+    Raises:
+        InvalidRollout: As of `render`.
+    """
+    spec = rollout.spec
+    if spec.serving.template is not None or spec.routing.provider == "Seldon":
+        return None
+    if bool(before.shares) != bool(plan.shares):
+        return None
+    if bool(before.traffic.mirror) != bool(plan.traffic.mirror):
+        return None
+    moved = replace(before, traffic=plan.traffic, sticky=plan.sticky, retreating=plan.retreating)
+    return _routes(rollout, plan) if moved == plan else None
 
 
 def _routes(rollout: ModelRollout, plan: Plan) -> list[Manifest]:

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from headrace.api import ModelRollout, Phase, Traffic
+from headrace.controller import carrying
 from headrace.controller.resources import Resource
 from headrace.engine.observations import Ask, Wish
 from headrace.engine.plan import Plan
@@ -25,6 +26,18 @@ def turned_bad() -> Bench:
     return bench
 
 
+def all_with_users(count: int) -> Bench:
+    """Give several whose candidates have users and are bad, which nobody has read yet."""
+    bench = live(count)
+    for index in range(count):
+        bench.want("2", index)
+    while any(platform.traffic != LOW for platform in bench.cluster.platforms.values()):
+        bench.slots(1)
+    for script in bench.cluster.scripts.values():
+        script.candidate_errors = 0.9
+    return bench
+
+
 def carried(bench: Bench) -> list[Traffic]:
     """Give what the router has carried, in order."""
     return [plan.traffic for plan in bench.cluster.of(KEY).plans]
@@ -39,31 +52,58 @@ def test_users_are_taken_back_before_it_is_written() -> None:
 
 
 def test_of_a_fleet_all_are_taken_back_before_the_first_is_written() -> None:
-    bench = live(6)
-    for index in range(6):
-        bench.want("2", index)
-    while any(platform.traffic != LOW for platform in bench.cluster.platforms.values()):
-        bench.slots(1)
-    for script in bench.cluster.scripts.values():
-        script.candidate_errors = 0.9
-    judged = threading.Event()
-
-    class Waiting(Hands):
-        def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
-            assert judged.wait(60) or not plan.retreating
-            return super().apply(rollout, plan)
-
-    bench.restart(Waiting(bench.cluster))
+    bench = all_with_users(6)
     while bench.status().phase is not Phase.ROLLING_BACK:
         bench.shelf.log.clear()
-        judged.clear()
+        bench.slots(1)
+    moves = [line for line in bench.shelf.log if line in ("apply 0", "write RollingBack 0")]
+    assert moves[:6] == ["apply 0"] * 6
+
+
+def test_a_route_that_is_not_answered_for_keeps_no_other_status_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(carrying, "USERS_FIRST", 0.0)
+    bench, leave = all_with_users(2), threading.Event()
+
+    class Slow(Hands):
+        def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+            if rollout.metadata.name == "flight-0":
+                assert leave.wait(60)
+            super().take_back(rollout, plan)
+
+    bench.restart(Slow(bench.cluster))
+    while bench.status(1).phase is not Phase.ROLLING_BACK:
         bench.now += 15
         bench.fleet.tick(bench.now)
-        judged.set()
-        bench.fleet.settle(10)
-    moves = [line for line in bench.shelf.log if line in ("apply 0", "write RollingBack 0")]
-    # Of two workers, one may go on to the statuses while the other still moves the last users.
-    assert moves[:5] == ["apply 0"] * 5
+        acting = bench.fleet.members["models/flight-1"].acting
+        assert acting is not None
+        acting.result(60)
+    assert bench.status(0).phase is Phase.PROGRESSING
+    leave.set()
+    bench.until(Phase.ROLLED_BACK, 0)
+
+
+def test_who_is_judged_anew_before_its_users_are_back_keeps_no_status_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(carrying, "USERS_FIRST", 60.0)
+    monkeypatch.setattr(carrying, "UNDER_WAY", 0.0)
+    bench, leave = all_with_users(3), threading.Event()
+
+    class Slow(Hands):
+        def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+            assert leave.wait(60)
+            super().take_back(rollout, plan)
+
+    bench.restart(Slow(bench.cluster))
+    # Two workers are held; the third rollout is called back at every tick.
+    for _ in range(20):
+        bench.now += 15
+        bench.fleet.tick(bench.now)
+    leave.set()
+    bench.fleet.settle(20)
+    assert {bench.status(index).phase for index in range(3)} == {Phase.ROLLING_BACK}
 
 
 @pytest.mark.parametrize("wish", [Wish.ABORT, Wish.PROMOTE_FULL])

@@ -7,7 +7,7 @@ may still reach.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -22,7 +22,12 @@ from headrace.runtime.kubernetes.cluster import Cluster
 from headrace.runtime.kubernetes.drift import Drift
 from headrace.runtime.kubernetes.kinds import OWNED, SELDON_DEPLOYMENT, SERVICE
 from headrace.runtime.kubernetes.memory import Memory
-from headrace.runtime.kubernetes.pieces import Piece, manifests_of, pieces_of
+from headrace.runtime.kubernetes.pieces import (
+    Piece,
+    manifests_of,
+    manifests_since,
+    pieces_of,
+)
 from headrace.runtime.kubernetes.placing import Placing
 from headrace.runtime.kubernetes.predictors import (
     in_the_way,
@@ -96,8 +101,7 @@ class Application:
     def _due(self) -> list[Piece]:
         memory, generation = self.memory, self.rollout.metadata.generation
         if (memory.generation, memory.plan) != (generation, self.plan):
-            self._render()
-            memory.pieces = pieces_of(self.rollout, self._manifests.values())
+            memory.pieces = self._pieces()
             memory.plan, memory.generation = self.plan, generation
         self._children = self.cache.children(self.rollout.key)
         drift = Drift(memory, self._children, self._manifest, self.now)
@@ -112,12 +116,23 @@ class Application:
     def _is_cut_off(self) -> bool:
         return bool(self._errors) and isinstance(self._errors[-1], NoAnswer)
 
+    def _pieces(self) -> tuple[Piece, ...]:
+        """Give what the plan is made of; most of it is what the last one was."""
+        memory, before, changed = self.memory, self.memory.plan, None
+        if before is not None and memory.generation == self.rollout.metadata.generation:
+            changed = manifests_since(self.rollout, before, self.plan)
+        if changed is None:
+            self._render()
+            return pieces_of(self.rollout, self._manifests.values())
+        self._manifests = _by_child(changed)
+        fresh = {piece.child: piece for piece in pieces_of(self.rollout, changed)}
+        return tuple(fresh.get(piece.child, piece) for piece in memory.pieces)
+
     def _render(self) -> None:
-        rendered = manifests_of(self.rollout, self.plan)
-        self._manifests = {(each["kind"], each["metadata"]["name"]): each for each in rendered}
+        self._manifests = _by_child(manifests_of(self.rollout, self.plan))
 
     def _manifest(self, piece: Piece) -> Manifest:
-        if not self._manifests:
+        if piece.child not in self._manifests:
             self._render()
         return self._manifests[piece.child]
 
@@ -261,6 +276,10 @@ class Application:
             return
         self.memory.unsure.discard(child)
         self.cache.note_deleted(self.rollout.key, child)
+
+
+def _by_child(manifests: Iterable[Manifest]) -> dict[Child, Manifest]:
+    return {(each["kind"], each["metadata"]["name"]): each for each in manifests}
 
 
 def _fenced(manifest: Manifest, seen: Seen | None) -> Manifest:

@@ -12,7 +12,7 @@ from headrace.engine.plan import Plan
 from headrace.errors import InvalidInput
 from headrace.render.manifest import Manifest
 from headrace.render.names import rollout_name
-from headrace.render.rendering import render
+from headrace.render.rendering import render, rerender
 from headrace.runtime.kubernetes.json_values import encoded
 from headrace.runtime.kubernetes.kinds import ROUTES, SELDON_DEPLOYMENT, SERVICE, Kind, kind_of
 from headrace.runtime.kubernetes.routes import read_route
@@ -70,6 +70,29 @@ def manifests_of(rollout: ModelRollout, plan: Plan, *, owned: bool = True) -> li
         InvalidRollout: The backend or the router cannot do what the plan asks for.
         InvalidInput: The rollout has no uid.
     """
+    return _marked(rollout, render(rollout, plan), owned=owned)
+
+
+def manifests_since(rollout: ModelRollout, before: Plan, plan: Plan) -> list[Manifest] | None:
+    """Render what is other than it was applied, in the place of objects of the same kind and name.
+
+    Args:
+        rollout: With its uid, and of the same generation as then.
+        before: The plan that was applied.
+        plan: What should exist.
+
+    Returns:
+        None where everything has to be rendered.
+
+    Raises:
+        InvalidRollout, InvalidInput: As of `manifests_of`.
+    """
+    rendered = rerender(rollout, before, plan)
+    return None if rendered is None else _marked(rollout, rendered, owned=True)
+
+
+def _marked(rollout: ModelRollout, rendered: Iterable[Manifest], *, owned: bool) -> list[Manifest]:
+    """Say whose they are, and what is applied."""
     owner = {
         "apiVersion": rollout.api_version,
         "kind": rollout.kind,
@@ -78,15 +101,15 @@ def manifests_of(rollout: ModelRollout, plan: Plan, *, owned: bool = True) -> li
         "controller": True,
         "blockOwnerDeletion": False,
     }
-    rendered = []
-    for manifest in render(rollout, plan):
+    marked = []
+    for manifest in rendered:
         metadata = dict(manifest["metadata"])
         if owned:
             metadata["ownerReferences"] = [owner]
         whole = {**manifest, "metadata": metadata}
         annotations = {**metadata.get("annotations", {}), APPLIED: _digest(whole)}
-        rendered.append({**whole, "metadata": {**metadata, "annotations": annotations}})
-    return rendered
+        marked.append({**whole, "metadata": {**metadata, "annotations": annotations}})
+    return marked
 
 
 def pieces_of(rollout: ModelRollout, manifests: Iterable[Manifest]) -> tuple[Piece, ...]:
