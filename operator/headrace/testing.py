@@ -96,6 +96,7 @@ class FakePlatform:
         return World(
             versions={v.version: self.states.get(v.version, ready) for v in versions},
             traffic=self.traffic,
+            retreat=self.plans[-1].retreat if self.plans else None,
             serving=serving_in(rollout.status, self.plans[-1] if self.plans else None),
         )
 

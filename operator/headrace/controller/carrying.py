@@ -4,9 +4,9 @@ A status that decides something is written before anything is done about it, and
 anybody else has changed the resource: so a controller that was killed goes on from what was
 decided, and of two controllers only one acts.
 
-Users that a candidate loses do not wait for that: they are taken back first, all of a fleet before
-any status says so. It is safe, since nobody gets more by it: who is killed between the two decides
-again, by numbers; and a route is only written over the one that was seen.
+Users whom the numbers take from a candidate do not wait for that: they are taken back first, all of
+a fleet before any status says so. The router's object says why until then, so that who is killed
+between the two goes on from it; and it is only written over the one that was seen.
 """
 
 from __future__ import annotations
@@ -117,9 +117,10 @@ class Carrying:
 
     def begin(self, judged: Judged) -> None:
         """Have something carried out; its member is busy until that is done."""
-        if not judged.answer.plan.retreating:
+        answer = judged.answer
+        if not answer.plan.retreating:
             self._submit(self.pool, self._carry_out, judged)
-        elif judged.rollout.status.phase in _UNDER_TEST:
+        elif judged.rollout.status.phase in _UNDER_TEST and not answer.status.ended_by:
             self._users.begin()
             self._submit(self._way_back, self._take_back, judged, is_all=False)
         else:
@@ -129,12 +130,14 @@ class Carrying:
         """Leave what has not begun, and wait a while for what has."""
         begun = []
         for member in members:
-            if member.acting is None:
+            # First who acts: it may go on to the status of users that are back at any moment.
+            acting = member.acting
+            if acting is None:
                 continue
-            if not member.taken_back and member.acting.cancel():
+            if not member.taken_back and acting.cancel():
                 member.acting = None
             else:
-                begun.append(member.acting)
+                begun.append(acting)
         wait(begun, UNDER_WAY)
 
     def settle(self, members: Iterable[Member], timeout: float) -> None:
@@ -206,6 +209,8 @@ class Carrying:
         except HeadraceError as error:
             # It is applied again with all that is written.
             self.tell(member, error)
+        except Exception:
+            logger.exception("users of %s could not be taken back yet", member.rollout.key)
         finally:
             self._users.done()
         member.taken_back = True

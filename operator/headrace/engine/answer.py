@@ -16,6 +16,7 @@ from headrace.engine.decision import Action, Decision, Tick
 from headrace.engine.gates import Question
 from headrace.engine.news import with_news
 from headrace.engine.plan import Plan
+from headrace.engine.retreats import retreat_of
 from headrace.engine.strategies.build import strategy_of
 from headrace.engine.verdicts import Verdict
 
@@ -80,6 +81,7 @@ def plan_of(spec: RolloutSpec, status: Status, traffic: Traffic) -> Plan:
         previous=None if status.previous is None else status.previous.model,
         sticky=_stickiness(spec, traffic),
         retreating=status.phase is Phase.ROLLING_BACK,
+        retreat=retreat_of(status),
     )
 
 

@@ -17,6 +17,7 @@ from headrace.engine.lifecycle import wanted
 from headrace.engine.news import still_to_tell
 from headrace.engine.observations import Metric, MetricKey, Observations
 from headrace.engine.rest import at_rest, first_version
+from headrace.engine.retreats import with_retreat
 from headrace.engine.servers import note_servers
 from headrace.engine.strategies.build import metrics_of, strategy_of
 from headrace.engine.suspension import from_now_on, suspended, valid_again, was_suspended
@@ -62,7 +63,7 @@ def decide(spec: RolloutSpec, status: Status, observations: Observations, now: f
     Returns:
         The decision with its sentence, the plan, and the status to write.
     """
-    status = _seen(valid_again(status), observations, now)
+    status = with_retreat(_seen(valid_again(status), observations, now), observations.world)
     if (adopted := adoption(spec, status, observations, now)) is not None:
         return adopted
     if observations.deleting is not None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from headrace.api import ModelSpec, Registered, Traffic
 from headrace.engine.gates import GateAnswer
+from headrace.engine.plan import Retreat
 
 
 class Arm(StrEnum):
@@ -289,6 +290,7 @@ class World:
         serving: Who takes the users, where the stable version, if there is one, has none and
             nothing is tried beside it, and where there is none and a first version does not have
             them all. Together 100 %.
+        retreat: A way back that the router's object tells of; it may be of an earlier rollout.
     """
 
     versions: Mapping[str, VersionState] = field(default_factory=dict)
@@ -296,6 +298,7 @@ class World:
     problem: str = ""
     ending: bool = False
     serving: tuple[Serving, ...] = ()
+    retreat: Retreat | None = None
 
 
 class Wish(StrEnum):

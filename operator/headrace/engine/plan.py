@@ -8,6 +8,25 @@ from headrace.api import ModelSpec, Stickiness, Traffic
 
 
 @dataclass(frozen=True, slots=True)
+class Retreat:
+    """A way back that was decided, as the router's object tells of it until a status does.
+
+    Attributes:
+        version: Of the candidate that loses its users.
+        started: When its rollout began, Unix seconds.
+        action: What was decided, as `Action` has it.
+        reason: Why, in one word.
+        message: Why, in a sentence.
+    """
+
+    version: str
+    started: float
+    action: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What should exist now, and nothing else.
 
@@ -20,6 +39,7 @@ class Plan:
         sticky: How users stay with the arm that answered first; None where they need not.
         retreating: Whether the candidates are on their way out. A router that waits for every
             version to be ready must forget those without traffic, or it would never move.
+        retreat: Why they are, for the router's object.
         as_it_is: Whether all that exists stays as it is, since nobody knows what should.
     """
 
@@ -30,6 +50,7 @@ class Plan:
     previous: ModelSpec | None = None
     sticky: Stickiness | None = None
     retreating: bool = False
+    retreat: Retreat | None = None
     as_it_is: bool = False
 
     @property

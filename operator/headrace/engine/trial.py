@@ -34,7 +34,7 @@ from headrace.engine.lifecycle import (
     switch,
 )
 from headrace.engine.machine import next_decision
-from headrace.engine.observations import UNREAD, Observations, Problem, Wish, World
+from headrace.engine.observations import UNREAD, Observations, Wish, World
 from headrace.engine.risk import for_comparisons
 from headrace.engine.steps import ALL_CANDIDATE, withhold
 from headrace.engine.strategies.base import Arm, Scene, Strategy
@@ -93,7 +93,7 @@ def under_test(spec: RolloutSpec, status: Status, observations: Observations, no
     traffic = _allowed(strategy, status, observations)
     if decision.action is not Action.HOLD:
         barred = _barred(spec, strategy, status, decision, observations)
-    elif barred is None and observations.frozen and traffic != strategy.traffic(status):
+    elif barred is None and traffic != strategy.traffic(status):
         barred = frozen(observations, decision)
     if barred is not None:
         return answer(spec, status, barred.decision, traffic, now, verdicts, barred.questions)
@@ -123,18 +123,9 @@ def _barred(
 
 
 def _allowed(strategy: Strategy, status: Status, observations: Observations) -> Traffic:
-    """Give the traffic of now.
-
-    Where more is wanted, it is in a freeze that of the last tick, and what is carried while no
-    numbers can be read: who took the users back may have known what they say.
-    """
-    wanted, asked = strategy.traffic(status), status.weights.asked
-    if observations.frozen and rises(wanted, asked):
-        return asked
-    seen = status.weights.seen
-    if _unread(observations) and seen is not None and seen.stable and rises(wanted, seen):
-        return carried(status)
-    return wanted
+    """Give the traffic of now; in a freeze that of the last tick, where more is wanted."""
+    wanted, carried = strategy.traffic(status), status.weights.asked
+    return carried if observations.frozen and rises(wanted, carried) else wanted
 
 
 def _note_waiting(status: Status, held: float) -> Status:
@@ -217,7 +208,7 @@ def _waiting_for_numbers(status: Status, observations: Observations) -> Decision
     if asked.live or asked.mirror:
         return None
     until = f"{status.candidate} gets no traffic until its numbers are read"
-    problem = _unread(observations)
+    problem = next((one for one in observations.problems if one.reason in UNREAD), None)
     if problem is not None:
         return Decision(Action.HOLD, problem.reason, f"{problem.message}; {until}")
     if status.read_since is not None:
@@ -225,8 +216,3 @@ def _waiting_for_numbers(status: Status, observations: Observations) -> Decision
     if last is not None and last.reason in UNREAD:
         return Decision(Action.HOLD, last.reason, last.message)
     return Decision(Action.HOLD, "NumbersNotRead", until)
-
-
-def _unread(observations: Observations) -> Problem | None:
-    """Say why nobody has looked at some numbers; None where all were read."""
-    return next((one for one in observations.problems if one.reason in UNREAD), None)

@@ -64,7 +64,13 @@ def rerender(rollout: ModelRollout, before: Plan, plan: Plan) -> list[Manifest] 
         return None
     if bool(before.traffic.mirror) != bool(plan.traffic.mirror):
         return None
-    moved = replace(before, traffic=plan.traffic, sticky=plan.sticky, retreating=plan.retreating)
+    moved = replace(
+        before,
+        traffic=plan.traffic,
+        sticky=plan.sticky,
+        retreating=plan.retreating,
+        retreat=plan.retreat,
+    )
     return _routes(rollout, plan) if moved == plan else None
 
 

@@ -1,4 +1,4 @@
-"""Users that a candidate loses are back before any status says so, and nobody gets more by that."""
+"""Users whom the numbers take from a candidate are back before any status says so."""
 
 from __future__ import annotations
 
@@ -107,13 +107,12 @@ def test_who_is_judged_anew_before_its_users_are_back_keeps_no_status_waiting(
 
 
 @pytest.mark.parametrize("wish", [Wish.ABORT, Wish.PROMOTE_FULL])
-def test_only_users_of_a_candidate_that_loses_them_are_moved_unwritten(wish: Wish) -> None:
+def test_what_a_person_asks_for_is_written_first(wish: Wish) -> None:
     bench = under_test()
     bench.shelf.log.clear()
     bench.shelf.put(named("2", 0), Ask(wish, "one", "ada"))
     bench.slots(1)
-    first = bench.shelf.log[0]
-    assert first == ("apply 0" if wish is Wish.ABORT else "write Promoting 100")
+    assert bench.shelf.log[0].startswith("write")
 
 
 def test_they_are_back_while_nothing_can_be_written_and_it_is_written_when_that_is_over() -> None:
@@ -146,23 +145,52 @@ def test_it_is_written_though_they_could_not_be_taken_back() -> None:
     assert carried(bench)[-1] == STABLE
 
 
-def test_a_spec_that_was_edited_meanwhile_is_what_counts_then() -> None:
-    bench = turned_bad()
+def touched(bench: Bench, **changes: object) -> None:
+    """Have somebody change the resource just when users are back, so that its status is refused."""
+    done = threading.Event()
 
-    class Editing(Hands):
-        def apply(self, rollout: ModelRollout, plan: Plan) -> bool:
-            if plan.retreating:
-                bench.shelf.put(named("3", 0))
-            return super().apply(rollout, plan)
+    class Touching(Hands):
+        def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+            super().take_back(rollout, plan)
+            kept = bench.shelf.kept[KEY]
+            if not done.is_set() and isinstance(kept, Resource):
+                spec = kept.rollout.spec.model_copy(update=changes)
+                bench.shelf.put(kept.rollout.model_copy(update={"spec": spec}))
+                done.set()
 
-    bench.restart(Editing(bench.cluster))
-    while carried(bench)[-1] == LOW:
+    bench.restart(Touching(bench.cluster))
+    while not done.is_set():
         bench.slots(1)
-    bench.restart()
+    assert bench.status().phase is Phase.PROGRESSING
+
+
+def test_a_status_that_was_refused_is_written_at_the_next_look_without_numbers() -> None:
+    bench = turned_bad()
+    touched(bench)
+    asked = len(bench.cluster.asked)
+    bench.now += 0.3
+    bench.tick()
+    assert len(bench.cluster.asked) == asked
+    assert bench.status().phase is Phase.ROLLING_BACK
+    assert bench.told[-1] == (KEY, "ErrorRateWorse")
+    assert carried(bench).count(LOW) == 1
+
+
+def test_a_version_that_was_asked_for_meanwhile_comes_after_it() -> None:
+    bench = turned_bad()
+    touched(bench, model=named("3", 0).spec.model)
+    bench.cluster.scripts[KEY].candidate_errors = 0.01
     bench.until(Phase.HEALTHY)
     outcomes = [(entry.version, entry.outcome) for entry in bench.status().history]
-    assert outcomes[:2] == [("1", "Live"), ("2", "Superseded")]
-    assert carried(bench)[: carried(bench).index(STABLE, 3) + 1].count(LOW) == 1
+    assert outcomes == [("1", "Live"), ("2", "RolledBack"), ("3", "Promoted")]
+
+
+def test_a_rollout_that_was_suspended_meanwhile_has_nobody_with_the_bad_version() -> None:
+    bench = turned_bad()
+    touched(bench, suspended=True)
+    bench.slots(5)
+    assert carried(bench)[-1] == STABLE
+    assert bench.status().phase is Phase.ROLLING_BACK
 
 
 def killed_between(bench: Bench) -> None:
@@ -177,30 +205,55 @@ def killed_between(bench: Bench) -> None:
     bench.restart()
 
 
-def test_killed_before_it_is_written_it_decides_the_same_again_and_gives_nobody_more() -> None:
+@pytest.mark.parametrize("blind", ["", "Prometheus is away", "the past is read in parts"])
+@pytest.mark.parametrize("slots", [True, False], ids=["at a tick", "as something changes"])
+def test_killed_before_it_is_written_it_is_decided_all_the_same(blind: str, slots: bool) -> None:
     bench = turned_bad()
     killed_between(bench)
+    bench.cluster.outage = blind if blind.startswith("Prometheus") else ""
+    bench.cluster.behind = 10 if blind.startswith("the past") else 0
+    if slots:
+        bench.slots(1)
+    else:
+        bench.now += 1
+        bench.tick(KEY)
+    assert bench.status().phase is Phase.ROLLING_BACK
+    assert bench.told[-1] == (KEY, "ErrorRateWorse")
     bench.until(Phase.ROLLED_BACK)
     assert bench.status().history[-1].reason == "ErrorRateWorse"
+    assert "the odds against chance" in bench.status().history[-1].message
     assert carried(bench).count(LOW) == 1
 
 
-@pytest.mark.parametrize("blind", ["Prometheus is away", "the past is read in parts"])
-def test_killed_and_blind_after_that_it_gives_nobody_more_until_numbers_are_read(
-    blind: str,
-) -> None:
+def test_one_that_is_deleted_and_looked_at_late_leaves_nobody_with_the_bad_version() -> None:
     bench = turned_bad()
     killed_between(bench)
-    if blind == "Prometheus is away":
-        bench.cluster.outage = "it does not answer"
-    else:
-        bench.cluster.behind = 10
-    bench.slots(5)
-    assert bench.status().phase is Phase.PROGRESSING
+    bench.shelf.delete(KEY, bench.now)
+    bench.now += 400
+    bench.slots(1)
     assert carried(bench)[-1] == STABLE
-    bench.cluster.outage, bench.cluster.behind = "", 0
+
+
+def test_the_same_version_can_be_tried_again_after_that() -> None:
+    bench = turned_bad()
+    killed_between(bench)
     bench.until(Phase.ROLLED_BACK)
-    assert carried(bench).count(LOW) == 1
+    bench.cluster.scripts[KEY].candidate_errors = 0.01
+    bench.shelf.put(named("2", 0), Ask(Wish.RETRY, "one", "ada"))
+    bench.until(Phase.HEALTHY)
+    assert bench.status().history[-1].outcome == "Promoted"
+
+
+def test_a_fault_of_ours_on_the_way_back_keeps_nothing_from_being_written() -> None:
+    bench = turned_bad()
+
+    class Broken(Hands):
+        def take_back(self, rollout: ModelRollout, plan: Plan) -> None:
+            raise KeyError("ours")
+
+    bench.restart(Broken(bench.cluster))
+    bench.until(Phase.ROLLING_BACK)
+    assert carried(bench)[-1] == STABLE
 
 
 def test_a_process_that_ends_writes_what_it_has_done() -> None:

@@ -13,7 +13,6 @@ from headrace.engine.observations import Metric, VersionState, Wish
 from tests.unit.engine.rollouts import World, live, rollout
 
 STABLE = Traffic(stable=100)
-FIRST_USERS = Traffic(stable=95, candidate=5)
 GONE = VersionState(wanted=1, ready=0)
 
 
@@ -75,42 +74,6 @@ def test_a_bad_candidate_is_rolled_back_while_it_is_only_mirrored_to() -> None:
         world.tick()
     assert world.status.history[-1].requests.candidate == 0
     assert world.status.history[-1].requests.failed_mirrored > 0
-
-
-def stepped() -> World:
-    """Give a world whose candidate has its first users."""
-    world = live()
-    world.want("2")
-    while world.platform.traffic != FIRST_USERS:
-        world.tick()
-    world.tick()
-    return world
-
-
-@pytest.mark.parametrize(
-    ("seen", "then"),
-    [
-        pytest.param(STABLE, STABLE, id="what somebody took back stays back"),
-        pytest.param(FIRST_USERS, FIRST_USERS, id="who has users keeps them"),
-        pytest.param(
-            None, FIRST_USERS, id="a router that does not say what it does is asked again"
-        ),
-        pytest.param(Traffic(), FIRST_USERS, id="a route that is gone is made again"),
-        pytest.param(
-            Traffic(stable=50, candidate=50), FIRST_USERS, id="more than it should have goes back"
-        ),
-    ],
-)
-def test_while_no_numbers_can_be_read(seen: Traffic | None, then: Traffic) -> None:
-    world = stepped()
-    world.metrics.problem = "Prometheus does not answer"
-    world.platform.traffic = seen
-    assert world.tick().plan.traffic == then
-    assert world.status.decision is not None
-    assert world.status.decision.action == Action.HOLD
-    assert world.tick().plan.traffic == then
-    world.metrics.problem = ""
-    assert world.tick().plan.traffic == FIRST_USERS
 
 
 def test_a_version_that_was_rolled_back_stays_out_until_another_one_is_named() -> None:

@@ -93,19 +93,21 @@ class Application:
             PlatformUnavailable: It could not be done, and the text says what.
             InvalidRollout: The plan cannot be rendered.
         """
-        for piece in self._due():
-            if piece.routes and piece.child in self._children:
+        for piece in self._due(routes_only=True):
+            if piece.child in self._children:
                 self._try(piece, over_seen=True)
         self._raise()
 
-    def _due(self) -> list[Piece]:
+    def _due(self, *, routes_only: bool = False) -> list[Piece]:
         memory, generation = self.memory, self.rollout.metadata.generation
         if (memory.generation, memory.plan) != (generation, self.plan):
             memory.pieces = self._pieces()
             memory.plan, memory.generation = self.plan, generation
         self._children = self.cache.children(self.rollout.key)
         drift = Drift(memory, self._children, self._manifest, self.now)
-        return [piece for piece in memory.pieces if drift.is_due(piece) or self._waits(piece)]
+        # Who looks for drift is to put back what it finds.
+        pieces = [piece for piece in memory.pieces if piece.routes or not routes_only]
+        return [piece for piece in pieces if drift.is_due(piece) or self._waits(piece)]
 
     def _raise(self) -> None:
         if self._errors:

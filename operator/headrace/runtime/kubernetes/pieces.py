@@ -15,8 +15,9 @@ from headrace.render.names import rollout_name
 from headrace.render.rendering import render, rerender
 from headrace.runtime.kubernetes.json_values import encoded
 from headrace.runtime.kubernetes.kinds import ROUTES, SELDON_DEPLOYMENT, SERVICE, Kind, kind_of
+from headrace.runtime.kubernetes.retreats import retreat_text
 from headrace.runtime.kubernetes.routes import read_route
-from headrace.runtime.kubernetes.seen import APPLIED
+from headrace.runtime.kubernetes.seen import APPLIED, RETREAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def manifests_of(rollout: ModelRollout, plan: Plan, *, owned: bool = True) -> li
         InvalidRollout: The backend or the router cannot do what the plan asks for.
         InvalidInput: The rollout has no uid.
     """
-    return _marked(rollout, render(rollout, plan), owned=owned)
+    return _marked(rollout, plan, render(rollout, plan), owned=owned)
 
 
 def manifests_since(rollout: ModelRollout, before: Plan, plan: Plan) -> list[Manifest] | None:
@@ -88,11 +89,13 @@ def manifests_since(rollout: ModelRollout, before: Plan, plan: Plan) -> list[Man
         InvalidRollout, InvalidInput: As of `manifests_of`.
     """
     rendered = rerender(rollout, before, plan)
-    return None if rendered is None else _marked(rollout, rendered, owned=True)
+    return None if rendered is None else _marked(rollout, plan, rendered, owned=True)
 
 
-def _marked(rollout: ModelRollout, rendered: Iterable[Manifest], *, owned: bool) -> list[Manifest]:
-    """Say whose they are, and what is applied."""
+def _marked(
+    rollout: ModelRollout, plan: Plan, rendered: Iterable[Manifest], *, owned: bool
+) -> list[Manifest]:
+    """Say whose they are, what is applied, and why users go back if they do."""
     owner = {
         "apiVersion": rollout.api_version,
         "kind": rollout.kind,
@@ -106,8 +109,12 @@ def _marked(rollout: ModelRollout, rendered: Iterable[Manifest], *, owned: bool)
         metadata = dict(manifest["metadata"])
         if owned:
             metadata["ownerReferences"] = [owner]
+        annotations = dict(metadata.get("annotations", {}))
+        if plan.retreat is not None and _moves_users(rollout, manifest):
+            annotations[RETREAT] = retreat_text(plan.retreat)
+            metadata["annotations"] = annotations
         whole = {**manifest, "metadata": metadata}
-        annotations = {**metadata.get("annotations", {}), APPLIED: _digest(whole)}
+        annotations = {**annotations, APPLIED: _digest(whole)}
         marked.append({**whole, "metadata": {**metadata, "annotations": annotations}})
     return marked
 
@@ -119,17 +126,22 @@ def pieces_of(rollout: ModelRollout, manifests: Iterable[Manifest]) -> tuple[Pie
 
 def _piece(rollout: ModelRollout, manifest: Manifest) -> Piece:
     kind, metadata = kind_of(manifest), manifest["metadata"]
-    name, provider = metadata["name"], rollout.spec.routing.provider
     route = read_route(kind, manifest) if kind in ROUTES else None
-    front = provider == "None" and kind == SERVICE and name == rollout_name(rollout)
-    operated = provider == "Seldon" and kind == SELDON_DEPLOYMENT
     return Piece(
         kind=kind,
-        name=name,
+        name=metadata["name"],
         digest=metadata["annotations"][APPLIED],
-        routes=route is not None or front or operated,
+        routes=_moves_users(rollout, manifest),
         services=frozenset() if route is None else route.services,
     )
+
+
+def _moves_users(rollout: ModelRollout, manifest: Manifest) -> bool:
+    """Tell whether users' requests go where an object says."""
+    kind, provider = kind_of(manifest), rollout.spec.routing.provider
+    if kind == SERVICE:
+        return provider == "None" and bool(manifest["metadata"]["name"] == rollout_name(rollout))
+    return kind in ROUTES or (provider == "Seldon" and kind == SELDON_DEPLOYMENT)
 
 
 def _digest(manifest: dict[str, Any]) -> str:

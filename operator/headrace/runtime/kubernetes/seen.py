@@ -17,6 +17,9 @@ from headrace.runtime.kubernetes.routes import RouteState, read_route
 APPLIED = "headrace.dev/applied"
 """The annotation with the digest of what was applied."""
 
+RETREAT = "headrace.dev/retreat"
+"""The annotation of a router's object by which users go back, with why they do."""
+
 Child = tuple[str, str]
 """Kind and name of an object; its namespace is that of its rollout."""
 
@@ -39,6 +42,7 @@ class Seen:
         revision: Of the model's version that it is of; empty if of none.
         leaving: Whether it is being deleted.
         reading: What its body says.
+        retreat: Why users go back by it, as it was written; empty if they do not.
     """
 
     kind: Kind
@@ -52,6 +56,7 @@ class Seen:
     revision: str
     leaving: bool
     reading: Reading
+    retreat: str = ""
 
 
 def place_of(thing: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -91,6 +96,7 @@ def see(kind: Kind, thing: Mapping[str, Any], before: Seen | None = None) -> See
         revision=sys.intern(text(metadata, "labels", REVISION)),
         leaving=bool(text(metadata, "deletionTimestamp")),
         reading=_reading(kind, thing, same),
+        retreat=text(metadata, "annotations", RETREAT),
     )
 
 

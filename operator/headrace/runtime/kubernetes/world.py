@@ -16,6 +16,7 @@ from headrace.runtime.kubernetes.kinds import (
     Kind,
 )
 from headrace.runtime.kubernetes.pods import PodState
+from headrace.runtime.kubernetes.retreats import read_retreat
 from headrace.runtime.kubernetes.routes import RouteState
 from headrace.runtime.kubernetes.seen import Seen
 from headrace.runtime.kubernetes.tally import Tally
@@ -64,7 +65,12 @@ def world_of(
         restarts, kills = tallies[model.version].count(pods)
         deployment = deployments.get(version_name(rollout, model))
         versions[model.version] = _state(rollout, deployment, [*pods.values()], restarts, kills)
-    return World(versions=versions, traffic=_traffic(rollout, models, seen))
+    router = _router(rollout, _ROUTERS[rollout.spec.routing.provider], seen)
+    return World(
+        versions=versions,
+        traffic=_traffic(rollout, models, seen),
+        retreat=None if router is None else read_retreat(router.retreat),
+    )
 
 
 def route_of(rollout: ModelRollout, children: Iterable[Seen]) -> RouteState | None:
@@ -80,10 +86,16 @@ def carrying(rollout: ModelRollout, children: Collection[Seen]) -> RouteState | 
 
 
 def _route(rollout: ModelRollout, kind: Kind, children: Iterable[Seen]) -> RouteState | None:
+    router = _router(rollout, kind, children)
+    reading = None if router is None else router.reading
+    return reading if isinstance(reading, RouteState) else None
+
+
+def _router(rollout: ModelRollout, kind: Kind, children: Iterable[Seen]) -> Seen | None:
     name = seldon_name(rollout) if kind == SELDON_DEPLOYMENT else rollout_name(rollout)
     for each in children:
         if each.kind == kind and each.name == name and isinstance(each.reading, RouteState):
-            return each.reading
+            return each
     return None
 
 

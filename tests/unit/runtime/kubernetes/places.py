@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from headrace.api import Traffic
+from headrace.api import ModelRollout, Traffic
 from headrace.api.rollout import Metadata
 from headrace.engine.plan import Plan
 from headrace.runtime.kubernetes.drift import Drift
@@ -20,13 +20,18 @@ UID = "3b1f"
 PLAN = Plan(model("6"), None, Traffic(stable=100))
 
 
+def routed(backend: str, router: str) -> ModelRollout:
+    """Give a rollout that the API server has taken."""
+    rollout = built(backend=backend, router=router)
+    metadata = Metadata.model_validate({**rollout.metadata.model_dump(), "uid": UID})
+    return rollout.model_copy(update={"metadata": metadata})
+
+
 class Place:
     """A rollout whose objects exist as they were applied."""
 
     def __init__(self, router: str = "GatewayAPI") -> None:
-        rollout = built(router=router)
-        metadata = Metadata.model_validate({**rollout.metadata.model_dump(), "uid": UID})
-        self.rollout = rollout.model_copy(update={"metadata": metadata})
+        self.rollout = routed("Kubernetes", router)
         self.manifests = manifests_of(self.rollout, PLAN)
         self.memory = Memory(UID, pieces=pieces_of(self.rollout, self.manifests))
         self.children: dict[Child, Seen] = {
