@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from headrace.errors import InvalidData, InvalidInput
 from headrace.training.data.databases import is_database, read_database
-from headrace.training.data.location import local_files, shown
+from headrace.training.data.location import literal, local_files, shown
 from headrace.training.data.schema import DataSchema
 from headrace.training.data.table import BATCH_ROWS, Table, write_batches
 
@@ -144,7 +144,9 @@ def _open(
     database.execute("SET autoinstall_known_extensions=false")
     database.execute(f"SET temp_directory={_text(str(folder / 'spill'))}")
     for name, paths in files.items():
-        listed = f"[{', '.join(_text(str(path)) for path in paths)}]"
+        listed = f"[{', '.join(_text(literal(path)) for path in paths)}]"
+        # The rows are those of the file, whatever the folders around it are called.
+        listed += ", hive_partitioning=false"
         if paths[0].suffix == ".parquet":
             reader = f"read_parquet({listed}, union_by_name=true)"
         else:
@@ -157,7 +159,13 @@ def _open(
         # A view of a CSV file would look for its types again with every query.
         kind = "VIEW" if paths[0].suffix == ".parquet" else "TABLE"
         database.execute(f"CREATE {kind} {_identifier(name)} AS SELECT * FROM {reader}")  # noqa: S608
-    allowed = ", ".join(_text(str(path)) for paths in files.values() for path in paths)
+    # DuckDB asks for a path as it is written, and again for the file that it means.
+    allowed = ", ".join(
+        _text(name)
+        for paths in files.values()
+        for path in paths
+        for name in (literal(path), str(path))
+    )
     database.execute(f"SET allowed_paths=[{allowed}]")
     database.execute("SET enable_external_access=false")
     database.execute("SET lock_configuration=true")

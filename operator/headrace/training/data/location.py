@@ -86,6 +86,11 @@ def reading(uri: str) -> Iterator[None]:
         raise PlatformUnavailable(f"{shown(uri)} cannot be read: {error}.") from error
 
 
+def literal(path: Path) -> str:
+    """Write a path so that DuckDB reads this file: what means something in a glob is quoted."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
 def shown(uri: str) -> str:
     """Give a URI as messages and metadata may show it: without password and query string."""
     text = re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from headrace.training.data.location import literal
 from headrace.training.data.table import Table
 from headrace.training.page import render_page
 
@@ -50,7 +51,7 @@ def profile_page(table: Table, source: str) -> str:
     with closing(duckdb.connect()) as database:
         database.execute("SET TimeZone='UTC'")
         database.execute("SET enable_progress_bar=false")  # it would be drawn into the task's log
-        database.from_parquet(str(table.path)).create_view("rows")
+        database.from_parquet(literal(table.path), hive_partitioning=False).create_view("rows")
         described = database.execute("DESCRIBE rows").fetchall()
         columns = [_column(database, row[0], row[1], table.rows) for row in described]
         # A reservoir with a seed: the same table shows the same rows.

@@ -81,6 +81,29 @@ def test_files_of_any_packing_give_the_same_rows(tmp_path: Path, write: Write) -
     assert found.metadata()["source"].startswith("rows=")
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_is_read_by_its_name_and_not_by_what_it_would_match(
+    tmp_path: Path, kind: str
+) -> None:
+    for number, name in enumerate(["rows1", "rows[1]", "rows?", "rows*"]):
+        frame = pd.DataFrame({"x": [number]})
+        path = tmp_path / f"{name}.{kind}"
+        frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+    ingest(tmp_path / "t", {"rows": str(tmp_path / f"rows*.{kind}")}, "SELECT * FROM rows")
+    assert sorted(read_table(tmp_path / "t")["x"]) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_folders_around_a_file_are_no_columns(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "year=2024" / "month=1"
+    folder.mkdir(parents=True)
+    frame = pd.DataFrame({"x": [1], "year": [1999]})
+    path = folder / f"rows.{kind}"
+    frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+    ingest(tmp_path / "t", {"rows": str(path)})
+    assert read_table(tmp_path / "t").to_dict("list") == {"x": [1], "year": [1999]}
+
+
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     frame = pd.DataFrame({"x": [1, 2], "t": pd.to_datetime(["2026-01-01", None], utc=True)})
     frame.to_parquet(tmp_path / "in.parquet")

@@ -30,6 +30,15 @@ def test_columns_and_rows_are_shown_and_escaped(tmp_path: Path) -> None:
     assert page == profile_page(table, "rows=a.csv")
 
 
+def test_a_profile_is_of_its_file_alone(tmp_path: Path) -> None:
+    for name in ("a", "*", "year=2024"):
+        (tmp_path / name).mkdir()
+        table = write_table(tmp_path / name / "rows", pd.DataFrame({"x": [7], "year": [1999]}))
+        page = profile_page(table, "")
+        assert page.count("<td>7</td><td>1999</td>") == 1
+        assert "2024" not in page
+
+
 def test_one_row_of_one_value_has_a_profile(tmp_path: Path) -> None:
     table = write_table(tmp_path / "rows", pd.DataFrame({"x": [0.0], "y": [np.nan]}))
     assert "1 rows, 2 columns" in profile_page(table, "")
