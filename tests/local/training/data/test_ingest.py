@@ -13,8 +13,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from headrace.errors import HeadraceError, InvalidData, InvalidInput, NotFound, SetupError
+from headrace.errors import (
+    HeadraceError,
+    InvalidData,
+    InvalidInput,
+    NotFound,
+    PlatformUnavailable,
+    SetupError,
+)
 from headrace.training.data.ingest import ingest
+from headrace.training.data.location import reading, shown
 from headrace.training.data.schema_text import parse_schema
 from headrace.training.data.table import describe_table, read_table
 
@@ -38,8 +46,8 @@ def tabs(folder: Path) -> str:
 
 
 def gzipped(folder: Path) -> str:
-    (folder / "rows.csv.gz").write_bytes(gzip.compress(CSV.encode()))
-    return str(folder / "rows.csv.gz")
+    (folder / "rows #1.csv.gz").write_bytes(gzip.compress(CSV.encode()))
+    return str(folder / "rows #1.csv.gz")
 
 
 def zipped(folder: Path) -> str:
@@ -116,8 +124,12 @@ def test_a_file_over_http(tmp_path: Path, http: Callable[[Path], str]) -> None:
     address = http(tmp_path)
     found = ingest(tmp_path / "t", {"rows": f"{address}/rows.csv"})
     assert found.table.rows == 2
+    assert ingest(tmp_path / "t", {"rows": f"{address}/rows.csv?key=secret"}).table.rows == 2
     with pytest.raises(NotFound, match="There is no file at http"):
         ingest(tmp_path / "t", {"rows": f"{address}/none.csv"})
+    with pytest.raises(PlatformUnavailable, match="Connect call failed") as raised:
+        ingest(tmp_path / "t", {"rows": "http://127.0.0.1:1/rows.csv?key=secret"})
+    assert "secret" not in str(raised.value)
 
 
 @pytest.fixture
@@ -196,6 +208,26 @@ def test_passwords_are_of_the_environment_and_never_shown(
     assert "me:***@127.0.0.1" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        pytest.param("pg://me:a/b@host/shop", "pg://me:***@host/shop", id="a slash"),
+        pytest.param("pg://me:a@b@host/shop", "pg://me:***@host/shop", id="an at"),
+        pytest.param("pg://host:5432/shop", "pg://host:5432/shop", id="a port"),
+        pytest.param("https://host:80/a@b.csv?key=1", "https://host:80/a@b.csv", id="a path"),
+        pytest.param("zip://a.csv::s3://me:pw@b/c", "zip://a.csv::s3://me:***@b/c", id="a chain"),
+    ],
+)
+def test_a_uri_is_shown_without_its_secrets(uri: str, says: str) -> None:
+    assert shown(uri) == says
+
+
+def test_what_a_store_says_is_told_without_secrets() -> None:
+    with pytest.raises(PlatformUnavailable) as raised, reading("https://host/a.csv?key=secret"):
+        raise RuntimeError("403, url='https://me:secret@host/a.csv?key=secret'")
+    assert str(raised.value).endswith("403, url='https://me:***@host/a.csv'.")
+
+
 ONE = "SELECT * FROM rows"
 
 
@@ -228,6 +260,26 @@ ONE = "SELECT * FROM rows"
             SetupError,
             "pip install no_such_package",
             id="no package",
+        ),
+        pytest.param(
+            {"rows": "python://__main__/a.csv"}, "", SetupError, "not installed", id="no module"
+        ),
+        pytest.param(
+            {"rows": "python://headrace/{0}/rows.csv"},
+            "",
+            InvalidInput,
+            "names no file",
+            id="a file of no package",
+        ),
+        pytest.param(
+            {"rows": "{0}/two.csv.zip"}, "", InvalidInput, "holds 2 files", id="two in a ZIP"
+        ),
+        pytest.param(
+            {"rows": "{0}/none.csv.zip"}, "", InvalidInput, "holds 0 files", id="an empty ZIP"
+        ),
+        pytest.param({"rows": "{0}/bad.csv.zip"}, "", InvalidInput, "is no ZIP", id="no ZIP"),
+        pytest.param(
+            {"rows": "{0}/rows.csv.zst"}, "", SetupError, "install zstandard", id="no zstandard"
         ),
         pytest.param(
             {"rows": "python://headrace/../a.csv"},
@@ -322,6 +374,12 @@ def test_what_cannot_be_ingested(
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "header.csv").write_text("a,b\n")
     (tmp_path / "bad.parquet").write_text("PAR0")
+    (tmp_path / "bad.csv.zip").write_text("PK")
+    (tmp_path / "rows.csv.zst").write_text("")
+    for name, files in (("two", ("a.csv", "b.csv")), ("none", ())):
+        with zipfile.ZipFile(tmp_path / f"{name}.csv.zip", "w") as archive:
+            for file in files:
+                archive.writestr(file, CSV)
     given = {name: uri.replace("{0}", str(tmp_path)) for name, uri in sources.items()}
     with pytest.raises(kind, match=says):
         ingest(tmp_path / "t", given, query.replace("{0}", str(tmp_path)))
