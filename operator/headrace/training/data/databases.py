@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headrace.errors import InvalidData, InvalidInput, PlatformUnavailable, SetupError
+from headrace.errors import InvalidData, InvalidInput, NotFound, PlatformUnavailable, SetupError
 from headrace.training.data.location import shown
 
 CHUNK_ROWS = 50_000
@@ -21,12 +21,12 @@ def is_database(uri: str) -> bool:
     from sqlalchemy.dialects import registry
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-    scheme = uri.partition("://")[0]
-    if "://" not in uri or not scheme:
+    scheme, found, _ = os.path.expandvars(uri).partition("://")
+    if not found or not scheme:
         return False
     try:
         registry.load(scheme.replace("+", "."))
-    except (ArgumentError, NoSuchModuleError):
+    except (ArgumentError, NoSuchModuleError, ValueError):
         return False
     except ImportError:
         return True  # a dialect whose driver is not installed; connecting says so
@@ -50,20 +50,25 @@ def read_database(
 
     Raises:
         InvalidInput: The URI names no table where there is no query, or the database refuses it.
-        InvalidData: A column mixes types, or there are no rows.
+        InvalidData: A column mixes types, two share a name, or there are no rows.
+        NotFound: There is no such file of SQLite.
         SetupError: The database's driver is not installed.
         PlatformUnavailable: The database does not answer.
     """
     import sqlalchemy
     from sqlalchemy import exc
 
-    address, _, table = os.path.expandvars(uri).partition("#")
+    # Before a password is put in: it may have a # of its own.
+    address, table = map(os.path.expandvars, uri.partition("#")[::2])
     try:
         engine = sqlalchemy.create_engine(address)
     except (ImportError, exc.NoSuchModuleError) as error:
         raise SetupError(f"{shown(uri)}: the driver is not installed: {error}.") from error
-    except exc.ArgumentError as error:
+    except (exc.ArgumentError, ValueError) as error:
         raise InvalidInput(f"{shown(uri)} is no database URL.") from error
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    if file and ":" not in file and not Path(file).exists():
+        raise NotFound(f"There is no file at {shown(uri)}.")  # connecting would make one
     if table:
         name = engine.dialect.identifier_preparer.quote(table)
         statement = sqlalchemy.text(f"SELECT * FROM {name}")  # noqa: S608, the name is quoted
@@ -101,12 +106,16 @@ def _error(error: Exception, uri: str) -> InvalidInput | PlatformUnavailable:
 
 def _stored(result: Any, folder: Path, source: str) -> Iterator[Path]:
     names = list(result.keys())
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidData(
+            f"The columns {', '.join(twice)} of {source} are there twice; name each once."
+        )
     for number, rows in enumerate(result.partitions(CHUNK_ROWS)):
         columns = {}
         for name, values in zip(names, zip(*rows, strict=True), strict=True):
             try:
                 columns[name] = pa.array(values)
-            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
                 raise InvalidData(
                     f"The column {name} of {source} mixes types ({error}); cast it in the query."
                 ) from error

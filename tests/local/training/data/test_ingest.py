@@ -189,6 +189,34 @@ def test_a_database_runs_the_query_of_the_only_source(tmp_path: Path, shop: str)
     assert ingest(tmp_path / "t", {"o": shop}, query, {"most": 7}).table.rows == 7
 
 
+def test_a_database_s_whole_url_is_of_the_environment(
+    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_URL", shop)
+    assert ingest(tmp_path / "t", {"o": "$SHOP_URL#all orders"}).table.rows == 60_000
+    assert ingest(tmp_path / "t", {"o": "$SHOP_URL"}, "SELECT 1 AS x").sources == "o=$SHOP_URL"
+
+
+def test_a_password_of_the_environment_may_have_a_hash(
+    tmp_path: Path, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.db").rename(tmp_path / "shop#1.db")
+    monkeypatch.setenv("SHOP", shop.replace("shop.db", "shop#1.db"))
+    assert ingest(tmp_path / "t", {"o": "$SHOP#all orders"}).table.rows == 60_000
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"no file at sqlite:.*none\.db#orders"):
+        ingest(tmp_path / "t", {"orders": f"sqlite:///{tmp_path}/none.db#orders"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_of_a_database_that_share_a_name_are_refused(tmp_path: Path, shop: str) -> None:
+    query = 'SELECT a.id, b.id FROM "all orders" a, "all orders" b LIMIT 1'
+    with pytest.raises(InvalidData, match=r"The columns id of sqlite.* are there twice"):
+        ingest(tmp_path / "t", {"o": shop}, query)
+
+
 def test_a_database_beside_a_file(tmp_path: Path, shop: str) -> None:
     (tmp_path / "ids.csv").write_text("id\n5\n6\n")
     sources = {"o": f"{shop}#all orders", "ids": str(tmp_path / "ids.csv")}
@@ -306,6 +334,14 @@ ONE = "SELECT * FROM rows"
             {"rows": "sqlite:///{0}/x.db#t"}, "", InvalidInput, "no such table", id="no such table"
         ),
         pytest.param(
+            {"rows": "postgresql+psycopg://me:pw@host:port/shop#t"},
+            "",
+            InvalidInput,
+            "is no database URL",
+            id="no port",
+        ),
+        pytest.param({"rows": "a.b.c://d/e.csv"}, "", InvalidInput, "cannot be opened", id="dots"),
+        pytest.param(
             {"rows": "{0}/rows.csv"}, "SELECT", InvalidInput, "refused", id="half a query"
         ),
         pytest.param(
@@ -374,6 +410,7 @@ def test_what_cannot_be_ingested(
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "header.csv").write_text("a,b\n")
     (tmp_path / "bad.parquet").write_text("PAR0")
+    (tmp_path / "x.db").touch()
     (tmp_path / "bad.csv.zip").write_text("PK")
     (tmp_path / "rows.csv.zst").write_text("")
     for name, files in (("two", ("a.csv", "b.csv")), ("none", ())):
