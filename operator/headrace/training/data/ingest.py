@@ -7,7 +7,7 @@ access to the network and to any file but the sources.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from headrace.errors import InvalidData, InvalidInput
+from headrace.errors import HeadraceError, InvalidData, InvalidInput, PlatformUnavailable
 from headrace.training.data.databases import is_database, read_database
 from headrace.training.data.location import literal, local_files, shown
 from headrace.training.data.schema import DataSchema
@@ -197,7 +197,25 @@ def _select(
         reader: pa.RecordBatchReader = result.to_arrow_reader(BATCH_ROWS)
     except _REFUSALS as error:
         raise InvalidInput(f"The query is refused: {_said(error)}.") from error
-    return write_batches(target, reader.schema, reader)
+    return write_batches(target, reader.schema, _read(reader))
+
+
+def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Give the rows; what is wrong with one of the later ones is no fault of the disk."""
+    try:
+        yield from reader
+    except (OSError, pa.ArrowException) as error:
+        raise _error(error) from error
+
+
+def _error(error: Exception) -> HeadraceError:
+    """Say by DuckDB's words, which is all that Arrow passes on, whose fault an error is."""
+    said = _said(error)
+    if said.startswith("Out of Memory Error"):
+        return InvalidInput(f"The query needs more than {MEMORY} of memory: {said}.")
+    if said.startswith("IO Error"):
+        return PlatformUnavailable(f"The sources cannot be read: {said}.")
+    return InvalidData(f"The sources cannot be read: {said}.")
 
 
 def _named(sources: Mapping[str, str]) -> str:

@@ -20,6 +20,11 @@ import pyarrow.parquet as pq
 
 from headrace.errors import InvalidData, PlatformUnavailable
 
+_YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800
+"""Where the years of ISO 8601 begin and end, in seconds of Unix time."""
+
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
 BATCH_ROWS = 100_000
 """Rows that are in memory at a time."""
 
@@ -111,7 +116,7 @@ def write_table(path: Path, rows: pd.DataFrame) -> Table:
     """Store rows that are in memory.
 
     Raises:
-        InvalidData: A column mixes types or holds nested values.
+        InvalidData: A column mixes types or holds nested values, or two share a name.
         PlatformUnavailable: The disk did not take it.
     """
     try:
@@ -119,7 +124,7 @@ def write_table(path: Path, rows: pd.DataFrame) -> Table:
             # pyarrow 25 reads instants in a way that pandas 3.1 will change.
             warnings.filterwarnings("ignore", "Series.values returning an ndarray")
             table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowException, OverflowError, ValueError) as error:
         raise InvalidData(f"The rows cannot be stored: {_said(error)}.") from error
     return write_batches(path, table.schema, table.to_batches(BATCH_ROWS))
 
@@ -135,22 +140,34 @@ def read_batches(
         rows: Rows of one batch at most.
 
     Raises:
-        InvalidData: The file is missing, no Parquet, or lacks a column.
+        InvalidData: The file is missing, no Parquet or damaged, lacks a column, or holds nested
+            values.
     """
     with _opened(path) as file:
-        _require(path, file.schema_arrow.names, columns)
-        yield from file.iter_batches(batch_size=rows, columns=columns and list(columns))
+        _require(path, file.schema_arrow, columns)
+        try:
+            for batch in file.iter_batches(batch_size=rows, columns=columns and list(columns)):
+                _require_sound(path, batch)
+                yield batch
+        except (OSError, pa.ArrowException) as error:
+            raise _broken(path, error) from error
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a stored table into memory.
 
     Raises:
-        InvalidData: The file is missing, no Parquet, or lacks a column.
+        InvalidData: The file is missing, no Parquet or damaged, lacks a column, or holds nested
+            values.
     """
     with _opened(path) as file:
-        _require(path, file.schema_arrow.names, columns)
-        frame: pd.DataFrame = file.read(columns=columns and list(columns)).to_pandas()
+        _require(path, file.schema_arrow, columns)
+        try:
+            table = file.read(columns=columns and list(columns))
+            _require_sound(path, table)
+        except (OSError, pa.ArrowException) as error:
+            raise _broken(path, error) from error
+        frame: pd.DataFrame = table.to_pandas()
         return frame
 
 
@@ -180,21 +197,48 @@ def table_schema(path: Path) -> pa.Schema:
 
 def _opened(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
+        file = pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise InvalidData(f"{path} cannot be read as Parquet: {_said(error)}.") from error
+        raise _broken(path, error) from error
+    _require_once(file.schema_arrow.names)
+    return file
 
 
-def _require(path: Path, found: Sequence[str], columns: Sequence[str] | None) -> None:
-    if missing := [name for name in columns or () if name not in found]:
+def _broken(path: Path, error: Exception) -> InvalidData:
+    return InvalidData(f"{path} cannot be read as Parquet: {_said(error)}.")
+
+
+def _require_once(names: Sequence[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidData(f"The columns {', '.join(twice)} are there twice; name each once.")
+
+
+def _require(path: Path, found: pa.Schema, columns: Sequence[str] | None) -> None:
+    if missing := [name for name in columns or () if name not in found.names]:
         raise InvalidData(
-            f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(found)}."
+            f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(found.names)}."
         )
+    for field in found:
+        if columns is None or field.name in columns:
+            _stored_type(field)
+
+
+def _require_sound(path: Path, rows: pa.Table | pa.RecordBatch) -> None:
+    """Refuse texts that are not UTF-8, and instants that no calendar has."""
+    rows.validate(full=True)
+    for field, values in zip(rows.schema, rows.columns, strict=True):
+        if pa.types.is_timestamp(field.type):
+            seconds = _PER_SECOND[field.type.unit]
+            low, high = pc.min_max(values.cast(pa.int64())).as_py().values()
+            if low is not None and not (_YEAR_1 * seconds <= low and high < _YEAR_10000 * seconds):
+                raise InvalidData(
+                    f"{path} has an instant in {field.name} before the year 1 or after 9999; "
+                    "milliseconds may have been taken for seconds."
+                )
 
 
 def _stored(schema: pa.Schema) -> pa.Schema:
-    if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
-        raise InvalidData(f"The columns {', '.join(twice)} are there twice; name each once.")
+    _require_once(schema.names)
     return pa.schema([pa.field(field.name, _stored_type(field)) for field in schema])
 
 

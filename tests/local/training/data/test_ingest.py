@@ -423,6 +423,13 @@ def test_what_cannot_be_ingested(
     assert not (tmp_path / "t").exists()
 
 
+def test_a_late_row_that_breaks_the_query_is_bad_data(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n" + "\n".join(map(str, range(300_000))) + "\nmany\n")
+    with pytest.raises(InvalidData, match="Could not convert string 'many'"):
+        ingest(tmp_path / "t", {"a": str(tmp_path / "a.csv")}, "SELECT x::INTEGER AS x FROM a")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
 def test_a_column_of_mixed_types_is_read_as_text(tmp_path: Path) -> None:
     lines = [str(number) for number in range(30_000)] + ["many"]
     (tmp_path / "a.csv").write_text("x\n" + "\n".join(lines))

@@ -118,6 +118,8 @@ def test_rows_are_read_in_parts(tmp_path: Path) -> None:
     [
         pytest.param({"x": [[1], [2]]}, "column x is of type list", id="lists"),
         pytest.param({"x": [1, "a"]}, "cannot be stored", id="numbers and texts"),
+        pytest.param({"x": [2**70]}, "cannot be stored", id="a number of 70 bits"),
+        pytest.param({"x": [1j]}, "cannot be stored", id="complex numbers"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, rows: dict[str, Any], says: str) -> None:
@@ -130,6 +132,24 @@ def test_a_name_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     table = pa.table([[1], [2]], names=["x", "x"])
     with pytest.raises(InvalidData, match="columns x are there twice"):
         write_batches(tmp_path / "t", table.schema, table.to_batches())
+    with pytest.raises(InvalidData, match="cannot be stored: Duplicate column"):
+        write_table(tmp_path / "t", pd.DataFrame([[1, 2]], columns=["x", "x"]))
+    pq.write_table(table, tmp_path / "foreign")
+    with pytest.raises(InvalidData, match="columns x are there twice"):
+        read_table(tmp_path / "foreign")
+
+
+def test_a_file_that_is_damaged_or_holds_no_text_is_refused(tmp_path: Path) -> None:
+    texts = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers())
+    pq.write_table(pa.table({"x": texts}), tmp_path / "text")
+    pq.write_table(pa.table({"x": np.arange(1000)}), tmp_path / "damaged")
+    damaged = bytearray((tmp_path / "damaged").read_bytes())
+    damaged[4:40] = b"\xff" * 36
+    (tmp_path / "damaged").write_bytes(damaged)
+    for name in ("text", "damaged"):
+        for read in (read_table, describe_table):
+            with pytest.raises(InvalidData, match=f"{name} cannot be read as Parquet"):
+                read(tmp_path / name)
 
 
 @pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n", None], ids=["empty", "CSV", "no file"])
@@ -138,6 +158,26 @@ def test_what_is_no_parquet_is_refused(tmp_path: Path, content: bytes | None) ->
         (tmp_path / "t").write_bytes(content)
     with pytest.raises(InvalidData, match="cannot be read as Parquet"):
         read_table(tmp_path / "t")
+
+
+def test_nested_values_of_another_program_are_refused_where_they_are_read(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [1], "y": [[1]]}), tmp_path / "t")
+    assert read_table(tmp_path / "t", ["x"])["x"].tolist() == [1]
+    for columns in (None, ["y"]):
+        with pytest.raises(InvalidData, match="column y is of type list"):
+            read_table(tmp_path / "t", columns)
+        with pytest.raises(InvalidData, match="column y is of type list"):
+            list(read_batches(tmp_path / "t", columns))
+
+
+@pytest.mark.parametrize("second", [1_770_000_000_000, -(10**12)], ids=["later", "earlier"])
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_an_instant_that_no_calendar_has_is_refused(tmp_path: Path, second: int, unit: str) -> None:
+    moments = pa.array([None, second], pa.timestamp("s", "UTC")).cast(pa.timestamp(unit, "UTC"))
+    pq.write_table(pa.table({"t": moments}), tmp_path / "t")
+    for read in (read_table, describe_table):
+        with pytest.raises(InvalidData, match="instant in t before the year 1 or after 9999"):
+            read(tmp_path / "t")
 
 
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path) -> None:
