@@ -79,6 +79,8 @@ def split(
     """
     if not 0 < share < 1:
         raise InvalidInput(f"share is {share}; expected a number above 0 and below 1.")
+    if len({each.resolve() for each in (path, train, holdout)}) < 3:
+        raise InvalidInput("Data set, train and holdout are not three different files.")
     if seed < 0:
         raise InvalidInput(f"seed is {seed}; expected 0 or more.")
     if method not in get_args(Method):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from headrace.errors import HeadraceError, InvalidData, InvalidInput
 from headrace.training.data.schema import Column, DataSchema
 from headrace.training.data.split import Split, split
-from headrace.training.data.table import read_table, write_table
+from headrace.training.data.table import describe_table, read_table, write_table
 
 
 def schema(**roles: Any) -> DataSchema:
@@ -214,6 +214,15 @@ def test_rows_that_cannot_be_split(
 ) -> None:
     with pytest.raises(InvalidData, match=says):
         divide(tmp_path, frame, schema(**roles))
+
+
+def test_a_side_never_takes_the_place_of_what_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    before = write_table(path, rows())
+    for train, holdout in ((path, tmp_path / "b"), (tmp_path / "a", path), (tmp_path / "a",) * 2):
+        with pytest.raises(InvalidInput, match="three different files"):
+            split(path, schema(), train, holdout)
+    assert describe_table(path) == before
 
 
 def test_a_label_that_only_the_holdout_has_is_refused(tmp_path: Path) -> None:
