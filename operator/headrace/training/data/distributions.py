@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from headrace.errors import InvalidInput
+from headrace.errors import InvalidData, InvalidInput
 from headrace.serving.comparison import label_text
 from headrace.serving.reference import (
     MISSING,
@@ -100,25 +100,29 @@ def _measure(column: Column, schema: DataSchema, values: pd.Series) -> Distribut
     is_label = column.name == schema.target and schema.task != "regression"
     if is_label or column.type not in _NUMERIC:
         return Categories.measure(None if pd.isna(v) else label_text(v) for v in values)
-    numbers = values.astype(float)
+    try:
+        numbers = values.astype(float)
+    except (TypeError, ValueError) as error:
+        raise InvalidData(f"{column.name} holds something that is no number: {error}.") from error
     return Histogram.measure(numbers) if np.isfinite(numbers).any() else None
 
 
 def _counted(values: pd.Series, earlier: Distribution) -> dict[str, int]:
     """Count values in the bins of an earlier distribution, which are named."""
-    missing = {MISSING: int(values.isna().sum())}
+    missing = int(values.isna().sum())
     present = values.dropna()
     if isinstance(earlier, Categories):
         known = set(earlier.counts) - {MISSING, OTHER}
-        counted: Counter[str] = Counter()
+        counted = Counter({MISSING: missing})
         for value, count in present.value_counts().items():
             text = label_text(value)
-            counted[text if text in known else OTHER] += int(count)
-        return {**counted, MISSING: missing[MISSING]}
+            # A text that says `missing` counts as such, as it did when it was measured.
+            counted[text if text in known or text == MISSING else OTHER] += int(count)
+        return counted
     numbers = pd.to_numeric(present, errors="coerce").dropna().astype(float)
     places = np.searchsorted(earlier.bounds, numbers, side="left")
     found = np.bincount(places, minlength=len(earlier.bounds) + 1)
-    return {**{str(place): int(count) for place, count in enumerate(found)}, **missing}
+    return {**{str(place): int(count) for place, count in enumerate(found)}, MISSING: missing}
 
 
 def _shift(name: str, earlier: Distribution, now: Mapping[str, int], limit: float) -> Shift:

@@ -35,6 +35,8 @@ def earlier_reference(uri: str, schema: DataSchema) -> Reference:
         with reading(uri):
             store, path = fsspec.core.url_to_fs(uri)
             store.get_file(path, str(copy))
+        if copy.is_dir():
+            raise InvalidInput(f"{shown(uri)} is a folder; expected a report, or Parquet.")
         with copy.open("rb") as file:
             is_parquet = file.read(len(_PARQUET)) == _PARQUET
         if not is_parquet:

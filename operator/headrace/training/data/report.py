@@ -145,7 +145,8 @@ def reference_of(text: str, source: str) -> Reference:
         raise InvalidInput(f"{source} is no JSON: {error}.") from error
     if not isinstance(document, Mapping) or document.get("format") != FORMAT:
         raise InvalidInput(f"{source} is no report of validate_data: its format is not {FORMAT}.")
-    reference, faults = parse_reference(document.get("reference") or {})
+    given = document.get("reference")
+    reference, faults = parse_reference(given if isinstance(given, Mapping) else {})
     if reference is None:
         raise InvalidInput("\n  ".join([f"{source} has no distributions:", *map(str, faults)]))
     return reference

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandera.errors import SchemaErrors
 
 from headrace.api.fields import format_duration
@@ -33,6 +34,13 @@ from headrace.training.data.table import read_batches, table_schema
 
 MOST_LABELS = 1000
 """Different values of a target beyond which they are not told apart any more."""
+
+_KEY_TYPES = {
+    pa.bool_(): pd.BooleanDtype(),
+    **{getattr(pa, f"int{bits}")(): pd.Int64Dtype() for bits in (8, 16, 32, 64)},
+    **{getattr(pa, f"uint{bits}")(): pd.UInt64Dtype() for bits in (8, 16, 32, 64)},
+}
+"""Types that hold missing values and are the same in every batch."""
 
 
 def validate(
@@ -56,8 +64,8 @@ def validate(
     """
     names = table_schema(path).names
     count = _Count(schema, names)
-    for batch in read_batches(path):
-        count.add(batch.to_pandas())
+    for batch in read_batches(path, [name for name in names if name in schema.names] or None):
+        count.add(batch)
     violations = (*_of_columns(schema, names, count.rows), *count.violations(now))
     sound = not any(v.problem in (describe_type(c) for c in schema.columns) for v in violations)
     reference = measure_columns(path, schema) if sound and count.rows else None
@@ -99,8 +107,9 @@ class _Count:
             if column.unique:
                 yield (column.name,)
 
-    def add(self, rows: pd.DataFrame) -> None:
+    def add(self, batch: pa.RecordBatch) -> None:
         """Take the next rows."""
+        rows = batch.to_pandas()
         self.rows += len(rows)
         try:
             self._rules.validate(rows, lazy=True)
@@ -112,7 +121,9 @@ class _Count:
             if len(seen) <= (MOST_LABELS if name == self._schema.target else 1):
                 seen.update(label_text(each) for each in rows[name].dropna().unique()[:MOST_LABELS])
         for key, hashes in self._keys.items():
-            present = rows[list(key)].dropna() if len(key) == 1 else rows[list(key)]
+            # Whole numbers beside missing ones would be floats, in this batch and not in others.
+            named = batch.select(list(key)).to_pandas(types_mapper=_KEY_TYPES.get)
+            present = named.dropna() if len(key) == 1 else named
             hashes.append(pd.util.hash_pandas_object(present, index=False).to_numpy())
         if self._schema.time in self._seen:
             instants = pd.to_datetime(

@@ -188,10 +188,42 @@ def test_batches_are_counted_together(
     whole = check(rows).violations
     batches = tables.read_batches
     monkeypatch.setattr(
-        "headrace.training.data.validate.read_batches", lambda path: batches(path, rows=16)
+        "headrace.training.data.validate.read_batches",
+        lambda path, columns: batches(path, columns, rows=16),
     )
     assert check(rows).violations == whole
     assert {each.problem for each in whole} == {"no value", "the same key again"}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "again"),
+    [
+        pytest.param([1, 2, 3, None, 1, 4], 1, id="again beside a missing one"),
+        pytest.param([2**60, 2**60 + 1, None, 3], 0, id="large ones that floats cannot tell apart"),
+        pytest.param([None, None, 1, 2], 0, id="missing twice"),
+    ],
+)
+def test_missing_keys_change_nothing_about_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: list[int | None], again: int
+) -> None:
+    batches = tables.read_batches
+    monkeypatch.setattr(
+        "headrace.training.data.validate.read_batches",
+        lambda path, columns: batches(path, columns, rows=3),
+    )
+    table = good(len(numbers)).assign(number=pd.array(numbers, dtype="Int64"))
+    write_table(tmp_path / "rows", table)
+    column = SCHEMA.column("number").model_copy(update={"nullable": 1.0, "unique": True})
+    schema = SCHEMA.model_copy(update={"key": (), "columns": (column, *SCHEMA.columns[1:])})
+    found = validate(tmp_path / "rows", schema, NOW).violations
+    assert [each.rows for each in found if each.problem == "the same key again"] == [again] * again
+
+
+@pytest.mark.parametrize("text", ["missing", "other"])
+def test_texts_that_name_our_own_counts_are_no_drift(check: Check, text: str) -> None:
+    rows = good().assign(note=[text, "a"] * 100)
+    report = check(rows, previous=check(rows).reference)
+    assert max(each.psi for each in report.shifts) < 0.01
 
 
 def test_a_data_set_is_compared_with_the_last_training_set(check: Check) -> None:
@@ -229,7 +261,16 @@ def test_the_report_of_one_data_set_is_the_reference_of_the_next(check: Check) -
     assert reference_of(text, "report.json") == report.reference
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "headrace.dev/data-report/v1"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": "headrace.dev/data-report/v1"}',
+        '{"format": "headrace.dev/data-report/v1", "reference": [1]}',
+    ],
+)
 def test_what_is_no_report_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match=r"report\.json"):
         reference_of(text, "report.json")
