@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 
 import numpy as np
 import pandas as pd
@@ -52,20 +53,25 @@ def infer_schema(
         InvalidInput: A column that is named is not there, or the roles do not fit the columns.
         InvalidData: There are no rows, no answers, or a column of no known type.
     """
+    if rows.columns.has_duplicates:
+        twice = rows.columns[rows.columns.duplicated()].unique()
+        raise InvalidData(f"The columns {', '.join(map(str, twice))} are there twice.")
     for name in (target, time, group, weight, *key):
         if name is not None and name not in rows:
-            raise InvalidInput(f"There is no column {name}; the rows have {', '.join(rows)}.")
+            raise InvalidInput(
+                f"There is no column {name}; the rows have {', '.join(map(str, rows))}."
+            )
     if rows.empty:
         raise InvalidData("There are no rows to infer a schema of.")
     answers = rows[target].dropna()
     if answers.empty:
         raise InvalidData(f"The target {target} has no value in any of the {len(rows)} rows.")
     known = task or _task(answers)
-    columns = [_column(str(name), rows[name], _is_label(str(name), target, known)) for name in rows]
     if known == "binary" and positive is None:
         counts = answers.map(label_text).value_counts()
         positive = min(counts.index, key=lambda label: (counts[label], label))
     try:
+        columns = [_column(str(name), rows[name], str(name) == target, known) for name in rows]
         return DataSchema(
             task=known,
             target=target,
@@ -81,10 +87,6 @@ def infer_schema(
         raise InvalidInput(f"These roles do not fit the columns: {error}") from error
 
 
-def _is_label(name: str, target: str, task: Task) -> bool:
-    return name == target and task != "regression"
-
-
 def _task(answers: pd.Series) -> Task:
     distinct = answers.nunique()
     if distinct <= 2:
@@ -94,15 +96,16 @@ def _task(answers: pd.Series) -> Task:
     return "multiclass" if texts or (whole and distinct <= MOST_CLASSES) else "regression"
 
 
-def _column(name: str, values: pd.Series, is_label: bool) -> Column:
+def _column(name: str, values: pd.Series, is_target: bool, task: Task) -> Column:
     present = values.dropna()
     kind = _type(name, present)
     missing = 1 - len(present) / len(values)
     nullable = min(1.0, math.ceil(missing * 2 * 1000) / 1000)
     # A number that is another in every row names the row; a measurement may be so by chance.
-    unique = kind in ("integer", "string") and len(values) > 1 and present.is_unique and not missing
-    if is_label or kind == "category":
-        categories = tuple(sorted({label_text(value) for value in present.unique()}))
+    named = kind in ("integer", "string") and len(values) > 1 and present.is_unique and not missing
+    unique = named and not is_target  # two rows may well have one answer
+    if (is_target and task != "regression") or kind == "category":
+        categories = tuple(sorted({label_text(value) for value in present.unique()})) or None
         return Column(name=name, type=kind, nullable=nullable, categories=categories)
     if kind in ("number", "integer"):
         low, high = _range(present.astype(float))
@@ -147,9 +150,16 @@ def _range(numbers: pd.Series) -> tuple[float | None, float | None]:
     low, high = float(finite.min()), float(finite.max())
     reserve = _RESERVE * ((high - low) or max(abs(high), 1.0))
     # What is never negative, such as a count, stays so.
-    return (0.0 if low >= 0 else _rounded(low - reserve)), _rounded(high + reserve)
+    least = 0.0 if low >= 0 else _rounded(low - reserve, ROUND_FLOOR)
+    return least, _rounded(high + reserve, ROUND_CEILING)
 
 
-def _rounded(value: float) -> float:
-    """Round to three digits, which a reviewer can read; the reserve is far larger."""
-    return float(f"{value:.3g}")
+def _rounded(value: float, away: str) -> float | None:
+    """Round to three digits, which a reviewer can read, and never into the range.
+
+    A bound beyond all floats is none.
+    """
+    if not math.isfinite(value):
+        return None
+    rounded = float(Context(prec=3, rounding=away).create_decimal_from_float(value))
+    return rounded if math.isfinite(rounded) else None

@@ -116,7 +116,9 @@ class _Count:
         except SchemaErrors as error:
             for (column, check), cases in error.failure_cases.groupby(["column", "check"]):
                 self._hits[column, check] += len(cases)
-                self._examples.setdefault((column, check), repr(cases["failure_case"].iloc[0]))
+                example = cases["failure_case"].iloc[0]
+                plain = example.item() if isinstance(example, np.generic) else example
+                self._examples.setdefault((column, check), repr(plain))
         for name, seen in self._seen.items():
             if len(seen) <= (MOST_LABELS if name == self._schema.target else 1):
                 seen.update(label_text(each) for each in rows[name].dropna().unique()[:MOST_LABELS])

@@ -60,7 +60,7 @@ names = st.text(min_size=1, max_size=12).filter(lambda t: t.isprintable() and t 
 
 @given(
     st.lists(names, min_size=2, max_size=6, unique=True),
-    st.lists(names, min_size=1, max_size=4, unique=True),
+    st.lists(st.text(), min_size=1, max_size=4, unique=True),
     st.floats(0, 1),
     st.floats(-1e30, 1e30),
 )
@@ -76,6 +76,16 @@ def test_any_schema_survives_its_text(
             *(Column(name=name, type="number", low=low, nullable=share) for name in rest),
         ),
     )
+    assert parse_schema(to_yaml(schema)) == schema
+
+
+@pytest.mark.parametrize("label", ["\x7f", "\x80", "a\x85b", "\u2028", "\ufffe", "\ufeff", "\0"])
+def test_labels_that_cannot_be_printed_survive_their_text(label: str) -> None:
+    columns = (
+        Column(name="x", type="number"),
+        Column(name="y", type="string", categories=(label,)),
+    )
+    schema = DataSchema(task="multiclass", target="y", columns=columns)
     assert parse_schema(to_yaml(schema)) == schema
 
 

@@ -108,6 +108,9 @@ def old(frame: pd.DataFrame) -> pd.DataFrame:
         ),
         pytest.param(put("temp", float("inf"), 5), "temp: not between", id="infinite"),
         pytest.param(
+            lambda f: f.assign(temp=f["temp"] + 500.5), "for example 500.5", id="a float's example"
+        ),
+        pytest.param(
             as_text, "temp: no number in 200 rows, 0 allowed, for example '0.0'", id="text"
         ),
         pytest.param(put("number", 0), "number: below 1 or not finite in 1 rows", id="below"),
@@ -327,8 +330,39 @@ def test_the_task_is_inferred_of_the_target(target: str, task: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(np.linspace(1_000_000, 1_000_010, 200), id="far from zero"),
+        pytest.param(np.linspace(-1_000_010, -1_000_000, 200), id="far below zero"),
+        pytest.param(np.arange(1_700_000_000, 1_700_000_200), id="seconds of Unix time"),
+        pytest.param(np.array([0.0, 1.7e308] * 100), id="as large as can be"),
+        pytest.param(pd.Series([None] * 200, dtype=object), id="nothing at all"),
+    ],
+)
+def test_an_inferred_schema_takes_any_column(check: Check, values: Any) -> None:
+    rows = good().assign(note=values)
+    schema = infer_schema(rows, "late")
+    assert check(rows, schema).refused == ()
+
+
+def test_an_answer_is_not_inferred_to_be_unique() -> None:
+    rows = good().assign(price=range(1000, 1200))
+    column = infer_schema(rows, "price").answer
+    assert not column.unique
+
+
+@pytest.mark.parametrize(
     ("rows", "target", "says"),
     [
+        pytest.param(good().assign(late=[0.5, 1.5] * 100), "late", "type number", id="halves"),
+        pytest.param(good().rename(columns={"temp": " x"}), "late", "name: is ' x'", id="a blank"),
+        pytest.param(pd.DataFrame([[1, 2]]), "y", "the rows have 0, 1", id="numbered columns"),
+        pytest.param(
+            pd.DataFrame([[1, 2, 3]], columns=["x", "x", "y"]),
+            "y",
+            "x are there",
+            id="a name twice",
+        ),
         pytest.param(good(), "x", "no column x", id="no such target"),
         pytest.param(good(0), "late", "no rows", id="no rows"),
         pytest.param(good().assign(late=None), "late", "late has no value", id="no answers"),
