@@ -107,7 +107,7 @@ def _bars(
     place = f"least({BINS - 1}, floor(({value} - $low) / $width))::INTEGER"
     counted = dict(
         database.execute(
-            f"SELECT {place} AS bin, count(*) FROM rows WHERE {value} IS NOT NULL GROUP BY bin",  # noqa: S608
+            f"SELECT {place} AS bin, count(*) FROM rows WHERE {value} IS NOT NULL GROUP BY 1",  # noqa: S608
             {"low": low, "width": width},
         ).fetchall()
     )

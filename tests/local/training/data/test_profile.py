@@ -14,6 +14,8 @@ def test_columns_and_rows_are_shown_and_escaped(tmp_path: Path) -> None:
         {
             'a "name"': np.arange(100),
             "x": [float("inf"), None, *np.linspace(0, 5, 98)],
+            "bin": np.arange(100) // 2,
+            "n": ["a", "b"] * 50,
             "flag": [True, False] * 50,
             "text": ["<script>alert(1)</script>", *["b"] * 99],
             "when": pd.date_range("2026-01-01", periods=100, tz="UTC"),
@@ -22,11 +24,11 @@ def test_columns_and_rows_are_shown_and_escaped(tmp_path: Path) -> None:
     )
     table = write_table(tmp_path / "rows", frame)
     page = profile_page(table, "rows=a.csv")
-    assert "100 rows, 6 columns, from rows=a.csv." in page
+    assert "100 rows, 8 columns, from rows=a.csv." in page
     assert "a &#34;name&#34;" in page
     assert "<script>" not in page
     assert "b 99.0%" in page
-    assert page.count('class="bars"') == 2
+    assert page.count('class="bars"') == 3
     assert page == profile_page(table, "rows=a.csv")
 
 
