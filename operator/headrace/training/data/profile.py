@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
+from headrace.training.data.ingest import MEMORY
 from headrace.training.data.location import literal
 from headrace.training.data.table import Table
 from headrace.training.page import render_page
@@ -48,7 +50,13 @@ def profile_page(table: Table, source: str) -> str:
         table: The data set.
         source: Where it came from.
     """
-    with closing(duckdb.connect()) as database:
+    with (
+        tempfile.TemporaryDirectory(prefix="headrace-profile-") as spill,
+        closing(duckdb.connect()) as database,
+    ):
+        # Counting the values of a text holds each of them once, which may be all of the table.
+        database.execute("SET memory_limit=$limit", {"limit": MEMORY})
+        database.execute("SET temp_directory=$spill", {"spill": spill})
         database.execute("SET TimeZone='UTC'")
         database.execute("SET enable_progress_bar=false")  # it would be drawn into the task's log
         database.from_parquet(literal(table.path), hive_partitioning=False).create_view("rows")
