@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -155,6 +156,16 @@ def http() -> Iterator[Callable[[Path], str]]:
 def test_a_file_that_a_package_ships(tmp_path: Path) -> None:
     uri = "python://sklearn/datasets/data/iris.csv"
     assert ingest(tmp_path / "t", {"iris": uri}).table.rows == 150
+
+
+def test_the_same_sources_and_query_give_the_same_digest(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"g": random.integers(0, 200_000, 600_000), "x": random.random(600_000)})
+    frame.to_parquet(tmp_path / "a.parquet")
+    query = "SELECT g, sum(x) AS x FROM a GROUP BY g"
+    sources = {"a": str(tmp_path / "a.parquet")}
+    found = {ingest(tmp_path / "t", sources, query).table.digest for _ in range(4)}
+    assert len(found) == 1
 
 
 def test_a_query_joins_sources_with_parameters(tmp_path: Path) -> None:
