@@ -12,7 +12,7 @@ import json
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Behaviour:
     """How one version answers.
 
     Attributes:
-        errors: Share of its answers that are 5xx.
+        errors: Share of its answers that are 5xx, evenly.
         milliseconds: Mean of its times, exponentially distributed.
         pods: How many of its pods are ready at the most.
     """
@@ -85,6 +85,7 @@ class Play:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._due = 0.0
+        self._owed: dict[str, float] = defaultdict(float)
         self.operator = SeldonOperator(self.cluster, self.namespace)
         self.faults: list[BaseException] = []
 
@@ -231,7 +232,11 @@ class Play:
 
     def _answer(self, arm: Arm) -> str:
         behaviour, counted = self.behave(arm.version), arm.counted
-        failed = self._random.random() < behaviour.errors
+        # Every hundredth, and not one in a hundred by chance: of the many rollouts that are played
+        # some would be rolled back by chance, as the risk that they state allows.
+        self._owed[arm.service] += behaviour.errors
+        failed = self._owed[arm.service] >= 1
+        self._owed[arm.service] -= failed
         self._counters[counted.answers, counted.labels, counted.codes[failed]] += 1
         took = self._random.expovariate(1 / behaviour.milliseconds) / counted.unit
         for bound in counted.bounds:

@@ -73,7 +73,9 @@ def reasons(stage: Stage) -> set[str]:
 
 
 def deployments(stage: Stage) -> dict[str, dict[str, Any]]:
-    found, _ = stage.cluster.list(DEPLOYMENT, stage.namespace, f"headrace.dev/rollout={stage.name}")
+    # What compares copies is of no version, and goes some seconds after the last copy.
+    of_versions = f"headrace.dev/rollout={stage.name},headrace.dev/version"
+    found, _ = stage.cluster.list(DEPLOYMENT, stage.namespace, of_versions)
     return {each["metadata"]["labels"]["headrace.dev/version"]: each["spec"] for each in found}
 
 
