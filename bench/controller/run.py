@@ -134,9 +134,10 @@ class Run:
             "mb": leader.megabytes(),
             "api": asked.total() / count / minutes,
             "queries": len(reads) / minutes,
-            "tick": _percentile(_between(reads)),
             "load": os.getloadavg()[0],
         }
+        if ticks := _between(reads):
+            figures["tick"] = _percentile(ticks)
         intervals = self._intervals(began, ended)
         if intervals:
             figures["steps"] = len(intervals) / count / minutes

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass
 
-from headrace.api import ModelRollout, Phase, Status
+from headrace.api import ModelRollout, Status
 from headrace.controller.member import Member
 from headrace.controller.parting import Parting
 from headrace.controller.precedence import Precedence
@@ -30,6 +30,7 @@ from headrace.controller.tracing import Spans
 from headrace.controller.writing import is_due
 from headrace.engine.arrival import arrived
 from headrace.engine.decision import Tick
+from headrace.engine.retreats import UNDER_TEST
 from headrace.errors import Conflict, HeadraceError, NotFound, PlatformUnavailable, TemporaryError
 from headrace.metrics.source import Metrics
 from headrace.runtime.platform import Platform
@@ -48,8 +49,6 @@ USERS_FIRST = 5.0
 that is not answered for must not keep all statuses."""
 
 _MOST_DOUBLINGS = 10
-
-_UNDER_TEST = (Phase.PROGRESSING, Phase.PAUSED)
 
 OnTick = Callable[[ModelRollout, Tick], None]
 """Is told of a tick that was carried out: the rollout as it was judged, the engine's answer."""
@@ -120,7 +119,7 @@ class Carrying:
         answer = judged.answer
         if not answer.plan.retreating:
             self._submit(self.pool, self._carry_out, judged)
-        elif judged.rollout.status.phase in _UNDER_TEST and not answer.status.ended_by:
+        elif judged.rollout.status.phase in UNDER_TEST and not answer.status.ended_by:
             self._users.begin()
             self._submit(self._way_back, self._take_back, judged, is_all=False)
         else:

@@ -18,7 +18,8 @@ from headrace.engine.plan import Retreat
 WAYS_BACK = (Action.ROLL_BACK, Action.DISCARD)
 """What a router's object can tell of."""
 
-_UNDER_TEST = (Phase.PROGRESSING, Phase.PAUSED)
+UNDER_TEST = (Phase.PROGRESSING, Phase.PAUSED)
+"""Phases in which users may go back before a status says so."""
 
 
 def retreat_of(status: Status) -> Retreat | None:
@@ -40,7 +41,7 @@ def with_retreat(status: Status, world: World) -> Status:
         The same status, unless it is of the rollout that is told of, and still under test.
     """
     told, candidate = world.retreat, status.candidate
-    if told is None or candidate is None or status.phase not in _UNDER_TEST:
+    if told is None or candidate is None or status.phase not in UNDER_TEST:
         return status
     if (told.version, told.started) != (candidate.version, _began(status)):
         return status
